@@ -1,0 +1,34 @@
+"""Learn video encoders from footage nobody labelled, and measure whether that helped.
+
+Names are imported when they are first used, so that ``import selfvid`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "selfvid.errors",
+    "FrameEncoder": "selfvid.encoders.frame",
+    "load_encoder": "selfvid.encoders.base",
+    "Manifest": "selfvid.data.manifest",
+    "index": "selfvid.data.index",
+    "TemporalCoherence": "selfvid.objectives.temporal_coherence",
+    "pretrain": "selfvid.engine.pretrain",
+    "probe": "selfvid.evaluation.probe",
+    "embed": "selfvid.evaluation.embed",
+    "report": "selfvid.reports.page",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'selfvid' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

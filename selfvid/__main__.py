@@ -1,0 +1,5 @@
+"""``python -m selfvid`` is ``selfvid``."""
+
+from selfvid.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Networks that turn frames into a vector and feature maps, one per file."""

@@ -1,0 +1,39 @@
+"""What every backbone keeps to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from selfvid.construction import Recorded
+from selfvid.errors import InputError
+from selfvid.types import FrameFeatures, Widths
+
+
+class Backbone(Recorded, nn.Module, ABC):
+    """A 2-D network on frames.
+
+    Attributes:
+        channels: C that the network eats.
+        widths: D of its vector (as `clip`) and C_l of its maps.
+        torchvision_code: Python lines that leave torchvision's own bare network, able to load
+            the state dict of `network`, in a variable `model`; empty for networks of our own.
+    """
+
+    channels: int
+    widths: Widths
+    torchvision_code: str = ""
+    network: nn.Module
+
+    @abstractmethod
+    def forward(self, frames: Tensor) -> FrameFeatures:
+        """Vector (N, D) and maps (N, C_l, H_l, W_l) of frames (N, C, H, W)."""
+
+
+def check_channels(channels: int, weights: str) -> None:
+    """Refuse downloaded weights for a first layer that they do not fit."""
+    if channels < 1:
+        raise InputError(f"channels must be at least 1, got {channels}")
+    if channels != 3 and weights != "random":
+        raise InputError(f"weights {weights!r} are for 3 channels, got channels {channels}")

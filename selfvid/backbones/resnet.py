@@ -1,0 +1,62 @@
+"""Residual networks (He et al., CVPR 2016, arXiv:1512.03385), torchvision's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torchvision import models
+
+from selfvid.backbones.base import Backbone, check_channels
+from selfvid.backbones.pretrained import load_weights
+from selfvid.types import FrameFeatures, Widths
+
+
+BUILDERS = {18: models.resnet18, 34: models.resnet34, 50: models.resnet50}
+
+
+class ResNet(Backbone):
+    """ResNet-18, 34 or 50 without its classifier.
+
+    The vector is the average over the last map; the maps are the outputs of the four stages, at
+    1/4, 1/8, 1/16 and 1/32 of the frame's size.
+
+    Args:
+        depth: number of layers.
+        weights: ``random``, ``imagenet`` or the path of a state dict.
+        channels: C of the frames; anything but 3 replaces the first convolution.
+
+    Raises:
+        InputError: where weights cannot be had or do not fit.
+    """
+
+    network: models.ResNet
+
+    def __init__(
+        self, depth: Literal[18, 34, 50] = 18, *, weights: str = "random", channels: int = 3
+    ) -> None:
+        super().__init__()
+        check_channels(channels, weights)
+        name = f"resnet{depth}"
+        self.network = BUILDERS[depth]()
+        features = self.network.fc.in_features
+        self.network.fc = nn.Identity()
+        if channels != 3:
+            self.network.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+        load_weights(self.network, weights, name=name)
+        self.channels = channels
+        self.widths = Widths(clip=features, maps=tuple(features // 2**i for i in (3, 2, 1, 0)))
+        if channels == 3:
+            self.torchvision_code = (
+                f"model = torchvision.models.{name}()\nmodel.fc = torch.nn.Identity()"
+            )
+
+    def forward(self, frames: Tensor) -> FrameFeatures:
+        """Vector (N, D) and four maps of frames (N, C, H, W)."""
+        net = self.network
+        x = net.maxpool(net.relu(net.bn1(net.conv1(frames))))
+        maps = []
+        for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
+            x = stage(x)
+            maps.append(x)
+        return FrameFeatures(net.avgpool(x).flatten(1), tuple(maps))

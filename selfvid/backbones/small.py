@@ -1,0 +1,90 @@
+"""A small convolutional network for small footage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from selfvid.backbones.base import Backbone
+from selfvid.errors import InputError
+from selfvid.types import FrameFeatures, Widths
+
+Norm = Literal["group", "batch", "none"]
+Activation = Literal["relu", "tanh"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+class SmallNet(Backbone):
+    """Stages of 3x3 convolution, norm, activation and 2x2 maximum; then a grid of averages.
+
+    Frames of 32 to 64 pixels are its home: each stage halves H and W.
+
+    Args:
+        channels: C of the frames, 1 for grey and 3 for colour.
+        stages: C_l of each stage from fine to coarse.
+        norm: ``group`` (8 groups, the same in training and use), ``batch`` or ``none``.
+        activation: ``relu``, or ``tanh`` as in the LeNet tradition.
+        grid: the last map is averaged to grid x grid cells; 1 forgets where things are.
+        features: D of a last linear layer with the same activation; None leaves it out.
+
+    Raises:
+        InputError: where a stage or the grid is not positive.
+    """
+
+    network: nn.ModuleList
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        stages: Sequence[int] = (32, 64, 128, 256),
+        norm: Norm = "group",
+        activation: Activation = "relu",
+        grid: int = 1,
+        features: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not stages or min(stages) < 1 or grid < 1:
+            raise InputError(f"stages and grid must be positive, got {list(stages)} and {grid}")
+        nonlinear = ACTIVATIONS[activation]
+        ends = [channels, *stages]
+        self.network = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(before, after, 3, padding=1, bias=norm == "none"),
+                _norm(norm, after),
+                nonlinear(),
+                nn.MaxPool2d(2),
+            )
+            for before, after in pairwise(ends)
+        )
+        self.pool = nn.AdaptiveAvgPool2d(grid)
+        cells = stages[-1] * grid**2
+        self.last = (
+            nn.Identity()
+            if features is None
+            else nn.Sequential(nn.Linear(cells, features), nonlinear())
+        )
+        self.channels = channels
+        self.widths = Widths(clip=features or cells, maps=tuple(stages))
+
+    def forward(self, frames: Tensor) -> FrameFeatures:
+        """Vector (N, D) and one map per stage of frames (N, C, H, W)."""
+        maps, x = [], frames
+        for stage in self.network:
+            x = stage(x)
+            maps.append(x)
+        return FrameFeatures(self.last(self.pool(x).flatten(1)), tuple(maps))
+
+
+def _norm(norm: Norm, channels: int) -> nn.Module:
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    if norm == "group":
+        groups = 8
+        if channels % groups:
+            raise InputError(f"norm 'group' needs stages in multiples of {groups}, got {channels}")
+        return nn.GroupNorm(groups, channels)
+    return nn.Identity()

@@ -1,0 +1,244 @@
+"""The command line: finds a command, hands its function to jsonargparse, speaks in one line.
+
+Only the chosen command's module is imported, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from selfvid import __version__
+from selfvid.errors import InputError
+
+USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word of the command line.
+
+    Attributes:
+        function: dotted path of the function it calls.
+        words: what it is for, in one line.
+        example: how it is called.
+        positional: whether required arguments are given by place instead of by name.
+        recipe: whether it reads a recipe.
+        short: one-letter options and what they stand for.
+    """
+
+    function: str
+    words: str
+    example: str
+    positional: bool = True
+    recipe: bool = False
+    short: tuple[tuple[str, str], ...] = (("-o", "--output"),)
+
+
+COMMANDS = {
+    "demo": Command(
+        "selfvid.demo.demo",
+        "the whole story on generated footage, in minutes, without a download",
+        "selfvid demo",
+    ),
+    "index": Command(
+        "selfvid.data.index.index",
+        "look at every video once and say what is broken",
+        "selfvid index FOLDER -o footage.csv",
+    ),
+    "pretrain": Command(
+        "selfvid.engine.pretrain.pretrain",
+        "learn an encoder from footage nobody labelled",
+        "selfvid pretrain --config coherence --data footage.csv --out runs/first",
+        positional=False,
+        recipe=True,
+        short=(),
+    ),
+    "probe": Command(
+        "selfvid.evaluation.probe.probe",
+        "linear probe, kNN and label curve, with their floors beside them",
+        "selfvid probe runs/first labelled.csv",
+    ),
+    "embed": Command(
+        "selfvid.evaluation.embed.embed",
+        "features of videos to a file",
+        "selfvid embed runs/first FOLDER -o features.parquet",
+    ),
+    "export": Command(
+        "selfvid.export.export",
+        "the encoder as ONNX, torch.export program, plain weights or a folder of its own",
+        "selfvid export runs/first --format onnx",
+    ),
+    "report": Command(
+        "selfvid.reports.page.report",
+        "one HTML page with everything a run left",
+        "selfvid report runs/first",
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0, 2 for a user's error, 1 for ours, 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("selfvid").setLevel(logging.INFO)
+    try:
+        sys.exit(_run(words))
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        sys.exit(_say(error, debug=debug))
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(f"selfvid {__version__}")
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"
+        raise InputError(f"command {name!r} is unknown; {meant}")
+    # Libraries warn those who call them; a user of the command line did not.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    import warnings
+
+    warnings.simplefilter("ignore")
+    command = COMMANDS[name]
+    function = _find(command.function)
+    function(**_parse(name, command, function, rest))
+    return 0
+
+
+def _find(path: str) -> Callable[..., Any]:
+    module, _, name = path.rpartition(".")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+def _parse(
+    name: str, command: Command, function: Callable[..., Any], words: list[str]
+) -> dict[str, Any]:
+    """Arguments for `function`, with the objects that a recipe names already made."""
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    from selfvid.complaints import one_line
+
+    parser = ArgumentParser(
+        prog=f"selfvid {name}",
+        description=f"Example: {command.example}",
+        exit_on_error=False,
+    )
+    if command.recipe:
+        parser.add_argument("--config", action="config", help="recipe: a file, or a bare name")
+        words = _with_recipe_paths(words)
+    parser.add_function_arguments(function, as_positional=command.positional)
+    try:
+        settings = parser.parse_args(_spelt_out(words, command, function))
+        if "seed" in settings:
+            # Weights are drawn when the recipe's objects are made, which is next.
+            import torch
+
+            torch.manual_seed(settings["seed"])
+        made = parser.instantiate(settings)
+    except (ArgumentError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(one_line(str(error))) from error
+    return {key: value for key, value in vars(made).items() if key != "config"}
+
+
+def _spelt_out(words: list[str], command: Command, function: Callable[..., Any]) -> list[str]:
+    """The words with short options made long, and a bare switch such as --resume made true."""
+    names = dict(command.short)
+    switches = {
+        f"--{name}"
+        for name, parameter in inspect.signature(function).parameters.items()
+        if isinstance(parameter.default, bool)
+    }
+    spelt = []
+    for word, following in zip(words, [*words[1:], "--"], strict=True):
+        bare = word in switches and following.lower() not in ("true", "false")
+        spelt.append(f"{word}=true" if bare else names.get(word, word))
+    return spelt
+
+
+def _with_recipe_paths(words: list[str]) -> list[str]:
+    """The words with a bare recipe name behind ``--config`` made a path."""
+    found = []
+    for before, word in zip(["", *words], words, strict=False):
+        if before == "--config":
+            found.append(str(find_recipe(word)))
+        elif word.startswith("--config="):
+            found.append(f"--config={find_recipe(word.removeprefix('--config='))}")
+        else:
+            found.append(word)
+    return found
+
+
+def find_recipe(name: str) -> Path:
+    """The recipe file called `name`: a path, or the bare name of one that comes along.
+
+    Raises:
+        InputError: where there is none, with the names of those there are.
+    """
+    given = Path(name)
+    if given.is_file():
+        return given
+    here = Path(__file__).parent
+    # In a wheel the recipes lie in the package, in a checkout beside it.
+    folders = [here / "recipes", here.parent / "recipes"]
+    shipped = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+    if given.stem in shipped and given.parent == Path():
+        return shipped[given.stem]
+    raise InputError(
+        f"recipe {name!r} is no file; expected one, or one of {', '.join(sorted(shipped))}"
+    )
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.words}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: selfvid COMMAND ...",
+            "",
+            "Learn video encoders from footage nobody labelled, and measure whether that helped.",
+            "",
+            *lines,
+            "",
+            "selfvid COMMAND --help tells more; --debug shows a traceback; --version the version.",
+        ]
+    )
+
+
+def _say(error: BaseException, *, debug: bool) -> int:
+    """Print one line about `error`; the exit code that goes with it."""
+    line = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        print(f"selfvid: {line}", file=sys.stderr)
+        return USER_ERROR
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Interrupted":
+        print(f"selfvid: {line or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED
+    hint = "" if debug else "; --debug shows where"
+    print(f"selfvid: {type(error).__name__}: {line}{hint}", file=sys.stderr)
+    return OUR_ERROR
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""How an object was made, and making it again.
+
+A `Recorded` class notes the arguments of its own constructor. `describe` turns an object into
+plain data (class path and arguments, nested), which JSON and YAML can hold, and `build` makes
+the object again. Only classes of this package are built unless the caller names more: a
+description may come from a stranger.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from selfvid.errors import InputError
+
+Description = dict[str, Any]
+
+
+class Recorded:
+    """Mixin: subclasses remember the arguments they were constructed with."""
+
+    construction: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" not in cls.__dict__:
+            return
+        plain_init = cls.__init__
+        signature = inspect.signature(plain_init)
+
+        @functools.wraps(plain_init)
+        def recording_init(self: Recorded, *args: Any, **kwargs: Any) -> None:
+            outermost = "construction" not in self.__dict__
+            if outermost:
+                bound = signature.bind(self, *args, **kwargs)
+                bound.apply_defaults()
+                arguments = dict(list(bound.arguments.items())[1:])
+                # Modules among the arguments live on in the object; nn.Module would register
+                # them a second time if they were set as attributes one by one.
+                self.__dict__["construction"] = arguments
+            plain_init(self, *args, **kwargs)
+
+        cls.__init__ = recording_init  # type: ignore[method-assign,assignment]
+
+
+def describe(value: Any) -> Any:
+    """`value` as plain data: recorded objects and dataclasses become class path and arguments.
+
+    Raises:
+        InputError: where a value can be described neither as plain data nor by its construction.
+    """
+    if isinstance(value, Recorded):
+        return _described(value, value.construction)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return _described(value, fields)
+    if isinstance(value, (list, tuple)):
+        return [describe(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): describe(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise InputError(
+        f"{type(value).__qualname__} cannot be written to a recipe; "
+        "expected plain data, a dataclass or a class of this package"
+    )
+
+
+def build(description: Any, *, allow: Sequence[str] = ()) -> Any:
+    """The object that `describe` described.
+
+    Args:
+        description: plain data as `describe` returns it.
+        allow: prefixes of class paths, beside ``selfvid.``, whose classes may be built.
+
+    Raises:
+        InputError: where a class path is neither of this package nor allowed, or is unknown.
+    """
+    if isinstance(description, list):
+        return [build(item, allow=allow) for item in description]
+    if not isinstance(description, dict):
+        return description
+    if set(description) != {"class_path", "init_args"}:
+        return {key: build(item, allow=allow) for key, item in description.items()}
+    made = _class_at(description["class_path"], allow)
+    return made(**{key: build(arg, allow=allow) for key, arg in description["init_args"].items()})
+
+
+def _described(value: Any, arguments: dict[str, Any]) -> Description:
+    made = type(value)
+    return {
+        "class_path": f"{made.__module__}.{made.__qualname__}",
+        "init_args": {name: describe(argument) for name, argument in arguments.items()},
+    }
+
+
+def _class_at(path: Any, allow: Sequence[str]) -> type:
+    if not isinstance(path, str) or not path.startswith(("selfvid.", *allow)):
+        raise InputError(
+            f"class path {path!r} is not built; expected a class of selfvid, "
+            "or pass allow=['its_package.'] if you trust it"
+        )
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        raise InputError(f"class path {path!r} names nothing that can be imported") from None
+    # A function that a selfvid module happens to import is reachable by dotted path too.
+    of_package = getattr(found, "__module__", "").startswith(("selfvid.", *allow))
+    if not (isinstance(found, type) and of_package):
+        raise InputError(f"class path {path!r} is not a class of selfvid or of an allowed package")
+    if not (issubclass(found, Recorded) or dataclasses.is_dataclass(found)):
+        raise InputError(f"class path {path!r} is not a class that records its construction")
+    return found

@@ -1,0 +1,152 @@
+"""What every reader of one video promises, whichever package decodes underneath."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfvid.errors import InputError
+
+Frames = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+Size = tuple[int, int]
+
+
+class DecodeError(Exception):
+    """A file cannot be decoded; the message has its path and the first cause in words."""
+
+    def __init__(self, path: str, cause: str) -> None:
+        super().__init__(f"{path}: {cause}")
+        self.path = path
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[type[DecodeError], tuple[str, str]]:
+        return DecodeError, (self.path, self.cause)
+
+
+class BrokenDecoderError(InputError):
+    """The decoder itself is at fault: it cannot even decode a clip made on the spot."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a video says about itself.
+
+    Attributes:
+        height: rows of a frame as it is shown, after rotation.
+        width: columns of a frame as it is shown, after rotation.
+        codec: the codec's name, such as h264.
+    """
+
+    height: int
+    width: int
+    codec: str
+
+
+class VideoReader(ABC):
+    """One open video whose frames are read by their number in order of presentation.
+
+    A reader stays in the process that opened it: decoders carry threads and file positions that
+    survive neither pickling nor a fork.
+
+    Attributes:
+        path: the file, or the folder of frame images.
+        decoder: who decodes: decord, pyav or images.
+        frames: number of frames.
+        rate: frames per second, on average.
+        times: presentation time of each frame in seconds from the first, float64 (frames,), or
+            None where timestamps are absent or disordered; then time is index / rate.
+    """
+
+    path: str
+    decoder: str
+    frames: int
+    rate: float
+    times: NDArray[np.float64] | None
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._process = os.getpid()
+
+    @property
+    @abstractmethod
+    def header(self) -> Header:
+        """Native size and codec; may have to look into the file again."""
+
+    @abstractmethod
+    def _decode(self, indices: Indices) -> Frames:
+        """The frames at rising, distinct `indices` within the video."""
+
+    @property
+    def height(self) -> int:
+        """Native rows, after rotation, whatever size frames are read at."""
+        return self.header.height
+
+    @property
+    def width(self) -> int:
+        """Native columns, after rotation, whatever size frames are read at."""
+        return self.header.width
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return self.header.codec
+
+    def read(self, indices: Sequence[int] | Indices) -> Frames:
+        """The frames at `indices`, in the order asked; each distinct frame is decoded once.
+
+        Args:
+            indices: frame numbers from 0 to frames - 1, in any order, repeated or not.
+
+        Returns:
+            RGB, uint8 (N, H, W, 3), at the size that the reader was opened with.
+
+        Raises:
+            IndexError: where an index lies outside the video.
+            DecodeError: where a frame cannot be decoded.
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError(f"{self.path} was opened in another process; open it in this one")
+        wanted = np.asarray(indices, dtype=np.int64)
+        outside = wanted[(wanted < 0) | (wanted >= self.frames)]
+        if len(outside):
+            raise IndexError(
+                f"{self.path}: frame {outside[0]} does not exist; expected 0 to {self.frames - 1}"
+            )
+        if not len(wanted):
+            raise IndexError(f"{self.path}: no frames asked for; expected at least one index")
+        distinct, places = np.unique(wanted, return_inverse=True)
+        decoded = self._decode(distinct)
+        in_order = len(distinct) == len(wanted) and bool((np.diff(places) == 1).all())
+        return decoded if in_order else decoded[places]
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> object:
+        raise TypeError("an open video cannot be pickled; open it in the process that reads it")
+
+
+def rising(times: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """`times` counted from the first, or None where they do not rise strictly."""
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        return None
+    return times - times[0]

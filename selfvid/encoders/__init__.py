@@ -1,0 +1,1 @@
+"""What is pretrained, probed and exported: clips to features, pixels included."""

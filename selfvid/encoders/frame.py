@@ -1,0 +1,65 @@
+"""A 2-D network on each frame of a clip."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from selfvid.backbones.base import Backbone
+from selfvid.encoders.base import Encoder
+from selfvid.encoders.input import Input, PixelInput
+from selfvid.errors import InputError
+from selfvid.types import Features, Widths
+
+
+class FrameEncoder(Encoder):
+    """Steps are frames; the clip vector is their mean over time.
+
+    Args:
+        backbone: the network on frames.
+        input: pixels to what the backbone eats; None takes RGB or grey pixels, by the
+            backbone's channels.
+
+    Raises:
+        InputError: where input and backbone differ in channels.
+    """
+
+    def __init__(self, backbone: Backbone, *, input: Input | None = None) -> None:
+        super().__init__()
+        if input is None:
+            input = PixelInput("grey" if backbone.channels == 1 else "rgb")
+        if input.channels != backbone.channels:
+            raise InputError(
+                f"input makes {input.channels} channels, "
+                f"{type(backbone).__name__} expects {backbone.channels}"
+            )
+        self.input = input
+        self.backbone = backbone
+        vector = backbone.widths.clip
+        self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
+
+    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
+        """Features with S = T steps (fewer where the input looks at several frames at once)."""
+        frames = self.input(clip)
+        batch, steps = frames.shape[:2]
+        vector, maps = self.backbone(frames.flatten(0, 1))
+        vectors = vector.reshape(batch, steps, self.widths.clip)
+        if lengths is not None:
+            lengths = lengths - self.input.window + 1
+        return Features(
+            clip=mean_over_time(vectors, lengths),
+            steps=vectors,
+            lengths=lengths,
+            window=self.input.window,
+            maps=tuple(m.reshape(batch, steps, *m.shape[1:]) for m in maps),
+        )
+
+
+def mean_over_time(steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Mean (B, D) over the true steps of (B, S, D); `lengths` (B,) counts them."""
+    if lengths is None:
+        return steps.mean(1)
+    true = torch.arange(steps.shape[1], device=steps.device) < lengths[:, None]
+    # Zeroing by `where`: a padded step may hold anything, and NaN times zero is NaN.
+    kept = torch.where(true[..., None], steps, steps.new_zeros(()))
+    return kept.sum(1) / lengths[:, None].clamp_min(1)

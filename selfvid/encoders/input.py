@@ -1,0 +1,128 @@
+"""The first layer of every encoder: pixels as decoded to what the network eats.
+
+It is part of the encoder, so preprocessing is saved and exported with it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from selfvid.construction import Recorded
+from selfvid.errors import InputError
+
+Colour = Literal["rgb", "grey"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+class Input(Recorded, nn.Module, ABC):
+    """Turns pixels (B, T, 3, H, W), 0 to 255, into network input (B, S, C, H, W).
+
+    Attributes:
+        channels: C of what comes out.
+        window: frames that one step of the output is made from; S = T - window + 1.
+    """
+
+    channels: int
+    window: int = 1
+
+    @abstractmethod
+    def forward(self, clip: Tensor) -> Tensor:
+        """Network input (B, S, C, H, W) from a clip (B, T, 3, H, W), uint8 or float 0 to 255."""
+
+
+class PixelInput(Input):
+    """Scaled to 0..1, made grey where asked, mean removed, divided by the deviation.
+
+    Args:
+        colour: ``rgb`` keeps three channels, ``grey`` makes one.
+        mean: per channel, on the 0..1 scale; None takes ImageNet's.
+        deviation: per channel, on the 0..1 scale; None takes ImageNet's.
+
+    Raises:
+        InputError: where mean or deviation do not have one value per channel.
+    """
+
+    def __init__(
+        self,
+        colour: Colour = "rgb",
+        *,
+        mean: Sequence[float] | None = None,
+        deviation: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels = 3 if colour == "rgb" else 1
+        self.register_buffer("mix", _mix(colour), persistent=False)
+        centre = IMAGENET_MEAN if colour == "rgb" else (sum(IMAGENET_MEAN) / 3,)
+        spread = IMAGENET_DEVIATION if colour == "rgb" else (sum(IMAGENET_DEVIATION) / 3,)
+        self._per_channel("mean", centre if mean is None else mean)
+        self._per_channel("deviation", spread if deviation is None else deviation)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """(B, T, 3, H, W) to (B, T, C, H, W)."""
+        return (_coloured(clip, self.mix) - self.mean) / self.deviation
+
+    mix: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def _per_channel(self, name: str, values: Sequence[float]) -> None:
+        if len(values) != self.channels:
+            raise InputError(
+                f"{name} must have one value per channel ({self.channels}), got {list(values)}"
+            )
+        self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
+
+
+class DifferenceInput(Input):
+    """Differences of neighbouring frames: what moved, without what it looks like.
+
+    ::
+
+        frames  a   b   c   d
+        steps    b-a c-b d-c        S = T - 1, each step seeing a window of two frames
+
+    Args:
+        colour: ``rgb`` keeps three channels, ``grey`` makes one.
+        deviation: differences, on the 0..1 scale, are divided by it.
+
+    Raises:
+        InputError: where the deviation is not positive.
+    """
+
+    window = 2
+
+    def __init__(self, colour: Colour = "grey", *, deviation: float = 0.1) -> None:
+        super().__init__()
+        if deviation <= 0:
+            raise InputError(f"deviation must be positive, got {deviation}")
+        self.channels = 3 if colour == "rgb" else 1
+        self.deviation = deviation
+        self.register_buffer("mix", _mix(colour), persistent=False)
+
+    mix: Tensor
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """(B, T, 3, H, W) to (B, T - 1, C, H, W)."""
+        pixels = _coloured(clip, self.mix)
+        return (pixels[:, 1:] - pixels[:, :-1]) / self.deviation
+
+
+def _mix(colour: Colour) -> Tensor:
+    """Weights (C, 3) of the decoded channels in each channel that the network eats, over 255."""
+    rows = torch.eye(3) if colour == "rgb" else torch.tensor([LUMA])
+    return rows / 255
+
+
+def _coloured(clip: Tensor, mix: Tensor) -> Tensor:
+    pixels = clip.to(mix.dtype)
+    if len(mix) == 3:
+        return pixels / 255
+    return torch.einsum("btchw,dc->btdhw", pixels, mix)

@@ -1,0 +1,1 @@
+"""Training, with Lightning underneath; the only package that imports it."""

@@ -1,0 +1,109 @@
+"""One training step, as Lightning wants to be told it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from selfvid.data.faults import FaultCounter
+from selfvid.data.transforms import Augmentation
+from selfvid.engine.batches import BatchStream
+from selfvid.engine.schedule import Training, make_optimiser, make_schedule
+from selfvid.errors import InputError
+from selfvid.objectives.base import Objective
+from selfvid.types import ClipBatch, Losses
+
+
+class Pretraining(LightningModule):
+    """Augments a batch on the device and asks the objective for its loss.
+
+    Everything random is drawn from seeds that follow from the run's seed and the number of the
+    batch, so that a resumed run draws what an uninterrupted one would have drawn.
+
+    Args:
+        objective: what is trained.
+        augment: what is done to clips first, or None.
+        training: optimiser and schedule.
+        stream: which batch this is.
+        faults: counts clips that could not be read.
+        seed: the run's seed.
+
+    Attributes:
+        losses: those of the latest batch.
+    """
+
+    losses: Losses
+
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        augment: Augmentation | None,
+        training: Training,
+        stream: BatchStream,
+        faults: FaultCounter,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.objective = objective
+        self.augment: nn.Module | None = augment
+        self.training_plan = training
+        self.stream = stream
+        self.faults = faults
+        self.seed = seed
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """Scalar loss of one batch."""
+        del batch_idx
+        number = self.stream.done
+        self.faults.tally(batch)
+        whole = bool((batch.lengths == batch.frames.shape[1]).all())
+        lengths = None if whole else batch.lengths
+        clip = batch.frames
+        if self.augment is not None:
+            # Each process augments its own clips in its own way ...
+            self._reseed(number, 1 + self.global_rank)
+            clip = self.augment(clip, lengths)
+        # ... but what the loss draws is the same in all, since it sees all clips in each.
+        self._reseed(number, 0)
+        self.losses = self.objective(clip, lengths)
+        if not torch.isfinite(self.losses.total):
+            raise InputError(
+                f"loss is {float(self.losses.total.detach())} at step {self.global_step}, videos "
+                f"{', '.join(batch.videos[:8])}; expected a finite one: lower the rate, "
+                "the last checkpoint is kept"
+            )
+        self.stream.done = number + 1
+        return self.losses.total
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and its schedule moved at every step."""
+        optimiser = make_optimiser(self.objective, self.training_plan)
+        schedule = make_schedule(optimiser, self.training_plan)
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def transfer_batch_to_device(
+        self, batch: ClipBatch, device: torch.device, dataloader_idx: int
+    ) -> ClipBatch:
+        """The batch on the device; pixels stay uint8 on the way."""
+        del dataloader_idx
+        return batch.to(device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the count of clips that could not be read."""
+        checkpoint["faults"] = self.faults.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.faults.load_state_dict(checkpoint["faults"])
+
+    def _reseed(self, *place: int) -> None:
+        seed = np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0]
+        torch.manual_seed(int(seed) & (2**63 - 1))

@@ -1,0 +1,309 @@
+"""Learn an encoder from footage nobody labelled."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pytorch_lightning.utilities import rank_zero_only
+
+from selfvid.construction import describe
+from selfvid.data.clips import clip_loader
+from selfvid.data.dataset import ClipDataset
+from selfvid.data.decode import DecoderName
+from selfvid.data.faults import FaultCounter, FaultPolicy
+from selfvid.data.manifest import Manifest
+from selfvid.data.sampling import EvenClips, RandomClips, Sampling
+from selfvid.data.transforms import Augmentation
+from selfvid.encoders.base import Provenance
+from selfvid.engine.batches import BatchStream
+from selfvid.engine.checkpoints import Checkpoints, newest_whole, step_of
+from selfvid.engine.datamodule import Footage
+from selfvid.engine.fit import fit
+from selfvid.engine.module import Pretraining
+from selfvid.engine.observer import Observer
+from selfvid.engine.precision import resolve_precision
+from selfvid.engine.run_folder import RunFolder, hardware, recipe_hash, write_whole
+from selfvid.engine.schedule import Training
+from selfvid.engine.warm_start import warm_start
+from selfvid.errors import InputError
+from selfvid.objectives.base import Objective
+from selfvid.types import ClipBatch
+
+SAMPLE_VIDEOS = 64
+SAMPLE_CLIPS = 4
+
+
+class Interrupted(Exception):
+    """A signal ended the run; it was saved first and can be resumed."""
+
+
+def pretrain(
+    data: Path | str,
+    out: Path | str,
+    *,
+    objective: Objective,
+    clips: Sampling | None = None,
+    size: int | list[int] = 64,
+    augment: Augmentation | None = None,
+    training: Training = Training(),
+    split: str | None = None,
+    decoder: DecoderName = "auto",
+    workers: int | None = None,
+    faults: FaultPolicy = FaultPolicy(),
+    seed: int = 0,
+    init: Path | str | None = None,
+    resume: bool = False,
+) -> Path:
+    """Learn an encoder from footage nobody labelled.
+
+    Weights are drawn when `objective` is made; call ``torch.manual_seed`` before that to draw
+    the same ones again (the command line does).
+
+    Args:
+        data: manifest of the footage, as `index` writes it.
+        out: folder for the run; must not exist yet.
+        objective: what is learnt, with the encoder in it.
+        clips: which frames of a video make a clip; two consecutive ones at random by default.
+        size: H and W that frames are resized to while decoding, or one number for both.
+        augment: random changes to clips, on the device.
+        training: steps, batch, optimiser, precision and the like.
+        split: take only rows of this split; all usable rows by default.
+        decoder: auto, decord, pyav or torchcodec.
+        workers: loading processes; by default one less than cores, at most 8.
+        faults: how many clips may fail before the run stops.
+        seed: of everything random in the run.
+        init: an earlier run or encoder to start from.
+        resume: continue the run in `out` from its last whole checkpoint.
+
+    Returns:
+        The run's folder, with the encoder in ``encoder/``.
+
+    Raises:
+        InputError: where something handed in is not as expected.
+        Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
+    """
+    job = _Job(
+        data=str(data),
+        out=str(out),
+        objective=objective,
+        clips=clips or RandomClips(frames=2),
+        size=[size, size] if isinstance(size, int) else list(size),
+        augment=augment,
+        training=training,
+        split=split,
+        decoder=decoder,
+        workers=max(1, min(8, (os.cpu_count() or 1) - 1)) if workers is None else workers,
+        faults=faults,
+        seed=seed,
+        init=None if init is None else str(init),
+    )
+    footage = job.footage()
+    dataset = job.dataset(footage, job.clips)
+    run = RunFolder(out)
+    checkpoint = _open(run, job, resume=resume)
+    started = time.perf_counter()
+    module, observer = _train(run, job, dataset, checkpoint)
+    if rank_zero_only.rank == 0:
+        _finish(
+            run, job, footage, module, observer, seconds=time.perf_counter() - started
+        )
+    return run.path
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """The arguments of one run, defaults filled in and checked against one another."""
+
+    data: str
+    out: str
+    objective: Objective
+    clips: Sampling
+    size: list[int]
+    augment: Augmentation | None
+    training: Training
+    split: str | None
+    decoder: DecoderName
+    workers: int
+    faults: FaultPolicy
+    seed: int
+    init: str | None
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise InputError(f"size must be one positive number or H and W, got {self.size}")
+        if self.clips.length < self.objective.least_frames:
+            raise InputError(
+                f"clips of {self.clips.length} frames are too short for "
+                f"{type(self.objective).__name__}; expected at least "
+                f"{self.objective.least_frames}"
+            )
+        if self.training.batch % (self.training.accumulate * self.clips_per_video):
+            raise InputError(
+                f"batch {self.training.batch} is no multiple of accumulate "
+                f"{self.training.accumulate} times clips per video {self.clips_per_video}"
+            )
+
+    @property
+    def clips_per_video(self) -> int:
+        return int(getattr(self.clips, "clips", 1))
+
+    def recipe(self) -> dict[str, Any]:
+        """The arguments as plain data that `pretrain --config` reads."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        # These two are plain settings: a recipe names no class for them.
+        for name in ("training", "faults"):
+            plain[name] = dataclasses.asdict(plain[name])
+        return dict(describe(plain))
+
+    def footage(self) -> Manifest:
+        """The usable rows of the manifest, of the wanted split."""
+        usable = Manifest.read(self.data).usable
+        if self.split is not None:
+            usable = usable.select([row.split == self.split for row in usable.rows])
+        if not len(usable):
+            of_split = "" if self.split is None else f" with split {self.split!r}"
+            raise InputError(f"{self.data!r} has no usable video{of_split}; expected at least one")
+        return usable
+
+    def dataset(self, footage: Manifest, clips: Sampling) -> ClipDataset:
+        height, width = self.size
+        return ClipDataset(
+            footage,
+            clips,
+            size=(height, width),
+            seed=self.seed,
+            decoder=self.decoder,
+            faults=self.faults,
+        )
+
+    def sample(self, footage: Manifest) -> ClipBatch:
+        """A few clips of some videos, always the same, to look at while training."""
+        chosen = np.unique(np.linspace(0, len(footage) - 1, SAMPLE_VIDEOS).astype(int))
+        spread = EvenClips(
+            frames=self.clips.length,
+            stride=int(getattr(self.clips, "stride", 1)),
+            fps=getattr(self.clips, "fps", None),
+            clips=SAMPLE_CLIPS,
+        )
+        dataset = self.dataset(footage.select(chosen), spread)
+        # In a worker wherever training has workers: a decoder that has run in this process must
+        # not be carried into them by a fork.
+        loader = clip_loader(dataset, batch_size=len(chosen), workers=min(1, self.workers))
+        return next(iter(loader))
+
+
+def _open(run: RunFolder, job: _Job, *, resume: bool) -> Path | None:
+    """Make the run's folder, or find where to continue in it."""
+    recipe = job.recipe()
+    first = rank_zero_only.rank == 0
+    if resume:
+        run.check_resumable(recipe)
+        checkpoint = newest_whole(run.checkpoints)
+        if first:
+            run.trim_history(-1 if checkpoint is None else step_of(checkpoint))
+        if checkpoint is not None:
+            return checkpoint
+    elif first:
+        run.create()
+        run.write_recipe(recipe)
+    if job.init is not None:
+        warm_start(job.objective.encoder, job.init)
+    if first and not run.start.exists():
+        job.objective.encoder.save(run.start)
+    return None
+
+
+def _train(
+    run: RunFolder, job: _Job, dataset: ClipDataset, checkpoint: Path | None
+) -> tuple[Pretraining, Observer]:
+    """Fit; the objective's encoder is trained in place."""
+    training = job.training
+    stream = BatchStream(
+        len(dataset),
+        per_batch=training.batch // training.accumulate // job.clips_per_video,
+        total=training.steps * training.accumulate,
+        seed=job.seed,
+    )
+    module = Pretraining(
+        job.objective,
+        augment=job.augment,
+        training=training,
+        stream=stream,
+        faults=FaultCounter(job.faults),
+        seed=job.seed,
+    )
+    observer = Observer(
+        run,
+        job.objective,
+        sample=job.sample(dataset.manifest),
+        every=training.look_every,
+        precision=training.precision,
+    )
+    checkpoints = Checkpoints(run.checkpoints, every=training.checkpoint_every)
+    fit(
+        module,
+        Footage(dataset, stream, workers=job.workers),
+        training=training,
+        callbacks=[observer, checkpoints],
+        checkpoint=checkpoint,
+        out=run.path,
+    )
+    if checkpoints.stopped_by is not None:
+        raise Interrupted(
+            f"stopped by {checkpoints.stopped_by.name} and saved in {str(run.checkpoints)!r}; "
+            "continue with --resume"
+        )
+    return module, observer
+
+
+def _finish(
+    run: RunFolder,
+    job: _Job,
+    footage: Manifest,
+    module: Pretraining,
+    observer: Observer,
+    *,
+    seconds: float,
+) -> None:
+    """Write the encoder with where it comes from, and the summary."""
+    training, encoder = job.training, job.objective.encoder
+    notes = []
+    if training.average is not None:
+        notes.append(f"weights are a moving average with decay {training.average}")
+    seen = {row.video for row in footage.rows} | set(encoder.provenance.footage)
+    encoder.provenance = Provenance(
+        footage=tuple(sorted(seen)),
+        recipe=recipe_hash(job.recipe()),
+        size=(job.size[0], job.size[1]),
+        frames=job.clips.length,
+        stride=int(getattr(job.clips, "stride", 1)),
+        fps=getattr(job.clips, "fps", None),
+        notes=tuple(notes),
+    )
+    device = next(encoder.parameters()).device
+    measures = observer.measures
+    clips = training.steps * training.batch
+    summary = {
+        "steps": training.steps,
+        "seconds": round(seconds, 1),
+        "clips": clips,
+        "epochs": round(clips / job.clips_per_video / len(footage), 2),
+        "videos": len(footage),
+        "hours": round(sum(row.duration for row in footage.rows) / 3600, 4),
+        "faults": module.faults.failed,
+        "words": [*notes, *([] if measures is None else [measures.words()])],
+        "collapse": None if measures is None else measures.as_dict(),
+        "losses": observer.latest,
+        "precision": resolve_precision(training.precision, device=device),
+        "device": str(device),
+        "hardware": hardware(),
+    }
+    write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
+    encoder.cpu().save(run.encoder)

@@ -1,0 +1,1 @@
+"""Did pretraining help? Numbers with their floors beside them."""

@@ -1,0 +1,54 @@
+"""Whether an encoder has met the test videos before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfvid.data.manifest import Manifest, Row
+
+
+@dataclass(frozen=True)
+class Footage:
+    """How the test videos relate to the footage of pretraining, in numbers of videos.
+
+    Attributes:
+        tested: test videos.
+        seen: of them, those that the encoder was pretrained on, or near duplicates of them.
+        same_group: of the others, those of a group that it was pretrained on a part of.
+        known: whether the encoder says what it was pretrained on.
+    """
+
+    tested: int
+    seen: int
+    same_group: int
+    known: bool
+
+
+def relate_footage(manifest: Manifest, tested: Sequence[Row], footage: Sequence[str]) -> Footage:
+    """Count the test videos that an encoder has met.
+
+    Args:
+        manifest: all rows, for near duplicates and groups reach beyond the tested ones.
+        tested: those of them that are test videos.
+        footage: content ids that the encoder was pretrained on.
+    """
+    known = set(footage)
+    seen = np.array([row.video in known for row in manifest.rows])
+    place = {row.path: at for at, row in enumerate(manifest.rows)}
+    for at, row in enumerate(manifest.rows):
+        twin = place.get(row.near_duplicate_of)
+        if twin is not None:
+            seen[[at, twin]] = seen[at] or seen[twin]
+    groups = manifest.groups
+    near = np.isin(groups, groups[seen]) & ~seen
+    mine = {(row.path, row.start, row.end) for row in tested}
+    chosen = np.array([(row.path, row.start, row.end) in mine for row in manifest.rows])
+    return Footage(
+        tested=int(chosen.sum()),
+        seen=int((seen & chosen).sum()),
+        same_group=int((near & chosen).sum()),
+        known=bool(known),
+    )

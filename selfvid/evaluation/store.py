@@ -1,0 +1,86 @@
+"""Features on disk, so that a probe that is repeated decodes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from selfvid.construction import describe
+from selfvid.data.decode import decoder_versions, resolve_decoder
+from selfvid.data.manifest import Manifest
+from selfvid.encoders.base import Encoder
+from selfvid.evaluation.features import Cut, Look, VideoFeatures
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """A hash of what an encoder computes: its construction and every weight and buffer."""
+    digest = hashlib.sha256(json.dumps(describe(encoder), sort_keys=True).encode())
+    for name, tensor in sorted(encoder.state_dict().items()):
+        plain = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {plain.dtype} {plain.shape}".encode())
+        digest.update(plain.tobytes())
+    return digest.hexdigest()
+
+
+class FeatureStore:
+    """One file for each encoder, view, manifest and way of cutting clips.
+
+    Args:
+        folder: where the files lie.
+        manifest: the videos, whose content ids and order are part of every key.
+        cut: how they become vectors.
+        device: kind of device that computed, since arithmetic differs in the last digits.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, cut: Cut, *, device: str) -> None:
+        self.folder = folder
+        rows = [f"{row.video} {row.start} {row.end}" for row in manifest.rows]
+        decoder = resolve_decoder(cut.decoder)
+        self._shared = {
+            "videos": hashlib.sha256("\n".join(rows).encode()).hexdigest(),
+            "count": len(rows),
+            "sampling": repr(cut.sampling),
+            "size": list(cut.size),
+            "pool": str(cut.pool),
+            "decoder": [decoder, decoder_versions()],
+            "precision": cut.precision,
+            "device": device,
+        }
+
+    def path(self, look: Look) -> Path:
+        """Where the features of `look` lie or would lie."""
+        digest = hashlib.sha256(self._key(look).encode()).hexdigest()
+        return self.folder / f"{digest[:20]}.npz"
+
+    def read(self, look: Look) -> VideoFeatures | None:
+        """The kept features; None where there are none or the file is damaged."""
+        try:
+            with np.load(self.path(look), allow_pickle=False) as kept:
+                if kept["key"].item() != self._key(look):
+                    return None
+                return VideoFeatures(kept["vectors"], tuple(kept["faults"].tolist()))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def write(self, look: Look, features: VideoFeatures) -> Path:
+        """Keep features, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(look)
+        draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+        np.savez(
+            draft,
+            key=np.array(self._key(look)),
+            vectors=features.vectors,
+            faults=np.array(features.faults, dtype=np.str_),
+        )
+        draft.replace(path)
+        return path
+
+    def _key(self, look: Look) -> str:
+        own = {"encoder": fingerprint(look.encoder), "view": look.view}
+        return json.dumps(self._shared | own, sort_keys=True)

@@ -1,0 +1,214 @@
+"""Exporting an encoder in one of four formats, each checked before it is handed out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from selfvid.encoders.base import Encoder, encoder_folder, load_encoder
+from selfvid.errors import InputError
+from selfvid.export.card import CARD, card
+from selfvid.export.parity import SNIPPET, Parity, Plan
+
+Format = Literal["onnx", "program", "weights", "native"]
+Writer = Callable[[Encoder, Path, Plan], Parity]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was exported, and how near it is to the PyTorch encoder.
+
+    Attributes:
+        format: as it was asked for.
+        folder: where it lies, with ``encoder.json`` and ``use_encoder.py`` beside it.
+        plan: the clips it takes.
+        parity: the comparison with PyTorch.
+        reason: why time is fixed where it is, else empty.
+    """
+
+    format: Format
+    folder: Path
+    plan: Plan
+    parity: Parity
+    reason: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file of the export."""
+        return tuple(sorted(path for path in self.folder.rglob("*") if path.is_file()))
+
+    @property
+    def words(self) -> str:
+        """A line or two for the person who asked."""
+        plan = self.plan
+        time = (
+            f"any T from {plan.shortest}" if plan.any_length else f"time fixed at T={plan.frames}"
+        )
+        seen = ", ".join(f"{check.shape[0]}×{check.shape[1]}" for check in self.parity.checks)
+        line = (
+            f"{self.format}: {self.folder} takes clips (B, T, 3, {plan.size[0]}, {plan.size[1]}), "
+            f"{time}; largest difference from PyTorch {self.parity.difference:.1g} "
+            f"(on B×T = {seen}); run it with {self.folder / SNIPPET}"
+        )
+        return f"{line}\ntime is fixed: {self.reason}" if self.reason else line
+
+
+def export(
+    encoder: Path,
+    *,
+    format: Format = "onnx",
+    output: Path | None = None,
+    frames: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    tolerance: float = 1e-4,
+    overwrite: bool = False,
+    allow: Sequence[str] = (),
+    quiet: bool = False,
+) -> Export:
+    """Hand an encoder on, checked against PyTorch on clips of other lengths than it was traced on.
+
+    Args:
+        encoder: a run's folder or an encoder's folder.
+        format: onnx (for onnxruntime), program (torch.export, for PyTorch alone), weights (a
+            state dict, for torchvision's own class where the network is torchvision's) or native
+            (for selfvid).
+        output: a new folder; by default export/FORMAT in the run.
+        frames: T of the clip that is traced; by default that of pretraining.
+        size: height and width of every clip, one number for a square; by default that of
+            pretraining.
+        tolerance: largest difference from PyTorch that is accepted.
+        overwrite: whether an earlier export in the output folder may be replaced.
+        allow: prefixes of class paths, beside this package's, whose classes may be built.
+        quiet: print nothing.
+
+    Returns:
+        The files and how near they are to PyTorch.
+
+    Raises:
+        InputError: where there is no encoder, its clips are unknown or do not fit it, the output
+            exists, or what was exported does not do what the encoder does.
+    """
+    if not tolerance > 0:
+        raise InputError(f"tolerance must be positive, got {tolerance}")
+    source = encoder_folder(encoder)
+    folder = _default_output(source) / format if output is None else Path(output)
+    _check_output(folder, overwrite)
+    loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
+    plan = _plan(loaded, frames, size, tolerance)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+        unfinished = Path(scratch) / "export"
+        made, parity, reason = _write(_writer(format), loaded, unfinished, plan)
+        about = {"format": format} | card(loaded, made, parity)
+        (unfinished / CARD).write_text(json.dumps(about, indent=2) + "\n")
+        if folder.exists():
+            folder.replace(Path(scratch) / "replaced")
+        unfinished.replace(folder)
+    exported = Export(format, folder, made, parity, reason)
+    if not quiet:
+        print(exported.words)
+    return exported
+
+
+def _writer(format: Format) -> Writer:
+    # Imported one at a time: onnx takes a second that the other formats need not wait for.
+    if format == "onnx":
+        from selfvid.export.onnx import write_onnx
+
+        return write_onnx
+    if format == "program":
+        from selfvid.export.program import write_program
+
+        return write_program
+    if format == "weights":
+        from selfvid.export.weights import write_weights
+
+        return write_weights
+    if format == "native":
+        from selfvid.export.native import write_native
+
+        return write_native
+    raise InputError(f"format must be onnx, program, weights or native, got {format!r}")
+
+
+def _write(write: Writer, encoder: Encoder, folder: Path, plan: Plan) -> tuple[Plan, Parity, str]:
+    """The export for clips of any length or, where that cannot be had, of the planned one."""
+    fixed = dataclasses.replace(plan, any_length=False)
+    reason = ""
+    for attempt in (plan, fixed):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            return attempt, write(encoder, folder, attempt), reason
+        except InputError:
+            raise
+        except Exception as error:
+            # Exporters raise many types, none of them documented as the one to expect.
+            cause = error
+            reason = f"the graph depends on T ({_first_line(error)})"
+    raise InputError(
+        f"{type(encoder).__name__} cannot be exported: {_first_line(cause)}"
+    ) from cause
+
+
+def _plan(
+    encoder: Encoder,
+    frames: int | None,
+    size: int | tuple[int, int] | None,
+    tolerance: float,
+) -> Plan:
+    origin = encoder.provenance
+    frames = origin.frames if frames is None else frames
+    size = origin.size if size is None else size
+    for name, value in (("frames", frames), ("size", size)):
+        if value is None:
+            raise InputError(f"{name} is None and the encoder does not say; expected --{name}")
+    assert frames is not None
+    assert size is not None
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(frames, height, width) < 1:
+        raise InputError(f"frames and size must be positive, got {frames} and {height}×{width}")
+    plan = Plan(frames, (height, width), 1, 1, any_length=True, tolerance=tolerance)
+    try:
+        with torch.no_grad():
+            features = encoder(plan.clip(2, frames))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"a clip of {frames} frames of {height}×{width} does not go through "
+            f"{type(encoder).__name__}: {_first_line(error)}"
+        ) from error
+    plan = dataclasses.replace(plan, window=features.window, stride=features.stride)
+    if frames < plan.shortest:
+        raise InputError(f"frames must be at least {plan.shortest} to be traced, got {frames}")
+    return plan
+
+
+def _default_output(source: Path) -> Path:
+    """``export/`` in a run, beside its ``encoder/``; a name of its own for any other encoder."""
+    name = "export" if source.name == "encoder" else f"{source.name}-export"
+    return source.parent / name
+
+
+def _check_output(folder: Path, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise InputError(
+            f"output {str(folder)!r} exists; expected a new folder, or --overwrite true"
+        )
+    if not (folder / CARD).is_file():
+        raise InputError(
+            f"output {str(folder)!r} holds no earlier export ({CARD}) and is not overwritten"
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,86 @@
+"""The encoder as one ONNX file, which onnxruntime runs without PyTorch."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from selfvid.encoders.base import Encoder
+from selfvid.export.card import card
+from selfvid.export.parity import SNIPPET, Parity, Plan, compare, outputs
+from selfvid.export.program import trace
+
+GRAPH = "encoder.onnx"
+OPSET = 18  # read by every onnxruntime since 1.14
+LARGEST_FILE = 1_900_000_000  # bytes; protobuf ends at 2 GiB, and the graph needs some of them
+
+CODE = '''"""Run encoder.onnx with onnxruntime and numpy alone; encoder.json says more."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+HERE = Path(__file__).parent
+
+session = onnxruntime.InferenceSession(
+    HERE / "encoder.onnx", providers=["CPUExecutionProvider"]
+)
+names = [output.name for output in session.get_outputs()]
+
+
+def encode(clips):
+    """Features of RGB clips as decoded, uint8 {shape}."""
+    return dict(zip(names, session.run(names, {{"frames": clips}}), strict=True))
+
+
+if __name__ == "__main__":
+    noise = np.random.default_rng(0).integers(0, 256, {example}, dtype=np.uint8)
+    for name, values in encode(noise).items():
+        print(name, values.shape)
+'''
+
+
+def write_onnx(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
+    """Write ``encoder.onnx`` and its snippet into `folder`, compare, and note the figures inside.
+
+    Raises:
+        InputError: where the outputs differ.
+    """
+    _convert(encoder, folder / GRAPH, plan)
+    code = CODE.format(shape=plan.spelled, example=(1, plan.frames, 3, *plan.size))
+    (folder / SNIPPET).write_text(code)
+    parity = compare(encoder, folder / SNIPPET, plan)
+    _label(folder / GRAPH, {"selfvid": json.dumps(card(encoder, plan, parity))})
+    return parity
+
+
+def _convert(encoder: Encoder, path: Path, plan: Plan) -> None:
+    weights = sum(tensor.nbytes for tensor in encoder.state_dict().values())
+    names = {0: "batch", 1: "time"} if plan.any_length else {0: "batch"}
+    program = trace(encoder, plan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the converter says to the converter's authors
+        converted = torch.onnx.export(
+            program,
+            dynamo=True,
+            verbose=False,
+            # An input and an output of one ONNX graph cannot share a name, so not "clip".
+            input_names=["frames"],
+            output_names=list(outputs(encoder, plan.clip(1, plan.frames))),
+            dynamic_shapes={"frames": names},
+            opset_version=OPSET,
+        )
+    if converted is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    converted.save(path, external_data=weights > LARGEST_FILE)
+
+
+def _label(path: Path, properties: dict[str, str]) -> None:
+    model = onnx.load(path, load_external_data=False)
+    onnx.helper.set_model_props(model, properties)
+    onnx.save(model, path)

@@ -1,0 +1,42 @@
+"""What every objective keeps to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from lightly.utils import dist
+from torch import Tensor, nn
+
+from selfvid.construction import Recorded
+from selfvid.encoders.base import Encoder
+from selfvid.types import Losses
+
+
+class Objective(Recorded, nn.Module, ABC):
+    """A loss on clips that needs no labels.
+
+    Attributes:
+        encoder: what is learnt and will be exported.
+        least_frames: T that a clip must have for the loss to be defined.
+    """
+
+    encoder: Encoder
+    least_frames: int = 1
+
+    @abstractmethod
+    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+        """Losses of clips (B, T, 3, H, W), pixels 0 to 255."""
+
+    @abstractmethod
+    def preview(self, clip: Tensor) -> dict[str, Tensor]:
+        """Named pictures, uint8 (3, H, W), that show a person what has been learnt."""
+
+
+def gathered(z: Tensor) -> Tensor:
+    """Rows of all processes, this batch's own among them; gradients flow back to each.
+
+    A loss that compares clips with one another is then the same whether a batch lies in one
+    process or is spread over several.
+    """
+    return torch.cat(dist.gather(z)) if dist.world_size() > 1 else z

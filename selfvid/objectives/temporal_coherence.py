@@ -1,0 +1,76 @@
+"""Temporal coherence, after Mobahi, Collobert and Weston (ICML 2009)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from selfvid.encoders.base import Encoder
+from selfvid.errors import InputError
+from selfvid.objectives.base import Objective, gathered
+from selfvid.objectives.neighbours import nearest_frames
+from selfvid.types import Losses
+
+
+def temporal_coherence(z: Tensor, *, margin: float = 1.0, shift: int = 1) -> Losses:
+    """Pull consecutive frames together; push frames of other clips at least `margin` away.
+
+    Distances are L1, summed over features. The paper pushes any two frames that do not follow
+    one another; here the other frame is the same instant of another clip of the batch.
+
+    Args:
+        z: frame embeddings, (B, T, D), with B >= 2 and T >= 2.
+        margin: L1 distance beyond which two unrelated frames cost nothing.
+        shift: a clip's other is the one `shift` rows before it, 1 <= shift < B.
+
+    Returns:
+        The sum of `pull` and `push`, each averaged over its own pairs.
+    """
+    if z.ndim != 3 or min(z.shape[:2]) < 2:
+        raise ValueError(f"z must be (B>=2, T>=2, D), got {tuple(z.shape)}")
+    near = (z[:, 1:] - z[:, :-1]).abs().sum(-1)  # (B, T-1)
+    far = (z - z.roll(shift, dims=0)).abs().sum(-1)  # (B, T)
+    pull, push = near.mean(), (margin - far).clamp_min(0).mean()
+    return Losses(pull + push, {"pull": pull, "push": push})
+
+
+class TemporalCoherence(Objective):
+    """Siamese training of an encoder's step vectors with the L1 margin loss.
+
+    The embedding is the encoder's own vector, as in the paper, where it is the layer below the
+    classifier. With a bounded activation (tanh) and D features, distances lie in [0, 2D]: choose
+    the margin well inside.
+
+    Args:
+        encoder: any encoder with step features.
+        margin: L1 distance that unrelated frames are pushed to.
+
+    Raises:
+        InputError: where the encoder has no steps or the margin is not positive.
+    """
+
+    least_frames = 2
+
+    def __init__(self, encoder: Encoder, *, margin: float = 1.0) -> None:
+        super().__init__()
+        if encoder.widths.steps is None:
+            raise InputError("temporal coherence needs an encoder with steps (B, S, D)")
+        if margin <= 0:
+            raise InputError(f"margin must be positive, got {margin}")
+        self.encoder = encoder
+        self.margin = margin
+
+    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+        """Losses `pull` and `push` of clips (B, T, 3, H, W) with T >= 2."""
+        steps = self.encoder(clip, lengths).need_steps("temporal coherence")
+        with torch.autocast(steps.device.type, enabled=False):
+            z = gathered(steps.float())
+            # Clips of one opened video lie side by side in a batch; a random shift keeps the
+            # pushed pairs from being always those.
+            shift = int(torch.randint(1, len(z), ()))
+            return temporal_coherence(z, margin=self.margin, shift=shift)
+
+    def preview(self, clip: Tensor) -> dict[str, Tensor]:
+        """First frames of the clips over their nearest neighbours in the rest of the batch."""
+        steps = self.encoder(clip).need_steps("temporal coherence")
+        return {"neighbours": nearest_frames(clip, steps)}

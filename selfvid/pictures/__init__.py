@@ -1,0 +1,20 @@
+"""Arrays to images: every function returns pixels, uint8 (H, W, 3), on white."""
+
+from selfvid.pictures.canvas import Picture, png_bytes, write_png
+from selfvid.pictures.charts import Bar, Curve, bars, confusion, curves, heatmap, scatter
+from selfvid.pictures.frames import grid, strip
+
+__all__ = [
+    "Bar",
+    "Curve",
+    "Picture",
+    "bars",
+    "confusion",
+    "curves",
+    "grid",
+    "heatmap",
+    "png_bytes",
+    "scatter",
+    "strip",
+    "write_png",
+]

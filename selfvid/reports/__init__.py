@@ -1,0 +1,1 @@
+"""One page about a run, for people: everything to look at, nothing to load."""

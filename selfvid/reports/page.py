@@ -1,0 +1,126 @@
+"""The report: one self-contained HTML page about a run."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from selfvid import __version__
+from selfvid.errors import InputError
+from selfvid.reports.probed import probed
+from selfvid.reports.run import RunReader
+from selfvid.reports.sections import Image, Page
+from selfvid.reports.table import Table
+from selfvid.reports.trained import checked_summary, exported, footage, trained
+
+
+def report(run: Path, *, output: Path | None = None, quiet: bool = False) -> Path:
+    """Write one HTML page with everything to look at; it needs no network and no other file.
+
+    Sections stand for what the run has; a damaged file becomes a visible note.
+
+    Args:
+        run: the run's folder.
+        output: the page; by default report.html in the run.
+        quiet: print nothing.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: where `run` is no run, or the page cannot be written there.
+    """
+    run = Path(run)
+    page = read_page(run)
+    output = run / "report.html" if output is None else Path(output)
+    if output.is_dir():
+        raise InputError(f"output {str(output)!r} is a folder; expected the name of an HTML file")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_name(f".{output.name}.part")
+    unfinished.write_text(rendered(page), encoding="utf-8")
+    unfinished.replace(output)
+    if not quiet:
+        print(f"report: {output}")
+    return output
+
+
+def read_page(run: Path) -> Page:
+    """Everything that the page shows.
+
+    Raises:
+        InputError: where `run` is no run.
+    """
+    reader = RunReader(run)
+    result = reader.section("probe/result.json", probed)
+    summary = reader.section("summary.json", checked_summary)
+    training = trained(summary, reader.history())
+    previews = tuple(
+        Image.from_png(data, f"Preview {name}.", caption=name) for name, data in reader.pictures()
+    )
+    recipe = reader.text("recipe.yaml")
+    return Page(
+        name=run.resolve().name,
+        probed=result,
+        trained=training,
+        footage=() if summary is None else footage(summary),
+        previews=previews,
+        exports=_exports(reader),
+        recipe=recipe,
+        commands=_commands(run, recipe, is_probed=result is not None),
+        notes=tuple(reader.notes),
+        version=__version__,
+    )
+
+
+def rendered(page: Page) -> str:
+    """The page as HTML; every text is escaped, since labels and paths are a stranger's."""
+    environment = Environment(
+        loader=PackageLoader("selfvid.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(page=page)
+
+
+def _exports(reader: RunReader) -> Table | None:
+    tables = []
+    for path in sorted((reader.folder / "export").glob("*/encoder.json")):
+        name = path.parent.name
+        made = reader.section(f"export/{name}/encoder.json", partial(exported, name))
+        if made is not None:
+            tables.append(made)
+    if not tables:
+        return None
+    return Table(tables[0].head, tuple(row for table in tables for row in table.rows))
+
+
+def _commands(run: Path, recipe: str, *, is_probed: bool) -> tuple[tuple[str, str], ...]:
+    place = shlex.quote(str(run))
+    data = shlex.quote(_data(recipe))
+    probe = (
+        "probe it" if is_probed else "not probed yet: run this",
+        f"selfvid probe {place} {data}",
+    )
+    again = (
+        "pretrain again",
+        f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER",
+    )
+    hand_on = ("hand the encoder on", f"selfvid export {place} --format onnx")
+    return (again, probe, hand_on) if is_probed else (probe, again, hand_on)
+
+
+def _data(recipe: str) -> str:
+    """The manifest that the recipe names, or a word in its place."""
+    try:
+        plain: Any = yaml.safe_load(recipe)
+    except yaml.YAMLError:
+        return "MANIFEST"
+    named = plain.get("data") if isinstance(plain, dict) else None
+    return named if isinstance(named, str) else "MANIFEST"

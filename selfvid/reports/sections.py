@@ -1,0 +1,132 @@
+"""What the page shows, section by section, all of it plain text and embedded images."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Literal
+
+from selfvid.pictures import Picture, png_bytes
+from selfvid.reports.table import Table
+
+Tone = Literal["good", "bad", "open"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A PNG inside the page.
+
+    Attributes:
+        source: a data URI.
+        text: what it shows, for those who cannot see it.
+        caption: printed below.
+    """
+
+    source: str
+    text: str
+    caption: str = ""
+
+    @staticmethod
+    def of(picture: Picture, text: str, *, caption: str = "") -> Image:
+        """Embed a picture, uint8 (H, W, 3)."""
+        return Image.from_png(png_bytes(picture), text, caption=caption)
+
+    @staticmethod
+    def from_png(data: bytes, text: str, *, caption: str = "") -> Image:
+        """Embed a PNG file."""
+        return Image(f"data:image/png;base64,{base64.b64encode(data).decode()}", text, caption)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that stands large, with a word on what it is."""
+
+    value: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What the probe found.
+
+    Attributes:
+        headline: whether pretraining helped.
+        tone: how the headline is coloured.
+        figures: the few numbers behind it.
+        warnings: what a reader must know before quoting a number.
+        verdicts: everything else that the probe said.
+        table: accuracies.
+        bars: the same, drawn.
+        floors: each row's name and what it stands for.
+        differences: paired, the encoder minus each floor.
+        curve: accuracy by number of labels, drawn.
+        curve_table: the same, in figures.
+        curve_notes: what could not be drawn.
+        motion: the motion check in words.
+        confusion: drawn.
+        classes: accuracy by class.
+        protocol: everything that was decided, as JSON.
+    """
+
+    headline: str
+    tone: Tone
+    figures: tuple[Figure, ...]
+    warnings: tuple[str, ...]
+    verdicts: tuple[str, ...]
+    table: Table
+    bars: Image
+    floors: tuple[tuple[str, str], ...]
+    differences: Table | None
+    curve: Image | None
+    curve_table: Table | None
+    curve_notes: tuple[str, ...]
+    motion: tuple[str, ...]
+    confusion: Image | None
+    classes: Table | None
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How pretraining went.
+
+    Attributes:
+        words: the summary's sentences.
+        bad: whether they say that the encoder collapsed.
+        facts: names and values.
+        images: losses and collapse measures over steps.
+    """
+
+    words: tuple[str, ...]
+    bad: bool
+    facts: tuple[tuple[str, str], ...]
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page; what a run does not have is None or empty.
+
+    Attributes:
+        name: of the run.
+        notes: files that were there and could not be read.
+        probed: what the probe found.
+        trained: how pretraining went.
+        footage: names and values about the videos.
+        previews: pictures that the objective drew.
+        exports: formats and how near each is to PyTorch.
+        recipe: the recipe's text.
+        commands: what to type, and what for.
+        version: of this package.
+    """
+
+    name: str
+    notes: tuple[str, ...]
+    probed: Probed | None
+    trained: Trained | None
+    footage: tuple[tuple[str, str], ...]
+    previews: tuple[Image, ...]
+    exports: Table | None
+    recipe: str
+    commands: tuple[tuple[str, str], ...]
+    version: str

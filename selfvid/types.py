@@ -1,0 +1,197 @@
+"""The letters of every shape, and the small types that floors hand to one another.
+
+Letters: B batch, T time (frames of a clip), S steps (of an encoder along a clip), C channels,
+H height, W width, D features, K classes, L flow fields in a stack.
+
+Clips are ``(B, T, C, H, W)``; pixels are as decoded, 0 to 255, until an encoder's first layer
+turns them into what its network eats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from selfvid.errors import InputError
+
+
+@dataclass(frozen=True, repr=False)
+class Clip:
+    """T frames cut from one video.
+
+    Attributes:
+        frames: pixels as decoded, uint8 (T, C, H, W).
+        times: presentation time of each frame in seconds, float64 (T,).
+        video: content id of the video that the frames were cut from.
+        label: class index, or None for footage nobody labelled.
+    """
+
+    frames: Tensor
+    times: Tensor
+    video: str
+    label: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.dtype != torch.uint8:
+            raise ValueError(f"frames must be uint8 (T, C, H, W), got {_shape(self.frames)}")
+        if self.times.shape != self.frames.shape[:1]:
+            raise ValueError(
+                f"times must be (T,) = ({len(self.frames)},), got {_shape(self.times)}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Clip({_shape(self.frames)}, video={self.video!r}, label={self.label})"
+
+
+@dataclass(frozen=True, repr=False)
+class ClipBatch:
+    """Clips of one size side by side; shorter ones are padded at the end.
+
+    Attributes:
+        frames: uint8 (B, T, C, H, W).
+        times: seconds, float64 (B, T).
+        lengths: true number of frames of each clip, int64 (B,).
+        videos: content id of each clip's video.
+        labels: class indices, int64 (B,), or None where any clip has no label.
+        faults: one line for each clip that could not be read and was replaced by another.
+    """
+
+    frames: Tensor
+    times: Tensor
+    lengths: Tensor
+    videos: tuple[str, ...]
+    labels: Tensor | None = None
+    faults: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 5:
+            raise ValueError(f"frames must be (B, T, C, H, W), got {_shape(self.frames)}")
+        batch = self.frames.shape[0]
+        if not len(self.times) == len(self.lengths) == len(self.videos) == batch:
+            raise ValueError(f"times, lengths and videos must have B = {batch} entries")
+
+    def __repr__(self) -> str:
+        return f"ClipBatch({_shape(self.frames)}, labels={self.labels is not None})"
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def to(self, device: torch.device | str) -> ClipBatch:
+        """The same batch with its tensors on `device`."""
+        return ClipBatch(
+            frames=self.frames.to(device, non_blocking=True),
+            times=self.times.to(device, non_blocking=True),
+            lengths=self.lengths.to(device, non_blocking=True),
+            videos=self.videos,
+            labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
+            faults=self.faults,
+        )
+
+    @staticmethod
+    def of(clips: list[Clip], faults: tuple[str, ...] = ()) -> ClipBatch:
+        """Collate clips of one frame size, padding short ones with zeros at the end."""
+        longest = max(len(clip.frames) for clip in clips)
+        frames = clips[0].frames.new_zeros(len(clips), longest, *clips[0].frames.shape[1:])
+        times = torch.zeros(len(clips), longest, dtype=torch.float64)
+        for row, clip in enumerate(clips):
+            frames[row, : len(clip.frames)] = clip.frames
+            times[row, : len(clip.frames)] = clip.times
+        known = [clip.label for clip in clips if clip.label is not None]
+        return ClipBatch(
+            frames=frames,
+            times=times,
+            lengths=torch.tensor([len(clip.frames) for clip in clips]),
+            videos=tuple(clip.video for clip in clips),
+            labels=torch.tensor(known) if len(known) == len(clips) else None,
+            faults=faults,
+        )
+
+
+@dataclass(frozen=True)
+class Widths:
+    """The D and C_l of an encoder, told before any data is seen.
+
+    Attributes:
+        clip: D of the clip vector.
+        steps: D of the step vectors, or None where the encoder has none.
+        maps: channels of each map from fine to coarse; empty where the encoder has none.
+    """
+
+    clip: int
+    steps: int | None = None
+    maps: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Features:
+    """What an encoder makes of a batch of clips.
+
+    Attributes:
+        clip: one vector per clip, (B, D).
+        steps: one vector per step along the clip, (B, S, D), or None.
+        lengths: true number of steps of each clip, int64 (B,), or None where all are whole.
+        window: frames that one step sees.
+        stride: frames between the starts of neighbouring steps.
+        maps: feature maps (B, S, C_l, H_l, W_l) from fine to coarse, or None.
+    """
+
+    clip: Tensor
+    steps: Tensor | None = None
+    lengths: Tensor | None = None
+    window: int = 1
+    stride: int = 1
+    maps: tuple[Tensor, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.clip.ndim != 2:
+            raise ValueError(f"clip must be (B, D), got {_shape(self.clip)}")
+        if self.steps is not None and self.steps.ndim != 3:
+            raise ValueError(f"steps must be (B, S, D), got {_shape(self.steps)}")
+
+    def __repr__(self) -> str:
+        maps = None if self.maps is None else [_shape(m) for m in self.maps]
+        steps = None if self.steps is None else _shape(self.steps)
+        return f"Features(clip={_shape(self.clip)}, steps={steps}, maps={maps})"
+
+    def need_steps(self, who: str) -> Tensor:
+        """The step vectors (B, S, D), or an InputError that says `who` needs them."""
+        if self.steps is None:
+            raise InputError(f"{who} needs step features (B, S, D); this encoder has none")
+        return self.steps
+
+    def need_maps(self, who: str) -> tuple[Tensor, ...]:
+        """The feature maps, or an InputError that says `who` needs them."""
+        if not self.maps:
+            raise InputError(f"{who} needs feature maps (B, S, C, H, W); this encoder has none")
+        return self.maps
+
+
+class FrameFeatures(NamedTuple):
+    """What a backbone makes of N frames.
+
+    Attributes:
+        vector: (N, D).
+        maps: (N, C_l, H_l, W_l) from fine to coarse.
+    """
+
+    vector: Tensor
+    maps: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """An objective's scalar and the named parts it is made of."""
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.total.ndim != 0:
+            raise ValueError(f"total must be a scalar, got {_shape(self.total)}")
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from selfvid.data.digit_footage import write_footage
+from selfvid.data.index import index
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def digits_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty-two drifting digits as indexed video files, columns digit and direction."""
+    folder = tmp_path_factory.mktemp("digits")
+    table = write_footage(folder / "videos", videos=32, frames=8, size=32, seed=1)
+    manifest = folder / "digits.csv"
+    index(table, output=manifest, quiet=True, workers=1)
+    return manifest
