@@ -10,7 +10,13 @@ KEY = re.compile(r'Parser key "([^"]+)"')
 CLASS = re.compile(r"Problem with given class_path '([^']+)'")
 UNKNOWN = re.compile(r"[Oo]ption '([^']+)' is not accepted|[Kk]ey '([^']+)' is not expected")
 TYPE = re.compile(r"Expected a <class '(\w+)'>. Got value: (.*)")
-NOISE = ("Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'NoneType'>")
+NOISE = (
+    "Does not validate",
+    "Subtypes:",
+    "Errors:",
+    "Given value",
+    "Expected a <class 'NoneType'>",
+)
 
 
 def one_line(complaint: str) -> str:

@@ -99,9 +99,12 @@ class Scores:
             raise InputError(f"scores {str(path)!r} do not exist; expected the CSV of a probe")
         try:
             with path.open(encoding="utf-8", newline="") as text:
-                header, *lines = [line for line in csv.reader(text) if line]
+                lines = [line for line in csv.reader(text) if line]
         except (ValueError, csv.Error) as error:
             raise InputError(f"scores {str(path)!r} are no table: {error}") from None
+        if not lines:
+            raise InputError(f"scores {str(path)!r} are empty; expected the CSV of a probe")
+        header, *lines = lines
         if header[:2] != ["video", "label"]:
             raise InputError(
                 f"scores {str(path)!r} begin with {header[:2]}; expected video and label"

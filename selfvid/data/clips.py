@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -36,6 +37,10 @@ class ClipLoader(DataLoader[Any]):
     """
 
     def __iter__(self) -> Iterator[ClipBatch]:  # type: ignore[override]
+        if self.num_workers:
+            # Garbage that holds decoders must not be collected in a forked worker: the threads
+            # it would stop do not exist there.
+            gc.collect()
         batches = super().__iter__()
         while True:
             try:

@@ -98,6 +98,7 @@ class ClipDataset(Dataset[Loaded]):
         self.board: Board | None = None
         self._labels = None if label is None else manifest.labels(label, classes=classes)
         self._stand_ins = self._rows_with_clips()
+        self._installed = set(decoder_versions())
         self._working: set[str] = set()
 
     def __len__(self) -> int:
@@ -131,14 +132,9 @@ class ClipDataset(Dataset[Loaded]):
 
     def _rows_with_clips(self) -> np.ndarray:
         """Rows that are long enough for a clip by what the manifest says of them."""
-        rng = np.random.default_rng(0)
         rows = self.manifest.rows
-        enough = [
-            not row.frames
-            or len(self.sampling.choose(_timeline(row, row.frames, row.rate or 1.0), rng)) > 0
-            for row in rows
-        ]
-        if not any(enough):
+        enough = np.array([self._gives_clips(row) for row in rows])
+        if not enough.any():
             longest = max(row.frames for row in rows)
             raise InputError(
                 f"no video gives a clip of {self.sampling.length} frames with {self.sampling}; "
@@ -146,10 +142,20 @@ class ClipDataset(Dataset[Loaded]):
             )
         return np.flatnonzero(enough)
 
+    def _gives_clips(self, row: Row) -> bool:
+        if not row.frames:  # not known before it is opened
+            return True
+        timeline = Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)
+        return len(self.sampling.choose(timeline, np.random.default_rng(0))) > 0
+
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
         row = self.manifest.rows[place]
         with self._open(row) as reader:
-            timeline = _timeline(row, reader.frames, reader.rate, reader.times)
+            timeline = Timeline(reader.frames, reader.rate, reader.times, row.start, row.end)
+            first, past = timeline.bounds
+            if first == past:
+                cause = f"segment from {row.start} to {row.end} s has no frames"
+                raise DecodeError(reader.path, cause)
             chosen = self.sampling.choose(timeline, rng)
             if not len(chosen):
                 return []
@@ -175,7 +181,7 @@ class ClipDataset(Dataset[Loaded]):
         """The decoder asked for, else the one noted if it is installed here, else any."""
         if self.decoder == "auto":
             for noted in ("decord", "pyav"):
-                if row.decoder == noted and noted in decoder_versions():
+                if row.decoder == noted and noted in self._installed:
                     return noted
         return self.decoder
 
@@ -187,11 +193,3 @@ class ClipDataset(Dataset[Loaded]):
             self._working.add(decoder)
         if self.faults.strict:
             raise InputError(f"{error}; expected every video to be readable") from error
-
-
-def _timeline(row: Row, frames: int, rate: float, times: np.ndarray | None = None) -> Timeline:
-    timeline = Timeline(frames, rate, times, row.start, row.end)
-    first, past = timeline.bounds
-    if times is not None and first == past:
-        raise DecodeError(row.path, f"segment from {row.start} to {row.end} s has no frames")
-    return timeline

@@ -13,7 +13,7 @@ from typing import Literal, cast
 import av
 import numpy as np
 
-from selfvid.data.decord_reader import DecordReader, why_not_decord
+from selfvid.data.decord_reader import DecordReader
 from selfvid.data.image_folder import ImageFolder
 from selfvid.data.pyav_reader import PyAVReader
 from selfvid.data.reader import BrokenDecoderError, DecodeError, Frames, Size, VideoReader
@@ -127,10 +127,10 @@ def preflight(decoder: DecoderName = "auto") -> None:
 
 
 def _decoder_for(path: str) -> Literal["decord", "pyav"]:
-    if not _decord_installed() or why_not_decord(path) is not None:
+    if not _decord_installed():
         return "pyav"
     try:
-        with DecordReader(path, checked=True) as reader:
+        with DecordReader(path) as reader:
             reader.read([0])
     except DecodeError:
         return "pyav"

@@ -12,7 +12,8 @@ import torch  # always before decord, which otherwise crashes torch's CUDA
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
-from selfvid.data.pyav_reader import PyAVReader, packet_index
+from selfvid.data.packets import PacketIndex, packet_index
+from selfvid.data.pyav_reader import PyAVReader
 from selfvid.data.reader import DecodeError, Frames, Header, Indices, Size, VideoReader, rising
 
 # decord returns copies of the last good frame for bad ones unless a tolerance is set, and it
@@ -43,8 +44,8 @@ class DecordReader(VideoReader):
         self, path: str, *, size: Size | None = None, threads: int = 1, checked: bool = False
     ) -> None:
         super().__init__(path)
-        reason = None if checked else why_not_decord(path)
-        if reason is not None:
+        index = None if checked else packet_index(path)
+        if index is not None and (reason := _why_not(index)):
             raise DecodeError(path, f"decord is no reader for it, pyav is: {reason}")
         self._threads = threads
         self._size = size
@@ -57,6 +58,9 @@ class DecordReader(VideoReader):
         self.times = rising(starts.astype(np.float64))
         if self.times is None:
             cause = "decord is no reader for it, pyav is: it finds no timestamps that rise"
+            raise DecodeError(path, cause)
+        if index is not None and index.frames != self.frames:
+            cause = f"decord counts {self.frames} frames where {index.frames} are shown; use pyav"
             raise DecodeError(path, cause)
 
     @cached_property
@@ -102,14 +106,13 @@ class DecordReader(VideoReader):
         self._video = None
 
 
-def why_not_decord(path: str) -> str | None:
+def _why_not(index: PacketIndex) -> str | None:
     """Why decord would not give the right frames of a file, or None where it would.
 
-    decord finds frames by their timestamps and takes a key frame's number in order of decoding
-    for its number in order of presentation; where either fails it returns other frames than
-    those asked for, with no error.
+    It finds frames by their timestamps and takes a key frame's number in order of decoding for
+    its number in order of presentation; where either fails it returns other frames than those
+    asked for, with no error.
     """
-    index = packet_index(path)
     if index.bits > 8:
         return f"it has {index.bits} bits per colour"
     if index.stamps is None:

@@ -6,12 +6,11 @@ import re
 from functools import cached_property
 from pathlib import Path
 
+import av
 import numpy as np
-import torch
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import resize
 
+from selfvid.data.packets import in_words
+from selfvid.data.pyav_reader import picture
 from selfvid.data.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -42,28 +41,24 @@ class ImageFolder(VideoReader):
     @cached_property
     def header(self) -> Header:
         """Size and format of the first image."""
-        height, width = self._image(0).shape[1:]
+        height, width = self._image(0, None).shape[:2]
         return Header(height, width, codec=self._files[0].suffix.lower().lstrip("."))
 
-    def _image(self, index: int) -> torch.Tensor:
+    def _image(self, index: int, size: Size | None) -> Frames:
         file = self._files[index]
         try:
-            return decode_image(str(file), mode=ImageReadMode.RGB)
-        except (RuntimeError, OSError) as error:
-            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DecodeError(self.path, f"frame {index} ({file.name}): {cause}") from None
+            # Handed over open, so that FFmpeg goes by its content and a "%" in its name is none.
+            with file.open("rb") as content, av.open(content, "r") as container:
+                return picture(next(container.decode(container.streams.video[0])), size=size)
+        except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
+            cause = f"frame {index} ({file.name}): {in_words(error)}"
+            raise DecodeError(self.path, cause) from None
 
     def _decode(self, indices: Indices) -> Frames:
-        images = [self._image(int(index)) for index in indices]
-        if self._size is not None:
-            images = [
-                resize(image, list(self._size), InterpolationMode.BILINEAR, antialias=True)
-                for image in images
-            ]
+        images = [self._image(int(index), self._size) for index in indices]
         if any(image.shape != images[0].shape for image in images):
             raise DecodeError(self.path, "frames change their size along the folder")
-        frames: Frames = torch.stack(images).permute(0, 2, 3, 1).contiguous().numpy()
-        return frames
+        return np.stack(images)
 
     def close(self) -> None:
         """Nothing is held open between frames."""

@@ -79,19 +79,7 @@ def index(
     known = Known(output, draft)
     entries = with_groups(with_labels(found.entries, labels), groups)
     entries, gone = known.keep_edits(entries)
-
-    def save(findings: Findings) -> None:
-        if part := [entry for entry in entries if entry.path in findings]:
-            _manifest(part, findings, output).write(draft)
-
-    paths = list(dict.fromkeys(entry.path for entry in entries))
-    try:
-        findings, read = survey(paths, look, known=None if fresh else known, save=save)
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; the same command goes on from {draft}", file=sys.stderr)
-        raise
-    except ChildError as error:
-        raise InputError(f"decoder {look.decoder} cannot be started ({error})") from None
+    findings, reused = _surveyed(entries, look, None if fresh else known, output, draft)
     manifest = _manifest(entries, findings, output)
     if near_duplicates:
         manifest = _with_near_duplicates(manifest)
@@ -99,7 +87,7 @@ def index(
     draft.unlink(missing_ok=True)
     if not quiet:
         tally = Tally(
-            read=read,
+            reused=reused,
             ignored=found.ignored,
             unlisted=found.unlisted,
             missing=found.missing,
@@ -109,6 +97,26 @@ def index(
     if not len(manifest.usable):
         raise _nothing_readable(manifest, look, output)
     return manifest
+
+
+def _surveyed(
+    entries: Sequence[Entry], look: Look, known: Known | None, output: Path, draft: Path
+) -> tuple[Findings, int]:
+    """A finding for every entry's file, and how many were known already."""
+
+    def save(findings: Findings) -> None:
+        if part := [entry for entry in entries if entry.path in findings]:
+            _manifest(part, findings, output).write(draft)
+
+    paths = list(dict.fromkeys(entry.path for entry in entries))
+    try:
+        return survey(paths, look, known=known, save=save)
+    except KeyboardInterrupt:
+        kept = f"what was found is in {draft}" if draft.exists() else "nothing was found yet"
+        print(f"\ninterrupted: {kept}; the same command goes on from there", file=sys.stderr)
+        raise
+    except ChildError as error:
+        raise InputError(f"decoder {look.decoder} cannot be started ({error})") from None
 
 
 def _checked_look(

@@ -18,14 +18,14 @@ class Tally:
     """What indexing knows beside the manifest.
 
     Attributes:
-        read: files that were opened; the others were known and unchanged.
+        reused: files that are unchanged since the last time and were not opened.
         ignored: files in the folders that are no footage.
         unlisted: videos in the folders that no list names.
         missing: names in lists of splits without a file.
         gone: rows of an earlier manifest whose file is no longer there.
     """
 
-    read: int = 0
+    reused: int = 0
     ignored: int = 0
     unlisted: int = 0
     missing: int = 0
@@ -57,8 +57,7 @@ def _counts(rows: Sequence[Row], tally: Tally) -> str:
     faults = Counter(fault_kind(row) for row in rows if row.status != "ok")
     told = ", ".join(f"{count} {kind}" for kind, count in faults.most_common())
     kept = len(rows) - faults.total()
-    reused = len({row.path for row in rows}) - tally.read
-    again = f"; {reused} unchanged since last time" if reused > 0 else ""
+    again = f"; {tally.reused} unchanged since last time" if tally.reused else ""
     return f"{kept} of {len(rows)} kept" + (f" ({told})" if told else "") + again
 
 

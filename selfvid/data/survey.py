@@ -59,15 +59,19 @@ def survey(
         save: called with what is known so far, now and then and when the survey is cut short.
 
     Returns:
-        A finding for every path, and how many of them were read.
+        A finding for every path, and how many of them were taken over.
     """
     findings: Findings = {}
     unread: Findings = {}
+    taken_over = 0
     for path in paths:
         blank = _blank(path)
         earlier = None if known is None else known.finding(path, blank, decoder=look.decoder)
-        if blank.error or earlier:
-            findings[path] = earlier or blank
+        if blank.error:
+            findings[path] = blank
+        elif earlier is not None:
+            findings[path] = earlier
+            taken_over += 1
         else:
             unread[path] = blank
     try:
@@ -78,7 +82,7 @@ def survey(
     except BaseException:
         save(findings)
         raise
-    return findings, len(unread)
+    return findings, taken_over
 
 
 def _read(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.utilities import rank_zero_only
 
 from selfvid.engine.datamodule import Footage
 from selfvid.engine.precision import pick_device, resolve_precision
@@ -63,6 +64,11 @@ def fit(
         )
         # Checkpoints are read without unpickling: a folder of runs may come from anywhere.
         trainer.fit(module, footage, ckpt_path=checkpoint, weights_only=True)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes; launchers start the others."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 @contextmanager

@@ -13,11 +13,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from selfvid.engine.checkpoints import accumulating
 from selfvid.engine.collapse import CollapseMeasures, measure_collapse
+from selfvid.engine.module import Pretraining
 from selfvid.engine.precision import Precision, autocast
 from selfvid.engine.run_folder import RunFolder
 from selfvid.objectives.base import Objective
 from selfvid.pictures import write_png
-from selfvid.types import ClipBatch, Losses
+from selfvid.types import ClipBatch
 
 LOG_EVERY = 10
 
@@ -80,7 +81,8 @@ class Observer(Callback):
         step = trainer.global_step
         last = step == trainer.max_steps
         if step % LOG_EVERY == 0 or last:
-            losses: Losses = pl_module.losses
+            assert isinstance(pl_module, Pretraining)
+            losses = pl_module.losses
             parts = {"loss": losses.total} | losses.parts
             self.latest = {name: float(part.detach()) for name, part in parts.items()}
             clips = len(batch) * trainer.accumulate_grad_batches * trainer.world_size

@@ -11,6 +11,7 @@ from selfvid.errors import InputError
 
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 Precision = Literal["auto", "bf16-mixed", "32-true"]
+NumberFormat = Literal["bf16-mixed", "32-true"]
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
@@ -21,14 +22,15 @@ def pick_device(accelerator: Accelerator = "auto") -> torch.device:
         InputError: where there is none of the kind.
     """
     there = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        accelerator = next((kind for kind, found in there.items() if found), "cpu")
-    if not there.get(accelerator, True):
-        raise InputError(f"accelerator {accelerator!r} is not on this machine; expected auto or cpu")
-    return torch.device("cuda" if accelerator == "gpu" else accelerator)
+    kind: str = accelerator
+    if kind == "auto":
+        kind = next((name for name, found in there.items() if found), "cpu")
+    if not there.get(kind, True):
+        raise InputError(f"accelerator {kind!r} is not on this machine; expected auto or cpu")
+    return torch.device("cuda" if kind == "gpu" else kind)
 
 
-def resolve_precision(precision: Precision, *, device: torch.device) -> Precision:
+def resolve_precision(precision: Precision, *, device: torch.device) -> NumberFormat:
     """``auto`` as bfloat16 autocast where the hardware multiplies it natively, else float32."""
     if precision != "auto":
         return precision

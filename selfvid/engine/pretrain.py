@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from pytorch_lightning.utilities import rank_zero_only
-
-from selfvid.construction import describe
-from selfvid.data.clips import clip_loader
 from selfvid.data.dataset import ClipDataset
 from selfvid.data.decode import DecoderName
 from selfvid.data.faults import FaultCounter, FaultPolicy
 from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips, Sampling
+from selfvid.data.sampling import RandomClips, Sampling
 from selfvid.data.transforms import Augmentation
-from selfvid.encoders.base import Provenance
 from selfvid.engine.batches import BatchStream
 from selfvid.engine.checkpoints import Checkpoints, newest_whole, step_of
 from selfvid.engine.datamodule import Footage
-from selfvid.engine.fit import fit
+from selfvid.engine.fit import fit, is_first_process
+from selfvid.engine.job import Job
 from selfvid.engine.module import Pretraining
 from selfvid.engine.observer import Observer
 from selfvid.engine.precision import resolve_precision
-from selfvid.engine.run_folder import RunFolder, hardware, recipe_hash, write_whole
+from selfvid.engine.run_folder import RunFolder, hardware, write_whole
 from selfvid.engine.schedule import Training
 from selfvid.engine.warm_start import warm_start
-from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
-from selfvid.types import ClipBatch
-
-SAMPLE_VIDEOS = 64
-SAMPLE_CLIPS = 4
 
 
 class Interrupted(Exception):
@@ -75,7 +62,7 @@ def pretrain(
         augment: random changes to clips, on the device.
         training: steps, batch, optimiser, precision and the like.
         split: take only rows of this split; all usable rows by default.
-        decoder: auto, decord, pyav or torchcodec.
+        decoder: auto, decord or pyav.
         workers: loading processes; by default one less than cores, at most 8.
         faults: how many clips may fail before the run stops.
         seed: of everything random in the run.
@@ -89,7 +76,7 @@ def pretrain(
         InputError: where something handed in is not as expected.
         Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
-    job = _Job(
+    job = Job(
         data=str(data),
         out=str(out),
         objective=objective,
@@ -110,99 +97,15 @@ def pretrain(
     checkpoint = _open(run, job, resume=resume)
     started = time.perf_counter()
     module, observer = _train(run, job, dataset, checkpoint)
-    if rank_zero_only.rank == 0:
-        _finish(
-            run, job, footage, module, observer, seconds=time.perf_counter() - started
-        )
+    if is_first_process():
+        _finish(run, job, footage, module, observer, seconds=time.perf_counter() - started)
     return run.path
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """The arguments of one run, defaults filled in and checked against one another."""
-
-    data: str
-    out: str
-    objective: Objective
-    clips: Sampling
-    size: list[int]
-    augment: Augmentation | None
-    training: Training
-    split: str | None
-    decoder: DecoderName
-    workers: int
-    faults: FaultPolicy
-    seed: int
-    init: str | None
-
-    def __post_init__(self) -> None:
-        if len(self.size) != 2 or min(self.size) < 1:
-            raise InputError(f"size must be one positive number or H and W, got {self.size}")
-        if self.clips.length < self.objective.least_frames:
-            raise InputError(
-                f"clips of {self.clips.length} frames are too short for "
-                f"{type(self.objective).__name__}; expected at least "
-                f"{self.objective.least_frames}"
-            )
-        if self.training.batch % (self.training.accumulate * self.clips_per_video):
-            raise InputError(
-                f"batch {self.training.batch} is no multiple of accumulate "
-                f"{self.training.accumulate} times clips per video {self.clips_per_video}"
-            )
-
-    @property
-    def clips_per_video(self) -> int:
-        return int(getattr(self.clips, "clips", 1))
-
-    def recipe(self) -> dict[str, Any]:
-        """The arguments as plain data that `pretrain --config` reads."""
-        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        # These two are plain settings: a recipe names no class for them.
-        for name in ("training", "faults"):
-            plain[name] = dataclasses.asdict(plain[name])
-        return dict(describe(plain))
-
-    def footage(self) -> Manifest:
-        """The usable rows of the manifest, of the wanted split."""
-        usable = Manifest.read(self.data).usable
-        if self.split is not None:
-            usable = usable.select([row.split == self.split for row in usable.rows])
-        if not len(usable):
-            of_split = "" if self.split is None else f" with split {self.split!r}"
-            raise InputError(f"{self.data!r} has no usable video{of_split}; expected at least one")
-        return usable
-
-    def dataset(self, footage: Manifest, clips: Sampling) -> ClipDataset:
-        height, width = self.size
-        return ClipDataset(
-            footage,
-            clips,
-            size=(height, width),
-            seed=self.seed,
-            decoder=self.decoder,
-            faults=self.faults,
-        )
-
-    def sample(self, footage: Manifest) -> ClipBatch:
-        """A few clips of some videos, always the same, to look at while training."""
-        chosen = np.unique(np.linspace(0, len(footage) - 1, SAMPLE_VIDEOS).astype(int))
-        spread = EvenClips(
-            frames=self.clips.length,
-            stride=int(getattr(self.clips, "stride", 1)),
-            fps=getattr(self.clips, "fps", None),
-            clips=SAMPLE_CLIPS,
-        )
-        dataset = self.dataset(footage.select(chosen), spread)
-        # In a worker wherever training has workers: a decoder that has run in this process must
-        # not be carried into them by a fork.
-        loader = clip_loader(dataset, batch_size=len(chosen), workers=min(1, self.workers))
-        return next(iter(loader))
-
-
-def _open(run: RunFolder, job: _Job, *, resume: bool) -> Path | None:
+def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
     """Make the run's folder, or find where to continue in it."""
     recipe = job.recipe()
-    first = rank_zero_only.rank == 0
+    first = is_first_process()
     if resume:
         run.check_resumable(recipe)
         checkpoint = newest_whole(run.checkpoints)
@@ -221,7 +124,7 @@ def _open(run: RunFolder, job: _Job, *, resume: bool) -> Path | None:
 
 
 def _train(
-    run: RunFolder, job: _Job, dataset: ClipDataset, checkpoint: Path | None
+    run: RunFolder, job: Job, dataset: ClipDataset, checkpoint: Path | None
 ) -> tuple[Pretraining, Observer]:
     """Fit; the objective's encoder is trained in place."""
     training = job.training
@@ -265,7 +168,7 @@ def _train(
 
 def _finish(
     run: RunFolder,
-    job: _Job,
+    job: Job,
     footage: Manifest,
     module: Pretraining,
     observer: Observer,
@@ -274,19 +177,7 @@ def _finish(
 ) -> None:
     """Write the encoder with where it comes from, and the summary."""
     training, encoder = job.training, job.objective.encoder
-    notes = []
-    if training.average is not None:
-        notes.append(f"weights are a moving average with decay {training.average}")
-    seen = {row.video for row in footage.rows} | set(encoder.provenance.footage)
-    encoder.provenance = Provenance(
-        footage=tuple(sorted(seen)),
-        recipe=recipe_hash(job.recipe()),
-        size=(job.size[0], job.size[1]),
-        frames=job.clips.length,
-        stride=int(getattr(job.clips, "stride", 1)),
-        fps=getattr(job.clips, "fps", None),
-        notes=tuple(notes),
-    )
+    encoder.provenance = job.provenance(footage)
     device = next(encoder.parameters()).device
     measures = observer.measures
     clips = training.steps * training.batch
@@ -298,7 +189,7 @@ def _finish(
         "videos": len(footage),
         "hours": round(sum(row.duration for row in footage.rows) / 3600, 4),
         "faults": module.faults.failed,
-        "words": [*notes, *([] if measures is None else [measures.words()])],
+        "words": [*job.notes(), *([] if measures is None else [measures.words()])],
         "collapse": None if measures is None else measures.as_dict(),
         "losses": observer.latest,
         "precision": resolve_precision(training.precision, device=device),

@@ -33,7 +33,5 @@ def warm_start(encoder: Encoder, folder: str | Path) -> None:
             f"expected at least {LEAST_MATCH:.0%}"
         )
     encoder.load_state_dict({**ours, **matched})
-    encoder.provenance = dataclasses.replace(
-        encoder.provenance, footage=earlier.provenance.footage
-    )
+    encoder.provenance = dataclasses.replace(encoder.provenance, footage=earlier.provenance.footage)
     logger.info("warm start: %s, %d left over", fit, len(theirs) - len(matched))

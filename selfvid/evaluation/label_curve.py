@@ -58,6 +58,7 @@ class LabelCurve:
 
 def label_curve(
     variants: Mapping[str, Sequence[Floats]],
+    full: Mapping[str, Floats],
     task: Task,
     *,
     counts: Sequence[int],
@@ -70,6 +71,7 @@ def label_curve(
 
     Args:
         variants: features (N, D) of every repeat, by name; differences are first minus second.
+        full: their correctness (R, N) with all labels, as the table has it.
         task: the same as for the table.
         counts: videos per class.
         draws: how often labelled videos are drawn.
@@ -84,10 +86,12 @@ def label_curve(
     points, differences = [], []
     for count in [*possible, None]:
         correct = {
-            name: np.stack(
+            name: full[name]
+            if count is None
+            else np.stack(
                 [
                     _correct(repeats[draw % len(repeats)], task, count, task.seed + draw)
-                    for draw in range(len(repeats) if count is None else draws)
+                    for draw in range(draws)
                 ]
             )
             for name, repeats in variants.items()
@@ -112,14 +116,12 @@ def draw_per_class(
     )
 
 
-def _correct(features: Floats, task: Task, count: int | None, seed: int) -> Floats:
+def _correct(features: Floats, task: Task, count: int, seed: int) -> Floats:
     """Out-of-fold correctness (N,) of classifiers that saw `count` videos of each class."""
     correct = np.full(len(task.labels), np.nan)
     rng = np.random.default_rng(seed)
     for fold in task.folds:
-        train = fold.train
-        if count is not None:
-            train = train[draw_per_class(task.labels[train], count, rng)]
+        train = fold.train[draw_per_class(task.labels[fold.train], count, rng)]
         made = classify(
             features[train],
             task.labels[train],

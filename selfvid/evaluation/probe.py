@@ -22,6 +22,7 @@ from selfvid.evaluation.comparison import (
     RANDOM,
     SHUFFLED,
     START,
+    Comparison,
     check_motion,
     compare,
     in_words,
@@ -183,7 +184,7 @@ class _Plan:
         result = ProbeResult.of(
             found,
             task,
-            curve=self.curve(gathered, task),
+            curve=self.curve(gathered, found, task),
             motion=moved,
             footage=footage,
             verdicts=(
@@ -244,12 +245,13 @@ class _Plan:
             looks |= {FROZEN: (Look(encoder, "frozen"),), SHUFFLED: (Look(encoder, "shuffled"),)}
         return looks
 
-    def curve(self, gathered: Gathered, task: Task) -> LabelCurve | None:
+    def curve(self, gathered: Gathered, found: Comparison, task: Task) -> LabelCurve | None:
         """Encoder and random weights with few labels."""
         if not self.counts:
             return None
         pair = {name: gathered.variants[name] for name in (ENCODER, RANDOM)}
-        return draw_curve(pair, task, counts=self.counts, draws=self.seeds)
+        full = {name: found.assessed[name].correct for name in pair}
+        return draw_curve(pair, full, task, counts=self.counts, draws=self.seeds)
 
 
 def _left_out(manifest: Manifest, label: str, gathered: Gathered) -> Sequence[str]:

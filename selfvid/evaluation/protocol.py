@@ -115,12 +115,13 @@ def about_method(cut: Cut, *, seed: int, seeds: int) -> dict[str, Any]:
 
 def about_machine(device: torch.device) -> dict[str, Any]:
     """Versions of everything that a figure can depend on, and the machine that computed."""
-    names = ("torch", "torchvision", "numpy", "scikit-learn", "lightly")
+    names = ("torchvision", "numpy", "scikit-learn", "lightly")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "versions": {
             "selfvid": __version__,
             "python": platform.python_version(),
+            "torch": torch.__version__,
             **{package: version(package) for package in names},
             **decoder_versions(),
         },

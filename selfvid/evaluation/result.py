@@ -73,8 +73,20 @@ class ProbeResult:
         """The row of that name."""
         return next(row for row in self.rows if row.name == name)
 
+    @property
+    def heading(self) -> str:
+        """What the table is about."""
+        data = self.protocol["data"]
+        pool = self.protocol["method"]["pool"]
+        return (
+            f"{data['label']}: {data['tested']} videos tested, {len(self.classes)} classes, "
+            f"{data['groups']} groups, {len(data['folds'])} folds\n"
+            f"logistic regression on frozen features, pool {pool}; intervals by bootstrap over "
+            "groups"
+        )
+
     def __str__(self) -> str:
-        parts = [table(self.rows)]
+        parts = [self.heading, table(self.rows)]
         if self.curve is not None:
             parts.append(curve_table(self.curve))
         parts.append("\n".join(f"- {verdict}" for verdict in self.verdicts))
@@ -101,7 +113,7 @@ def table(rows: tuple[VariantResult, ...]) -> str:
     for row in rows:
         found = [row.knn.get(SHOWN_K, math.nan), *(row.recall.get(k, math.nan) for k in RECALLS)]
         lines.append(
-            [row.name, _percent(row.accuracy.mean), _ends(row.accuracy), *map(_percent, found)]
+            [_named(row), _percent(row.accuracy.mean), _ends(row.accuracy), *map(_percent, found)]
         )
     return aligned(lines)
 
@@ -152,6 +164,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _named(row: VariantResult) -> str:
+    repeats = len(row.repeat_accuracies)
+    return f"{row.name} ({repeats} seeds)" if repeats > 1 else row.name
 
 
 def _percent(share: float) -> str:

@@ -60,7 +60,11 @@ class FeatureStore:
     def read(self, look: Look) -> VideoFeatures | None:
         """The kept features; None where there are none or the file is damaged."""
         try:
-            with np.load(self.path(look), allow_pickle=False) as kept:
+            # Opened here, for numpy leaves a damaged file open.
+            with (
+                self.path(look).open("rb") as file,
+                np.load(file, allow_pickle=False) as kept,
+            ):
                 if kept["key"].item() != self._key(look):
                     return None
                 return VideoFeatures(kept["vectors"], tuple(kept["faults"].tolist()))

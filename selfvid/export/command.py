@@ -153,7 +153,7 @@ def _write(write: Writer, encoder: Encoder, folder: Path, plan: Plan) -> tuple[P
         except Exception as error:
             # Exporters raise many types, none of them documented as the one to expect.
             cause = error
-            reason = f"the graph depends on T ({_first_line(error)})"
+            reason = f"with any T the exporter failed ({_first_line(error)})"
     raise InputError(
         f"{type(encoder).__name__} cannot be exported: {_first_line(cause)}"
     ) from cause

@@ -18,7 +18,8 @@ from selfvid.export.parity import SNIPPET, Parity, Plan, compare
 
 STATE = "backbone.safetensors"
 
-TORCHVISION_CODE = '''"""Load backbone.safetensors into torchvision's own class; encoder.json says more."""
+TORCHVISION_CODE = '''\
+"""Load backbone.safetensors into torchvision's own class; encoder.json says more."""
 
 from pathlib import Path
 

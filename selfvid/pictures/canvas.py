@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -74,15 +75,15 @@ def short(name: str) -> str:
 @contextmanager
 def figure_of(size: tuple[float, float]) -> Iterator[Figure]:
     """A figure of so many inches, drawn in our style while the context lasts."""
-    with mpl.rc_context(STYLE):
-        yield Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # A label in a script that the font lacks is drawn as boxes; that is no one's mistake.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield Figure(figsize=size, dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
 
 
 def pixels_of(figure: Figure) -> Picture:
     """The figure, drawn, as uint8 (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        # A label in a script that the font lacks is drawn as boxes; that is no one's mistake.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        canvas.draw()
+    canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -148,7 +148,7 @@ def bars(
                 ha="center",
             )  # fmt: skip
         axes.set_yticks(places, [short(row.name) for row in rows], color=INK)
-        axes.set_xlim(0, max(1.12 * max([row.high or row.value for row in rows]), 0.05))
+        axes.set_xlim(0, max(1.2 * max([row.high or row.value for row in rows]), 0.05))
         axes.set_ylim(-0.55, len(rows) - 0.45)
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1.0, decimals=0, symbol=" %"))
         axes.grid(axis="x")

@@ -14,7 +14,7 @@ from selfvid import __version__
 from selfvid.errors import InputError
 from selfvid.reports.probed import probed
 from selfvid.reports.run import RunReader
-from selfvid.reports.sections import Image, Page
+from selfvid.reports.sections import Image, Page, Probed
 from selfvid.reports.table import Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
 
@@ -71,7 +71,7 @@ def read_page(run: Path) -> Page:
         previews=previews,
         exports=_exports(reader),
         recipe=recipe,
-        commands=_commands(run, recipe, is_probed=result is not None),
+        commands=_commands(run, recipe, result),
         notes=tuple(reader.notes),
         version=__version__,
     )
@@ -101,19 +101,17 @@ def _exports(reader: RunReader) -> Table | None:
     return Table(tables[0].head, tuple(row for table in tables for row in table.rows))
 
 
-def _commands(run: Path, recipe: str, *, is_probed: bool) -> tuple[tuple[str, str], ...]:
+def _commands(run: Path, recipe: str, result: Probed | None) -> tuple[tuple[str, str], ...]:
     place = shlex.quote(str(run))
-    data = shlex.quote(_data(recipe))
-    probe = (
-        "probe it" if is_probed else "not probed yet: run this",
-        f"selfvid probe {place} {data}",
+    probe = f"selfvid probe {place} {shlex.quote(_data(recipe))}"
+    again = f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER"
+    following = (
+        ("pretrain again", again),
+        ("hand the encoder on", f"selfvid export {place} --format onnx"),
     )
-    again = (
-        "pretrain again",
-        f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER",
-    )
-    hand_on = ("hand the encoder on", f"selfvid export {place} --format onnx")
-    return (again, probe, hand_on) if is_probed else (probe, again, hand_on)
+    if result is None:
+        return (("not probed yet: run this", probe), *following)
+    return (("probe it again", result.command or probe), *following)
 
 
 def _data(recipe: str) -> str:

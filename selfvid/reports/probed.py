@@ -59,6 +59,7 @@ def probed(result: Plain) -> Probed:
         confusion=_confusion(result["confusion"], classes),
         classes=_classes(result, classes),
         protocol=json.dumps(result["protocol"], indent=2, ensure_ascii=False),
+        command=str(result["protocol"].get("command", "")),
     )
 
 

@@ -66,6 +66,7 @@ class Probed:
         confusion: drawn.
         classes: accuracy by class.
         protocol: everything that was decided, as JSON.
+        command: what asked for the probe; empty where the protocol does not say.
     """
 
     headline: str
@@ -84,6 +85,7 @@ class Probed:
     confusion: Image | None
     classes: Table | None
     protocol: str
+    command: str
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from pytorch_lightning import Callback
 from selfvid.backbones.small import SmallNet
 from selfvid.data.faults import FaultPolicy
 from selfvid.data.sampling import RandomClips
-
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine import fit as fit_module
@@ -120,6 +119,9 @@ def test_a_signal_saves_first_and_the_run_resumes_from_there(
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
+LONGER = {"steps": 150, "checkpoint_every": 10, "look_every": 1000}
+
+
 @pytest.mark.slow
 def test_a_run_killed_in_the_middle_resumes_to_the_same_weights_to_the_bit(
     digits_manifest: Path, tmp_path: Path
@@ -130,7 +132,7 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_weights_to_the_bit(
         "from pathlib import Path\n"
         "from tests.engine.runs import tiny_run\n"
         "if __name__ == '__main__':\n"
-        "    tiny_run(Path(sys.argv[1]), Path(sys.argv[2]), plan={'steps': 400}, workers=1)\n"
+        f"    tiny_run(Path(sys.argv[1]), Path(sys.argv[2]), plan={LONGER}, workers=1)\n"
     )
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     command = [sys.executable, str(script), str(digits_manifest), str(cut)]
@@ -139,13 +141,13 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_weights_to_the_bit(
         deadline = time.monotonic() + 120
         while not saved(cut / "checkpoints") and time.monotonic() < deadline:
             time.sleep(0.02)
-        time.sleep(0.3)
+        time.sleep(0.1)
         assert run.poll() is None, "the run ended before it could be killed"
         run.kill()
     reached = step_of(saved(cut / "checkpoints")[0])
-    assert 0 < reached < 400
-    tiny_run(digits_manifest, cut, plan={"steps": 400}, workers=1, resume=True)
-    tiny_run(digits_manifest, whole, plan={"steps": 400}, workers=0)
+    assert 0 < reached < 150
+    tiny_run(digits_manifest, cut, plan=LONGER, workers=1, resume=True)
+    tiny_run(digits_manifest, whole, plan=LONGER, workers=0)
     expected, got = weights(whole), weights(cut)
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
@@ -174,7 +176,7 @@ def test_only_damaged_checkpoints_are_an_error_that_says_so(
     forget_beyond(run, 6)
     for checkpoint in saved(run / "checkpoints"):
         checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(InputError, match="all 2 checkpoints .* are damaged"):
+    with pytest.raises(InputError, match=r"all 2 checkpoints .* are damaged"):
         tiny_run(digits_manifest, run, resume=True)
 
 

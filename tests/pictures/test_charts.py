@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from selfvid.pictures import Bar, Curve, Picture, bars, confusion, curves, grid, heatmap, scatter
 from selfvid.pictures.canvas import BAR, BLUE, VERMILION, short

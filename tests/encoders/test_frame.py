@@ -1,0 +1,111 @@
+import pytest
+import torch
+from torch import Tensor
+
+from selfvid.backbones.alexnet import AlexNet
+from selfvid.backbones.base import Backbone
+from selfvid.backbones.resnet import ResNet
+from selfvid.backbones.small import SmallNet
+from selfvid.backbones.vgg import VGG16
+from selfvid.encoders.frame import FrameEncoder, mean_over_time
+from selfvid.encoders.input import IMAGENET_DEVIATION, IMAGENET_MEAN, DifferenceInput, PixelInput
+from selfvid.errors import InputError
+
+
+def clip(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+def tiny() -> SmallNet:
+    return SmallNet(channels=1, stages=(8, 16))
+
+
+BACKBONES = [
+    pytest.param(lambda: SmallNet(channels=3, stages=(8, 16), grid=2, features=5), 32, id="small"),
+    pytest.param(lambda: ResNet(18), 32, id="resnet18"),
+    pytest.param(lambda: ResNet(34), 32, id="resnet34"),
+    pytest.param(lambda: ResNet(50), 32, id="resnet50"),
+    pytest.param(lambda: VGG16("pool5"), 32, id="vgg16-pool5"),
+    pytest.param(lambda: VGG16("fc6"), 32, id="vgg16-fc6", marks=pytest.mark.slow),
+    pytest.param(lambda: AlexNet("fc7"), 64, id="alexnet-fc7", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("make", "size"), BACKBONES)
+def test_widths_told_beforehand_are_the_widths_that_come_out(make: object, size: int) -> None:
+    backbone = make()  # type: ignore[operator]
+    assert isinstance(backbone, Backbone)
+    encoder = FrameEncoder(backbone).eval()
+    with torch.no_grad():
+        features = encoder(clip(2, 3, 3, size, size))
+    widths = encoder.widths
+    assert features.clip.shape == (2, widths.clip)
+    assert features.need_steps("test").shape == (2, 3, widths.steps)
+    assert [m.shape[2] for m in features.need_maps("test")] == list(widths.maps)
+    heights = [m.shape[3] for m in features.need_maps("test")]
+    assert heights == sorted(heights, reverse=True)
+
+
+@pytest.mark.parametrize("input_", [PixelInput("grey"), DifferenceInput()])
+def test_a_batch_is_its_clips_one_by_one(input_: PixelInput) -> None:
+    encoder = FrameEncoder(tiny(), input=input_).eval()
+    frames = clip(3, 4, 3, 16, 16)
+    whole = encoder(frames).clip
+    alone = torch.cat([encoder(one[None]).clip for one in frames])
+    torch.testing.assert_close(whole, alone)
+
+
+@pytest.mark.parametrize("input_", [PixelInput("grey"), DifferenceInput()])
+def test_padding_behind_a_short_clip_changes_nothing(input_: PixelInput) -> None:
+    encoder = FrameEncoder(tiny(), input=input_).eval()
+    frames = clip(2, 6, 3, 16, 16)
+    short = encoder(frames[1:, :4]).clip
+    frames[1, 4:] = 255
+    padded = encoder(frames, lengths=torch.tensor([6, 4])).clip
+    torch.testing.assert_close(padded[1:], short)
+
+
+def test_uint8_and_float_pixels_mean_the_same() -> None:
+    encoder = FrameEncoder(tiny()).eval()
+    frames = clip(1, 2, 3, 16, 16)
+    torch.testing.assert_close(encoder(frames).clip, encoder(frames.float()).clip)
+
+
+def test_rgb_pixels_are_normalised_as_imagenet_networks_expect() -> None:
+    frames = clip(1, 1, 3, 2, 2)
+    expected = frames.clone().float()
+    for channel in range(3):
+        scaled = frames[:, :, channel].float() / 255
+        expected[:, :, channel] = (scaled - IMAGENET_MEAN[channel]) / IMAGENET_DEVIATION[channel]
+    torch.testing.assert_close(PixelInput("rgb")(frames), expected)
+
+
+def test_differences_forget_what_does_not_move() -> None:
+    still = clip(1, 1, 3, 8, 8).expand(1, 5, 3, 8, 8)
+    assert DifferenceInput()(still).abs().max() == 0
+    moving = clip(1, 3, 3, 8, 8).float()
+    grey = (moving * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(2, keepdim=True) / 255
+    by_hand = torch.stack([grey[:, 1] - grey[:, 0], grey[:, 2] - grey[:, 1]], 1) / 0.1
+    torch.testing.assert_close(DifferenceInput()(moving), by_hand)
+
+
+def test_mean_over_time_ignores_what_lies_behind_a_clip() -> None:
+    steps = torch.tensor([[[1.0], [3.0], [torch.nan]], [[2.0], [4.0], [6.0]]])
+    mean = mean_over_time(steps, torch.tensor([2, 3]))
+    assert mean.flatten().tolist() == [2.0, 4.0]
+
+
+def test_input_and_backbone_must_agree_on_channels() -> None:
+    with pytest.raises(InputError, match="input makes 1 channels, ResNet expects 3"):
+        FrameEncoder(ResNet(18), input=PixelInput("grey"))
+
+
+def test_downloaded_weights_fit_three_channels_only() -> None:
+    with pytest.raises(InputError, match="got channels 1"):
+        ResNet(18, weights="imagenet", channels=1)
+
+
+def test_a_missing_weights_file_is_one_line() -> None:
+    with pytest.raises(InputError, match="is no file; expected random, imagenet or a file"):
+        ResNet(18, weights="nowhere.pth")

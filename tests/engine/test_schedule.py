@@ -1,0 +1,86 @@
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from selfvid.engine import precision
+from selfvid.engine.precision import pick_device, resolve_precision
+from selfvid.engine.schedule import Training, make_optimiser, make_schedule
+from selfvid.errors import InputError
+
+
+def rates(training: Training) -> list[float]:
+    optimiser = make_optimiser(nn.Linear(2, 2), training)
+    schedule = make_schedule(optimiser, training)
+    seen = []
+    for _ in range(training.steps):
+        seen.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    return seen
+
+
+def test_the_rate_rises_to_its_peak_and_falls_as_a_cosine() -> None:
+    seen = rates(Training(steps=100, warmup=10, rate=0.5))
+    assert seen[:10] == pytest.approx([0.5 * (i + 1) / 10 for i in range(10)])
+    half = seen[10:].index(min(seen[10:], key=lambda rate: abs(rate - 0.25)))
+    assert half == pytest.approx(45, abs=1)
+    assert all(after <= before for before, after in pairwise(seen[10:]))
+    assert seen[-1] < 0.002
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars"])
+def test_norms_and_biases_are_not_decayed(optimiser: Any) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.BatchNorm2d(8))
+    made = make_optimiser(model, Training(optimiser=optimiser, weight_decay=0.1))
+    decayed = [p for group in made.param_groups if group["weight_decay"] for p in group["params"]]
+    assert [tuple(p.shape) for p in decayed] == [(8, 1, 3, 3)]
+    assert sum(len(group["params"]) for group in made.param_groups) == len(list(model.parameters()))
+
+
+def test_frozen_weights_are_left_out() -> None:
+    model = nn.Linear(2, 2)
+    model.weight.requires_grad = False
+    made = make_optimiser(model, Training())
+    assert [p.shape for group in made.param_groups for p in group["params"]] == [model.bias.shape]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"rate": -1.0}, "rate must be positive, got -1.0"),
+        ({"steps": 5, "warmup": 9}, r"warmup must lie in 0..5 \(steps\), got 9"),
+        ({"batch": 10, "accumulate": 3}, "batch 10 is no multiple of accumulate 3"),
+        ({"average": 1.5}, "average must lie between 0 and 1, got 1.5"),
+    ],
+)
+def test_nonsense_is_refused_by_name(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Training(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [({"avx2"}, "32-true"), ({"avx512_bf16"}, "bf16-mixed"), ({"amx_bf16"}, "bf16-mixed")],
+)
+def test_auto_precision_follows_the_processor(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], expected: str
+) -> None:
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: flags)
+    assert resolve_precision("auto", device=torch.device("cpu")) == expected
+    assert resolve_precision("32-true", device=torch.device("cpu")) == "32-true"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(InputError, match="accelerator 'gpu' is not on this machine"):
+        pick_device("gpu")
+    assert pick_device("cpu").type == "cpu"
+
+
+def test_learning_rates_are_finite() -> None:
+    assert all(math.isfinite(rate) for rate in rates(Training(steps=3, warmup=0)))

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from selfvid.backbones.small import SmallNet
+from selfvid.encoders.frame import FrameEncoder
+from selfvid.errors import InputError
+from selfvid.objectives.temporal_coherence import TemporalCoherence, temporal_coherence
+
+
+def test_coherence_matches_hand_arithmetic() -> None:
+    z = torch.tensor([[[0.0], [1.0]], [[3.0], [3.0]]])  # two clips, two frames, D = 1
+    losses = temporal_coherence(z, margin=5.0)
+    assert losses.parts["pull"].item() == pytest.approx((1 + 0) / 2)
+    assert losses.parts["push"].item() == pytest.approx(((5 - 3) + (5 - 3) + (5 - 2) + (5 - 2)) / 4)
+    assert losses.total == losses.parts["pull"] + losses.parts["push"]
+
+
+@pytest.mark.parametrize("shift", [1, 2])
+def test_coherence_matches_a_loop_over_pairs(shift: int) -> None:
+    z = torch.randn(3, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    pull, push = [], []
+    for clip in range(3):
+        for instant in range(4):
+            if instant:
+                pull.append(
+                    sum(abs(z[clip, instant, d] - z[clip, instant - 1, d]) for d in range(5))
+                )
+            other = (clip - shift) % 3
+            distance = sum(abs(z[clip, instant, d] - z[other, instant, d]) for d in range(5))
+            push.append(max(0.0, 6.0 - float(distance)))
+    losses = temporal_coherence(z, margin=6.0, shift=shift)
+    assert losses.parts["pull"].item() == pytest.approx(float(sum(pull)) / len(pull))
+    assert losses.parts["push"].item() == pytest.approx(sum(push) / len(push))
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    z = torch.randn(3, 2, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda z: temporal_coherence(z, margin=3.0).total, z)
+
+
+def test_pairs_beyond_the_margin_cost_nothing() -> None:
+    z = torch.tensor([[[0.0], [0.0]], [[9.0], [9.0]]])
+    assert temporal_coherence(z, margin=5.0).total == 0
+
+
+def test_a_constant_embedding_pays_the_whole_margin() -> None:
+    assert temporal_coherence(torch.ones(4, 3, 8), margin=2.5).total == 2.5
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (2, 1, 3), (2, 3)])
+def test_one_clip_or_one_frame_has_no_pairs(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="z must be"):
+        temporal_coherence(torch.zeros(shape))
+
+
+def test_a_margin_must_be_positive() -> None:
+    with pytest.raises(InputError, match="margin must be positive, got 0"):
+        TemporalCoherence(FrameEncoder(SmallNet(channels=1, stages=(8,))), margin=0)

@@ -1,0 +1,150 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from selfvid.cli import COMMANDS, find_recipe, main
+from selfvid.complaints import one_line
+from selfvid.errors import InputError
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(words))
+    printed = capsys.readouterr()
+    code = stopped.value.code
+    assert isinstance(code, int)
+    return code, printed.out, printed.err
+
+
+def fails_in_one_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    code, _, said = run(capsys, *words)
+    assert code == 2
+    assert said.startswith("selfvid: ")
+    assert said.count("\n") == 1
+    return said
+
+
+def test_help_is_instant_and_names_every_command() -> None:
+    command = [sys.executable, "-m", "selfvid", "--help"]
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.5
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from selfvid.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'jsonargparse', 'av'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, _ = run(capsys, name, "--help")
+    assert code == 0
+    assert COMMANDS[name].example in " ".join(out.split())
+
+
+def test_an_unknown_command_suggests_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean pretrain?" in fails_in_one_line(capsys, "pretain")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("pretrain", "--config", "cohrence"), "recipe 'cohrence' is no file; expected one, or"),
+        (("pretrain", "--config", "coherence", "--data", "none.csv", "--out", "o"), "none.csv"),
+        (
+            ("pretrain", "--config", "coherence", "--data", "d", "--out", "o", "--seed", "x"),
+            "seed: expected int, got 'x'",
+        ),
+        (("probe", "nowhere", "none.csv"), "nowhere"),
+        (("export", "nowhere"), "nowhere"),
+        (("report", "nowhere"), "nowhere"),
+        (("index", "nowhere", "-o", "f.csv"), "nowhere"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert expected in fails_in_one_line(capsys, *words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("    margn: 1.0", "'margn' is unknown; expected one of encoder, margin"),
+        ("    margin: wide", "expected float, got 'wide'"),
+        ("    margin: -1.0", "margin must be positive, got -1.0"),
+    ],
+)
+def test_a_mistake_in_a_recipe_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = find_recipe("coherence").read_text()
+    assert "    margin: 32.0" in text
+    Path("mine.yaml").write_text(text.replace("    margin: 32.0", changed))
+    words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")
+    assert expected in fails_in_one_line(capsys, *words)
+
+
+def test_a_misspelt_key_of_the_recipe_itself_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(find_recipe("coherence").read_text() + "sise: 64\n")
+    words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")
+    assert "'sise' is unknown" in fails_in_one_line(capsys, *words)
+
+
+def test_a_misspelt_training_setting_names_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("pretrain", "--config", "coherence", "--data", "d", "--out", "o")
+    said = fails_in_one_line(capsys, *words, "--training.stepz", "3")
+    assert "stepz" in said
+
+
+def test_a_traceback_is_shown_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, quiet = run(capsys, "report", "nowhere")
+    _, _, loud = run(capsys, "report", "nowhere", "--debug")
+    assert "Traceback" not in quiet
+    assert "Traceback" in loud
+
+
+def test_recipes_are_found_by_bare_name_and_by_path(tmp_path: Path) -> None:
+    assert find_recipe("coherence").name == "coherence.yaml"
+    own = tmp_path / "own.yaml"
+    own.write_text("")
+    assert find_recipe(str(own)) == own
+    with pytest.raises(InputError, match="coherence"):
+        find_recipe("elsewhere/coherence")
+
+
+def test_complaints_without_a_pattern_are_joined_to_one_line() -> None:
+    assert one_line("first\n   second") == "first"

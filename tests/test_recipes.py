@@ -1,0 +1,49 @@
+"""Every recipe, shrunk, makes one step and leaves an encoder."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from selfvid.cli import main
+from selfvid.encoders.base import load_encoder
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+SHRUNK = (
+    *("--training.steps", "1", "--training.batch", "8", "--training.warmup", "0"),
+    *("--size", "32", "--workers", "0"),
+)
+
+
+def test_there_are_recipes() -> None:
+    assert len(RECIPES) >= 6
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs(recipe: Path, digits_manifest: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["pretrain", "--config", recipe.stem, "--data", str(digits_manifest)]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--out", str(run), *SHRUNK])
+    assert stopped.value.code == 0
+    assert load_encoder(run).provenance.frames
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_says_what_it_is_and_how_it_is_run(recipe: Path) -> None:
+    text = recipe.read_text()
+    header = [line for line in text.splitlines() if line.startswith("#")]
+    assert any(f"--config {recipe.stem} " in line for line in header)
+    assert len(text.splitlines()) < 60
+    assert not {"data", "out"} & set(yaml.safe_load(text))
+
+
+def test_the_recipe_that_a_run_leaves_runs_again(digits_manifest: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    words = ["pretrain", "--data", str(digits_manifest)]
+    for out, recipe in ((first, "vicreg"), (second, str(first / "recipe.yaml"))):
+        with pytest.raises(SystemExit) as stopped:
+            main([*words, "--config", recipe, "--out", str(out), *SHRUNK])
+        assert stopped.value.code == 0
+    weights = [(run / "encoder" / "model.safetensors").read_bytes() for run in (first, second)]
+    assert weights[0] == weights[1]
