@@ -57,7 +57,7 @@ def motion_check(
     constant = chance(task).accuracy.mean
     if not task.interval(ordered.correct).low > constant:
         words: tuple[str, ...] = (
-            "nothing can be said of motion: the probe is not above chance as it is",
+            "nothing can be said of motion: the probe is not shown to be above chance as it is",
         )
     else:
         words = (
@@ -76,7 +76,7 @@ def order_change(ordered: NDArray[np.float64], shuffled: NDArray[np.float64]) ->
 def _about_one_frame(over: Interval, frozen: Interval, chance: float) -> str:
     reached = f"{100 * frozen.mean:.1f} % on clips frozen at their middle frame"
     if not frozen.low > chance:
-        return f"labels cannot be read from one frame: {reached}, not above chance"
+        return f"labels cannot be read from one frame: {reached}, not shown to be above chance"
     if over.low > 0:
         return f"more than one frame helps: {points(over)} over {reached}"
     if over.high < 0:

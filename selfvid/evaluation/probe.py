@@ -201,10 +201,7 @@ class _Plan:
                 **about_machine(how.device),
                 "left_out": gathered.faults,
                 "features_reused": gathered.reused,
-                "seconds": {
-                    "features": round(extracted - began, 1),
-                    "classifiers": round(time.monotonic() - extracted, 1),
-                },
+                "seconds": _seconds(began, extracted, time.monotonic()),
             },
             path=how.folder.parent,
         )
@@ -252,6 +249,13 @@ class _Plan:
         pair = {name: gathered.variants[name] for name in (ENCODER, RANDOM)}
         full = {name: found.assessed[name].correct for name in pair}
         return draw_curve(pair, full, task, counts=self.counts, draws=self.seeds)
+
+
+def _seconds(began: float, extracted: float, assessed: float) -> dict[str, float]:
+    return {
+        "features": round(extracted - began, 1),
+        "classifiers": round(assessed - extracted, 1),
+    }
 
 
 def _left_out(manifest: Manifest, label: str, gathered: Gathered) -> Sequence[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from selfvid.metrics import Interval
 
 FEW_GROUPS = 10
 
 
 def points(difference: Interval) -> str:
-    """A difference of shares as "+12.3 points [8.1, 16.0]"."""
+    """A difference of shares as "+12.3 points [+8.1, +16.0]"."""
     low, mean, high = (100 * end for end in difference)
+    if math.isnan(low):
+        return f"{mean:+.1f} points [no interval]"
     return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
@@ -38,9 +42,10 @@ def against_chance(accuracy: Interval, *, chance: float) -> str | None:
     """A warning where the accuracy is not above chance; None where it is."""
     if accuracy.low > chance:
         return None
+    ends = f"[{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
     return (
-        f"not above chance: {100 * accuracy.mean:.1f} % "
-        f"[{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}], "
+        f"not shown to be above chance: {100 * accuracy.mean:.1f} % "
+        f"{'[no interval]' if math.isnan(accuracy.low) else ends}, "
         f"naming the largest class gives {100 * chance:.1f} %"
     )
 

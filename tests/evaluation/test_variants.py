@@ -97,7 +97,7 @@ def test_an_encoder_at_chance_is_said_to_be() -> None:
     task = _task(40)
     noise = [_features(task, signal=0)]
     said = in_words(compare({ENCODER: noise, RANDOM: noise}, task), task, start="")
-    assert any(sentence.startswith("not above chance") for sentence in said)
+    assert any(sentence.startswith("not shown to be above chance") for sentence in said)
 
 
 def test_a_label_draw_takes_the_same_number_of_every_class() -> None:
@@ -156,5 +156,15 @@ def test_features_blind_to_order_are_said_to_be_blind() -> None:
 
 def test_nothing_is_said_of_motion_at_chance() -> None:
     assert _motion_words(ordered=0, frozen=0, shuffled=0) == (
-        "nothing can be said of motion: the probe is not above chance as it is",
+        "nothing can be said of motion: the probe is not shown to be above chance as it is",
     )
+
+
+def test_one_group_alone_resolves_nothing_and_says_so() -> None:
+    whole = _task(40)
+    task = Task(whole.labels, np.zeros(40, int), whole.folds[:1], whole.classes)
+    good, poor = [_features(task, signal=9)], [_features(task, signal=0)]
+    said = in_words(compare({ENCODER: good, RANDOM: poor}, task), task, start="")
+    assert said[0].startswith("unresolved at this size")
+    assert "[no interval]" in said[0]
+    assert any("1 groups only" in sentence for sentence in said)
