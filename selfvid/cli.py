@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,9 @@ def _parse(
         parser.add_argument("--config", action="config", help="recipe: a file, or a bare name")
         words = _with_recipe_paths(words)
     parser.add_function_arguments(function, as_positional=command.positional)
+    words = _spelt_out(words, command, function)
     try:
-        settings = parser.parse_args(_spelt_out(words, command, function))
+        settings = parser.parse_args(words)
         if "seed" in settings:
             # Weights are drawn when the recipe's objects are made, which is next.
             import torch
@@ -171,7 +173,7 @@ def _spelt_out(words: list[str], command: Command, function: Callable[..., Any])
         if isinstance(parameter.default, bool)
     }
     spelt = []
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         bare = word in switches and following.lower() not in ("true", "false")
         spelt.append(f"{word}=true" if bare else names.get(word, word))
     return spelt

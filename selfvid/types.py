@@ -9,7 +9,7 @@ turns them into what its network eats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -81,13 +81,22 @@ class ClipBatch:
 
     def to(self, device: torch.device | str) -> ClipBatch:
         """The same batch with its tensors on `device`."""
-        return ClipBatch(
+        return replace(
+            self,
             frames=self.frames.to(device, non_blocking=True),
             times=self.times.to(device, non_blocking=True),
             lengths=self.lengths.to(device, non_blocking=True),
-            videos=self.videos,
             labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
-            faults=self.faults,
+        )
+
+    def pin_memory(self) -> ClipBatch:
+        """The same batch in page-locked memory, as a DataLoader asks for it."""
+        return replace(
+            self,
+            frames=self.frames.pin_memory(),
+            times=self.times.pin_memory(),
+            lengths=self.lengths.pin_memory(),
+            labels=None if self.labels is None else self.labels.pin_memory(),
         )
 
     @staticmethod

@@ -24,7 +24,7 @@ FLOORS = {
     "evaluation": 5,
     "export": 5,
     "reports": 6,
-    "demo": 6,
+    "demo": 7,
     "complaints": 7,
     "cli": 8,
     "__main__": 9,
@@ -33,7 +33,9 @@ FLOORS = {
 
 ROOMS = {
     "decord": {"data/decord_reader.py", "data/decode.py"},
-    "av": {"data/pyav_reader.py", "data/decode.py", "data/encode.py"},
+    "av": {
+        f"data/{name}.py" for name in ("decode", "encode", "packets", "pyav_reader", "image_folder")
+    },
     "kornia": {"data/transforms.py"},
     "pytorch_lightning": {"engine/*"},
     "sklearn": {"data/digits.py", "data/manifest.py", "data/splits.py", "evaluation/*"},

@@ -11,7 +11,6 @@ from selfvid.backbones.base import Backbone, check_channels
 from selfvid.backbones.pretrained import load_weights
 from selfvid.types import FrameFeatures, Widths
 
-
 BUILDERS = {18: models.resnet18, 34: models.resnet34, 50: models.resnet50}
 
 

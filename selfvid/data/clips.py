@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -36,7 +36,7 @@ class ClipLoader(DataLoader[Any]):
     A worker that hangs is given up after the time-out, and the error names its file.
     """
 
-    def __iter__(self) -> Iterator[ClipBatch]:  # type: ignore[override]
+    def __iter__(self) -> Generator[ClipBatch]:  # type: ignore[override]
         if self.num_workers:
             # Garbage that holds decoders must not be collected in a forked worker: the threads
             # it would stop do not exist there.
@@ -91,7 +91,7 @@ def clip_loader(
         which = {"batch_sampler": batches}
     if workers:
         dataset.board = Board(workers)
-        which |= {"timeout": timeout, "persistent_workers": True, "worker_init_fn": _start_worker}
+        which |= {"timeout": timeout, "worker_init_fn": _start_worker}
     return ClipLoader(
         _Carrying(dataset),
         collate_fn=_carry_collated,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
 
+from selfvid.data.clips import ClipLoader
 from selfvid.data.dataset import ClipKey
 from selfvid.errors import InputError
 from selfvid.types import ClipBatch
@@ -87,12 +87,19 @@ class ResumableLoader:
     would begin its data again from the start.
     """
 
-    def __init__(self, loader: DataLoader[ClipBatch], stream: BatchStream) -> None:
+    def __init__(self, loader: ClipLoader, stream: BatchStream) -> None:
         self.loader = loader
         self.stream = stream
+        self._running: Generator[ClipBatch] | None = None
 
     def __iter__(self) -> Iterator[ClipBatch]:
-        return iter(self.loader)
+        self._running = iter(self.loader)
+        return self._running
+
+    def close(self) -> None:
+        """Let go of the workers: training ends before the batches do when it is stopped."""
+        if self._running is not None:
+            self._running.close()
 
     def __len__(self) -> int:
         return len(self.stream)

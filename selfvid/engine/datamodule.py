@@ -23,10 +23,18 @@ class Footage(LightningDataModule):
         self.dataset = dataset
         self.stream = stream
         self.workers = workers
+        self.batches: ResumableLoader | None = None
 
     def train_dataloader(self) -> ResumableLoader:
         """Batches from where the stream stands."""
         assert self.trainer is not None
         self.stream.share_out(self.trainer.global_rank, self.trainer.world_size)
         loader = clip_loader(self.dataset, batches=self.stream, workers=self.workers)
-        return ResumableLoader(loader, self.stream)
+        self.batches = ResumableLoader(loader, self.stream)
+        return self.batches
+
+    def teardown(self, stage: str) -> None:
+        """End the loading processes with the training."""
+        del stage
+        if self.batches is not None:
+            self.batches.close()

@@ -1,0 +1,142 @@
+"""The whole story on footage made on the spot: from video files to a probed, exported encoder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selfvid.backbones.small import SmallNet
+from selfvid.data.digit_footage import write_footage
+from selfvid.data.index import index
+from selfvid.data.sampling import RandomClips
+from selfvid.encoders.frame import FrameEncoder
+from selfvid.engine.pretrain import pretrain
+from selfvid.engine.run_folder import hardware, write_whole
+from selfvid.engine.schedule import Training
+from selfvid.errors import InputError
+from selfvid.evaluation.probe import probe
+from selfvid.evaluation.result import ProbeResult
+from selfvid.export import export
+from selfvid.metrics import Interval
+from selfvid.objectives.base import Objective
+from selfvid.objectives.temporal_coherence import TemporalCoherence
+from selfvid.objectives.vicreg import VICReg
+from selfvid.reports.page import report
+
+logger = logging.getLogger(__name__)
+
+LABEL = "digit"
+MARGIN = 32.0  # L1 distance of the coherence loss; random weights begin at about ten
+
+
+def demo(out: Path = Path("demo"), *, steps: int = 500, videos: int = 800, seed: int = 0) -> Path:
+    """Write footage of moving digits, learn from it without labels, and say whether it helped.
+
+    The digits are scikit-learn's, so nothing is downloaded. Glyphs of the test videos appear
+    neither in pretraining nor in the probe's training.
+
+    Args:
+        out: folder for everything the demo makes; must not exist yet.
+        steps: optimiser steps of the main run; the second run has half of them.
+        videos: number of video files.
+        seed: of footage, weights and training.
+
+    Returns:
+        The path of ``result.json`` with the figures.
+
+    Raises:
+        InputError: where `out` exists.
+    """
+    out = Path(out)
+    if out.exists():
+        raise InputError(f"output folder {str(out)!r} exists; expected a new one")
+    started = time.perf_counter()
+    _say(1, "writing moving digits as video files")
+    table = write_footage(out / "footage", videos=videos, frames=16, test_share=0.4, seed=seed)
+    _say(2, "looking at every video once")
+    manifest = out / "footage.csv"
+    index(table, output=manifest, quiet=True)
+    _say(3, "learning without labels: VICReg on frames of one video")
+    torch.manual_seed(seed)
+    main = _learn(manifest, out / "vicreg", VICReg(_encoder(), projection=256), steps, seed)
+    _say(4, "learning without labels: temporal coherence after Mobahi et al., half as long")
+    torch.manual_seed(seed)
+    coherence = TemporalCoherence(_encoder(), margin=MARGIN)
+    beside = _learn(manifest, out / "coherence", coherence, steps // 2, seed)
+    _say(5, "probing both against their floors")
+    found = probe(main, manifest, label=LABEL, frames=8, motion=False, label_curve=(5, 20))
+    other = probe(beside, manifest, label=LABEL, frames=8, motion=False, label_curve=(), quiet=True)
+    _say(6, "exporting to ONNX, compared with PyTorch")
+    exported = export(main, format="onnx", quiet=True)
+    _say(7, "writing the report")
+    page = report(main, output=out / "report.html", quiet=True)
+    result = _result(found, other, seconds=time.perf_counter() - started)
+    result["onnx_largest_difference"] = exported.parity.difference
+    write_whole(out / "result.json", json.dumps(result, indent=2) + "\n")
+    print(f"\n{result['words']}")
+    print(f"{result['seconds']:.0f} s; everything is in {out}, start with {page}")
+    return out / "result.json"
+
+
+def _encoder() -> FrameEncoder:
+    return FrameEncoder(SmallNet(channels=1, stages=(32, 64, 128), norm="batch"))
+
+
+def _learn(manifest: Path, out: Path, objective: Objective, steps: int, seed: int) -> Path:
+    training = Training(steps=steps, batch=64, rate=2e-3, warmup=steps // 10, look_every=steps)
+    return pretrain(
+        manifest,
+        out,
+        objective=objective,
+        clips=RandomClips(frames=2, stride=8, clips=2),
+        size=32,
+        split="train",
+        training=training,
+        seed=seed,
+    )
+
+
+def _result(found: ProbeResult, other: ProbeResult, *, seconds: float) -> dict[str, Any]:
+    """The figures for checks to read, and the verdict for people."""
+    accuracies = {row.name: row.accuracy for row in found.rows}
+    accuracies["temporal coherence"] = other.rows[0].accuracy
+    encoder, random = accuracies["encoder"], accuracies["random weights"]
+    helped = encoder.low > random.high
+    verdict = "helped" if helped else "did not help beyond both intervals"
+    return {
+        "words": (
+            f"Pretraining without labels {verdict}: a linear probe names the digit in "
+            f"{_percent(encoder)} of unseen test videos, with random weights in "
+            f"{_percent(random)}, after temporal coherence in "
+            f"{_percent(accuracies['temporal coherence'])}."
+        ),
+        "helped": helped,
+        "label": LABEL,
+        "test_videos": found.protocol["data"]["tested"],
+        "accuracy": {name: _plain(accuracy) for name, accuracy in accuracies.items()},
+        "seconds": round(seconds, 1),
+        "hardware": hardware(),
+    }
+
+
+def _plain(interval: Interval) -> dict[str, float | None]:
+    """An interval as JSON has it: what has no ends, such as chance, has None for them."""
+    return {
+        name: None if math.isnan(value) else round(value, 4)
+        for name, value in interval._asdict().items()
+    }
+
+
+def _percent(interval: Interval) -> str:
+    low, mean, high = (100 * value for value in interval)
+    return f"{mean:.0f} % [{low:.0f}, {high:.0f}]"
+
+
+def _say(number: int, what: str) -> None:
+    logger.info("%d/7 %s", number, what)
