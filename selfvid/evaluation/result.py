@@ -78,9 +78,11 @@ class ProbeResult:
         """What the table is about."""
         data = self.protocol["data"]
         pool = self.protocol["method"]["pool"]
+        count = len(data["folds"])
+        tests = f"{count} folds" if count > 1 else "one split"
         return (
             f"{data['label']}: {data['tested']} videos tested, {len(self.classes)} classes, "
-            f"{data['groups']} groups, {len(data['folds'])} folds\n"
+            f"{data['groups']} groups, {tests}\n"
             f"logistic regression on frozen features, pool {pool}; intervals by bootstrap over "
             "groups"
         )
