@@ -37,8 +37,23 @@ class CollapseMeasures:
         """The measures by name."""
         return asdict(self)
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether any measure says so."""
+        return bool(self._signs())
+
     def words(self) -> str:
         """One plain sentence: collapsed, and by which measure, or not."""
+        signs = self._signs()
+        if signs:
+            return f"The encoder collapsed: {'; '.join(signs)}."
+        return (
+            f"No collapse: spread {self.feature_spread:.2f}, effective rank "
+            f"{self.effective_rank:.1f}, nearest neighbour of the same video "
+            f"{self.neighbour_same_video:.0%} (chance {self.neighbour_chance:.0%})."
+        )
+
+    def _signs(self) -> list[str]:
         signs = []
         if self.feature_spread < LEAST_SPREAD:
             signs.append(f"all clips get nearly the same vector (spread {self.feature_spread:.3f})")
@@ -49,13 +64,7 @@ class CollapseMeasures:
                 "a clip's nearest neighbour is of its own video no more often than by chance "
                 f"({self.neighbour_same_video:.0%})"
             )
-        if signs:
-            return f"The encoder collapsed: {'; '.join(signs)}."
-        return (
-            f"No collapse: spread {self.feature_spread:.2f}, effective rank "
-            f"{self.effective_rank:.1f}, nearest neighbour of the same video "
-            f"{self.neighbour_same_video:.0%} (chance {self.neighbour_chance:.0%})."
-        )
+        return signs
 
 
 def measure_collapse(vectors: Tensor, videos: list[str]) -> CollapseMeasures:

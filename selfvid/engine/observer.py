@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from typing import Any
 
@@ -19,6 +20,8 @@ from selfvid.engine.run_folder import RunFolder
 from selfvid.objectives.base import Objective
 from selfvid.pictures import write_png
 from selfvid.types import ClipBatch
+
+logger = logging.getLogger(__name__)
 
 LOG_EVERY = 10
 
@@ -55,6 +58,7 @@ class Observer(Callback):
         self.measures: CollapseMeasures | None = None
         self.latest: dict[str, float] = {}
         self._since = (0.0, 0)
+        self._warned = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the logs; look at the encoder before it has learnt anything."""
@@ -116,6 +120,9 @@ class Observer(Callback):
         self.objective.train(was_training)
         self.measures = measure_collapse(vectors, list(self.sample.videos))
         self._log(step, self.measures.as_dict())
+        if step and self.measures.collapsed and not self._warned:
+            self._warned = True
+            logger.warning("step %d: %s", step, self.measures.words())
         for name, picture in pictures.items():
             self._show(name, picture.cpu(), step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -20,11 +21,13 @@ from selfvid.engine.fit import fit, is_first_process
 from selfvid.engine.job import Job
 from selfvid.engine.module import Pretraining
 from selfvid.engine.observer import Observer
-from selfvid.engine.precision import resolve_precision
+from selfvid.engine.precision import pick_device, resolve_precision
 from selfvid.engine.run_folder import RunFolder, hardware, write_whole
 from selfvid.engine.schedule import Training
 from selfvid.engine.warm_start import warm_start
 from selfvid.objectives.base import Objective
+
+logger = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
@@ -106,6 +109,8 @@ def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
     """Make the run's folder, or find where to continue in it."""
     recipe = job.recipe()
     first = is_first_process()
+    if job.init is not None:
+        warm_start(job.objective.encoder, job.init)
     if resume:
         run.check_resumable(recipe)
         checkpoint = newest_whole(run.checkpoints)
@@ -116,8 +121,6 @@ def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
     elif first:
         run.create()
         run.write_recipe(recipe)
-    if job.init is not None:
-        warm_start(job.objective.encoder, job.init)
     if first and not run.start.exists():
         job.objective.encoder.save(run.start)
     return None
@@ -178,9 +181,10 @@ def _finish(
     """Write the encoder with where it comes from, and the summary."""
     training, encoder = job.training, job.objective.encoder
     encoder.provenance = job.provenance(footage)
-    device = next(encoder.parameters()).device
+    device = pick_device(training.accelerator)
     measures = observer.measures
     clips = training.steps * training.batch
+    words = [*job.notes(), *([] if measures is None else [measures.words()])]
     summary = {
         "steps": training.steps,
         "seconds": round(seconds, 1),
@@ -189,7 +193,7 @@ def _finish(
         "videos": len(footage),
         "hours": round(sum(row.duration for row in footage.rows) / 3600, 4),
         "faults": module.faults.failed,
-        "words": [*job.notes(), *([] if measures is None else [measures.words()])],
+        "words": words,
         "collapse": None if measures is None else measures.as_dict(),
         "losses": observer.latest,
         "precision": resolve_precision(training.precision, device=device),
@@ -198,3 +202,6 @@ def _finish(
     }
     write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
     encoder.cpu().save(run.encoder)
+    for sentence in words:
+        logger.info("%s", sentence)
+    logger.info("%s holds the encoder; next: selfvid probe %s LABELLED.csv", run.encoder, run.path)

@@ -169,6 +169,17 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
+def test_a_run_killed_behind_its_last_step_is_only_finished(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    expected = weights(run)
+    forget_beyond(run, 6)
+    resumed = tiny_run(digits_manifest, run, resume=True)
+    got = weights(resumed)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
 def test_only_damaged_checkpoints_are_an_error_that_says_so(
     digits_manifest: Path, tmp_path: Path
 ) -> None:
