@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -34,7 +34,6 @@ class Command:
         example: how it is called.
         positional: whether required arguments are given by place instead of by name.
         recipe: whether it reads a recipe.
-        short: one-letter options and what they stand for.
     """
 
     function: str
@@ -42,7 +41,6 @@ class Command:
     example: str
     positional: bool = True
     recipe: bool = False
-    short: tuple[tuple[str, str], ...] = (("-o", "--output"),)
 
 
 COMMANDS = {
@@ -62,7 +60,6 @@ COMMANDS = {
         "selfvid pretrain --config coherence --data footage.csv --out runs/first",
         positional=False,
         recipe=True,
-        short=(),
     ),
     "probe": Command(
         "selfvid.evaluation.probe.probe",
@@ -146,9 +143,9 @@ def _parse(
     )
     if command.recipe:
         parser.add_argument("--config", action="config", help="recipe: a file, or a bare name")
-        words = _with_recipe_paths(words)
+        words = _with_recipe_paths(words, inspect.signature(function).parameters)
     parser.add_function_arguments(function, as_positional=command.positional)
-    words = _spelt_out(words, command, function)
+    words = _spelt_out(words, function)
     try:
         settings = parser.parse_args(words)
         if "seed" in settings:
@@ -160,17 +157,18 @@ def _parse(
     except (ArgumentError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(one_line(str(error))) from error
+        options = parser.get_defaults().keys()
+        complaint = one_line(str(error), options=options, example=command.example)
+        raise InputError(complaint) from error
     return {key: value for key, value in vars(made).items() if key != "config"}
 
 
-def _spelt_out(words: list[str], command: Command, function: Callable[..., Any]) -> list[str]:
-    """The words with short options made long, and a bare switch such as --resume made true."""
-    names = dict(command.short)
+def _spelt_out(words: list[str], function: Callable[..., Any]) -> list[str]:
+    """The words with -o made long, and a bare switch such as --resume made true."""
+    parameters = inspect.signature(function).parameters
+    names = {"-o": "--output" if "output" in parameters else "--out"}
     switches = {
-        f"--{name}"
-        for name, parameter in inspect.signature(function).parameters.items()
-        if isinstance(parameter.default, bool)
+        f"--{name}" for name, parameter in parameters.items() if isinstance(parameter.default, bool)
     }
     spelt = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
@@ -179,17 +177,43 @@ def _spelt_out(words: list[str], command: Command, function: Callable[..., Any])
     return spelt
 
 
-def _with_recipe_paths(words: list[str]) -> list[str]:
-    """The words with a bare recipe name behind ``--config`` made a path."""
+def _with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
+    """The words with the recipe behind ``--config`` made a path, of one that can be read."""
+
+    def checked(name: str) -> str:
+        path = find_recipe(name)
+        _check_recipe(path, settings)
+        return str(path)
+
     found = []
     for before, word in zip(["", *words], words, strict=False):
         if before == "--config":
-            found.append(str(find_recipe(word)))
+            found.append(checked(word))
         elif word.startswith("--config="):
-            found.append(f"--config={find_recipe(word.removeprefix('--config='))}")
+            found.append(f"--config={checked(word.removeprefix('--config='))}")
         else:
             found.append(word)
     return found
+
+
+def _check_recipe(path: Path, settings: Collection[str]) -> None:
+    """Raise an InputError unless `path` is YAML that names some of `settings` and no others."""
+    import yaml
+
+    try:
+        with path.open(encoding="utf-8") as text:
+            recipe = yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(f"recipe {str(path)!r} is no YAML: {error}") from error
+    if not isinstance(recipe, dict):
+        raise InputError(f"recipe {str(path)!r} holds {recipe!r}; expected settings and values")
+    for key in recipe:
+        name = str(key).partition(".")[0]
+        if name not in settings:
+            near = get_close_matches(name, settings, n=1) or [", ".join(settings)]
+            raise InputError(
+                f"option {name!r} is unknown in recipe {str(path)!r}; expected {near[0]}"
+            )
 
 
 def find_recipe(name: str) -> Path:
@@ -238,6 +262,10 @@ def _say(error: BaseException, *, debug: bool) -> int:
         print(f"selfvid: {line or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     hint = "" if debug else "; --debug shows where"
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = (error.strerror or type(error).__name__).lower()
+        print(f"selfvid: {str(error.filename)!r} cannot be used: {reason}{hint}", file=sys.stderr)
+        return USER_ERROR
     print(f"selfvid: {type(error).__name__}: {line}{hint}", file=sys.stderr)
     return OUR_ERROR
 

@@ -4,46 +4,70 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import import_module
+from itertools import groupby
 
 KEY = re.compile(r'Parser key "([^"]+)"')
 CLASS = re.compile(r"Problem with given class_path '([^']+)'")
-UNKNOWN = re.compile(r"[Oo]ption '([^']+)' is not accepted|[Kk]ey '([^']+)' is not expected")
-TYPE = re.compile(r"Expected a <class '(\w+)'>. Got value: (.*)")
-NOISE = (
-    "Does not validate",
-    "Subtypes:",
-    "Errors:",
-    "Given value",
-    "Expected a <class 'NoneType'>",
+UNKNOWN = re.compile(
+    r"[Oo]ption '([^']+)' is not accepted|[Kk]ey '([^']+)' is not expected"
+    r"|does not accept option '([^']+)'|unrecognized arguments: (\S+)"
 )
+MISSING = re.compile(r"the following arguments are required: (.*)")
+KIND = re.compile(r"Expected (?:an? )?(?:<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\])")
+VALUE = re.compile(r"(?:Got value|Given value): (.*)")
+PLAIN_KINDS = {"list": "a list", "Sequence": "a list", "NoneType": "null"}
+NOISE = ("Does not validate", "Subtypes", "Errors", "Given value")
 
 
-def one_line(complaint: str) -> str:
+def one_line(complaint: str, *, options: Iterable[str] = (), example: str = "") -> str:
     """The key at fault, its value and what was expected, in one line.
 
     Args:
         complaint: text of an error of jsonargparse.
+        options: names that the command takes, to suggest the near ones.
+        example: how the command is called.
     """
-    key = ".".join(KEY.findall(complaint))
+    # A complaint about a group of settings names the group twice.
+    key = ".".join(name for name, _ in groupby(KEY.findall(complaint)))
     where = f"{key}: " if key else ""
-    unknown = UNKNOWN.search(complaint)
-    if unknown:
-        owner = CLASS.findall(complaint)
-        name = unknown.group(1) or unknown.group(2)
-        return f"{where}option {name!r} is unknown{_expected(owner[-1]) if owner else ''}"
-    wrong_type = TYPE.search(complaint)
-    if wrong_type and wrong_type.group(1) != "NoneType":
-        value = wrong_type.group(2).strip()
-        return f"{where}expected {wrong_type.group(1)}, got {value!r}"
+    owner = CLASS.findall(complaint)[-1:]
+    if unknown := UNKNOWN.search(complaint):
+        name = unknown.group(unknown.lastindex or 0)
+        expected = _parameters(owner[0]) if owner else _near(name, options)
+        return f"{where}option {name!r} is unknown{expected}"
+    if missing := MISSING.search(complaint):
+        of_class = f" to {owner[0]}" if owner else ""
+        hint = f"; for example: {example}" if example and not owner else ""
+        return f"{where}{missing.group(1)} must be given{of_class}{hint}"
+    if owner and "has no attribute" in complaint:
+        return f"{where}class path {owner[0]!r} names nothing that can be imported"
+    return where + (_sentence(complaint) or _mistype(complaint) or " ".join(complaint.split()))
+
+
+def _sentence(complaint: str) -> str:
+    """The first line that says more than which types were tried; empty where none does."""
     for line in complaint.splitlines():
         said = KEY.sub("", line).strip(" -:")
-        if said and not said.startswith(NOISE) and not CLASS.search(said):
-            return where + said
-    return " ".join(complaint.split())
+        if said and not (said.startswith(NOISE) or CLASS.search(said) or KIND.match(said)):
+            return said
+    return ""
 
 
-def _expected(class_path: str) -> str:
+def _mistype(complaint: str) -> str:
+    """The types that were expected and the value that is of none of them."""
+    kinds = [
+        PLAIN_KINDS.get(kind, kind or f"one of {some}") for kind, some in KIND.findall(complaint)
+    ]
+    values = VALUE.findall(complaint)
+    if not (kinds and values):
+        return ""
+    return f"expected {' or '.join(kinds)}, got {values[-1].strip()!r}"
+
+
+def _parameters(class_path: str) -> str:
     """The arguments that a class takes, as an expectation."""
     module, _, name = class_path.rpartition(".")
     try:
@@ -51,3 +75,10 @@ def _expected(class_path: str) -> str:
     except (ImportError, AttributeError, ValueError):
         return ""
     return f"; expected one of {', '.join(parameters)}"
+
+
+def _near(name: str, options: Iterable[str]) -> str:
+    """The options whose last part looks like that of `name`, as an expectation."""
+    by_leaf = {option.rpartition(".")[2]: option for option in options}
+    near = get_close_matches(name.lstrip("-").rpartition(".")[2], by_leaf, n=1)
+    return f"; did you mean --{by_leaf[near[0]]}?" if near else "; --help lists those there are"

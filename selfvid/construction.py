@@ -81,7 +81,8 @@ def build(description: Any, *, allow: Sequence[str] = ()) -> Any:
         allow: prefixes of class paths, beside ``selfvid.``, whose classes may be built.
 
     Raises:
-        InputError: where a class path is neither of this package nor allowed, or is unknown.
+        InputError: where a class path is neither of this package nor allowed, or is unknown, or
+            its class does not take the arguments.
     """
     if isinstance(description, list):
         return [build(item, allow=allow) for item in description]
@@ -90,7 +91,14 @@ def build(description: Any, *, allow: Sequence[str] = ()) -> Any:
     if set(description) != {"class_path", "init_args"}:
         return {key: build(item, allow=allow) for key, item in description.items()}
     made = _class_at(description["class_path"], allow)
-    return made(**{key: build(arg, allow=allow) for key, arg in description["init_args"].items()})
+    if not isinstance(description["init_args"], dict):
+        raise InputError(f"init_args of {made.__qualname__} must be named arguments")
+    arguments = {key: build(arg, allow=allow) for key, arg in description["init_args"].items()}
+    try:
+        inspect.signature(made).bind(**arguments)
+    except TypeError as error:
+        raise InputError(f"{made.__qualname__} cannot be built as described: {error}") from None
+    return made(**arguments)
 
 
 def _described(value: Any, arguments: dict[str, Any]) -> Description:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from selfvid import cli
 from selfvid.cli import COMMANDS, find_recipe, main
 from selfvid.complaints import one_line
 from selfvid.errors import InputError
@@ -144,6 +145,76 @@ def test_recipes_are_found_by_bare_name_and_by_path(tmp_path: Path) -> None:
     assert find_recipe(str(own)) == own
     with pytest.raises(InputError, match="coherence"):
         find_recipe("elsewhere/coherence")
+
+
+def test_a_short_o_is_the_output_of_every_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (("probe", "nowhere", "m.csv"), ("embed", "nowhere", "m.csv")):
+        assert "'nowhere' holds no encoder" in fails_in_one_line(capsys, *words, "-o", "there.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "holds None; expected settings"),
+        ("- a\n- b\n", "holds ['a', 'b']; expected settings"),
+        ("objective: [a\n  b: }", 'is no YAML: while parsing a flow sequence in "mine.yaml"'),
+        ("objective: !!python/object/apply:os.getcwd []", "is no YAML"),
+        ("objectiv: 3", "'objectiv' is unknown in recipe 'mine.yaml'; expected objective"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_named_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(text)
+    words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")
+    assert expected in fails_in_one_line(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ("--training.clip_norm", "much"),
+            "training.clip_norm: expected float or null, got 'much'",
+        ),
+        (("--size", "big"), "size: expected int or a list, got 'big'"),
+        (("--training.optimiser", "adm"), "expected one of 'adamw', 'sgd', 'lars', got 'adm'"),
+        (("--training.stepz", "3"), "did you mean --training.steps?"),
+        (("--sed", "3"), "did you mean --seed?"),
+        (("--clips.frames", "-1"), "frames of RandomClips is -1"),
+        (("--clips", "selfvid.data.sampling.Nope"), "names nothing that can be imported"),
+        (("--objective", "torch.nn.Linear"), "torch.nn.Linear"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], expected: str
+) -> None:
+    given = ("pretrain", "--config", "coherence", "--data", "d.csv", "--out", "o")
+    assert expected in fails_in_one_line(capsys, *given, *words)
+
+
+def test_what_is_not_given_is_named_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    said = fails_in_one_line(capsys, "index", "folder")
+    assert "output must be given; for example: selfvid index FOLDER -o" in said
+
+
+def test_a_place_that_cannot_be_written_to_is_the_users_to_mend(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: str) -> None:
+        raise PermissionError(13, "Permission denied", run)
+
+    monkeypatch.setattr(cli, "_find", lambda _: refuse)
+    said = fails_in_one_line(capsys, "report", "locked")
+    assert "'locked' cannot be used: permission denied" in said
 
 
 def test_complaints_without_a_pattern_are_joined_to_one_line() -> None:

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_dataclasses_are_described_by_their_fields() -> None:
 def test_a_stranger_s_description_builds_nothing_else(path: object) -> None:
     with pytest.raises(InputError, match="class path"):
         build({"class_path": path, "init_args": {}})
+
+
+@pytest.mark.parametrize("arguments", [{"no_such": 1}, [5], {}])
+def test_arguments_that_a_class_does_not_take_are_one_line(arguments: object) -> None:
+    described = {"class_path": "selfvid.encoders.frame.FrameEncoder", "init_args": arguments}
+    with pytest.raises(InputError, match="FrameEncoder"):
+        build(described)
+
+
+def test_no_description_starts_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["selfvid", "--version"])
+    monkeypatch.delitem(sys.modules, "selfvid.__main__", raising=False)
+    with pytest.raises(InputError, match="class path"):
+        build({"class_path": "selfvid.__main__.Anything", "init_args": {}})
 
 
 def test_classes_of_other_packages_are_built_only_where_allowed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
@@ -135,6 +136,9 @@ def _carry_collated(items: list[Loaded | InputError]) -> ClipBatch | InputError:
 def _start_worker(worker: int) -> None:  # noqa: ARG001
     # The training process may catch SIGTERM to save first; a hung worker has to die of it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Ctrl-C reaches the whole process group; training finishes its step first, with our clips.
+    # Ctrl-C, `timeout` and job schedulers signal a whole process group; training finishes its
+    # step first, with our clips.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
     torch.set_num_threads(1)

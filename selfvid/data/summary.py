@@ -137,7 +137,7 @@ def _next(kept: Sequence[Row], output: Path) -> list[str]:
     lines = [f"written    {output}"]
     if kept:
         lines.append(
-            f"next       selfvid pretrain --config coherence --data {output} --out runs/first"
+            f"next       selfvid pretrain --config vicreg --data {output} --out runs/first"
         )
     if kept and not any(row.label for row in kept):
         lines.append(

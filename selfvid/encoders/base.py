@@ -53,10 +53,12 @@ class Encoder(Recorded, nn.Module, ABC):
 
     Attributes:
         widths: D and C_l of the features, known before any data is seen.
+        window: frames that one step sees; a clip must have as many.
         provenance: where the weights come from.
     """
 
     widths: Widths
+    window: int = 1
     provenance: Provenance = Provenance()
 
     @abstractmethod
@@ -150,9 +152,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / CONFIG).read_text())
     except ValueError as error:
         raise InputError(f"{str(folder / CONFIG)!r} is no JSON: {error}") from None
-    if not isinstance(config, dict) or config.get("format") != FORMAT or "encoder" not in config:
+    known = isinstance(config, dict) and config.get("format") == FORMAT and "encoder" in config
+    if not (known and isinstance(config.get("provenance", {}), dict)):
         raise InputError(f"{str(folder / CONFIG)!r} is no encoder config of format {FORMAT}")
-    return config
+    return dict(config)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

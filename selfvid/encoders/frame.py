@@ -34,6 +34,7 @@ class FrameEncoder(Encoder):
                 f"{type(backbone).__name__} expects {backbone.channels}"
             )
         self.input = input
+        self.window = input.window
         self.backbone = backbone
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
@@ -45,12 +46,12 @@ class FrameEncoder(Encoder):
         vector, maps = self.backbone(frames.flatten(0, 1))
         vectors = vector.reshape(batch, steps, self.widths.clip)
         if lengths is not None:
-            lengths = lengths - self.input.window + 1
+            lengths = lengths - self.window + 1
         return Features(
             clip=mean_over_time(vectors, lengths),
             steps=vectors,
             lengths=lengths,
-            window=self.input.window,
+            window=self.window,
             maps=tuple(m.reshape(batch, steps, *m.shape[1:]) for m in maps),
         )
 

@@ -70,6 +70,16 @@ class Checkpoints(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Give signals back to whoever listened before."""
         del trainer, pl_module, stage
+        self._stop_listening()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Give signals back: after an error Lightning calls no teardown."""
+        del trainer, pl_module, exception
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
         for sign, handler in self._former.items():
             signal.signal(sign, handler)
         self._former.clear()

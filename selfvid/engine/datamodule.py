@@ -36,5 +36,13 @@ class Footage(LightningDataModule):
     def teardown(self, stage: str) -> None:
         """End the loading processes with the training."""
         del stage
+        self._close()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """End them after an error too, when Lightning calls no teardown."""
+        del exception
+        self._close()
+
+    def _close(self) -> None:
         if self.batches is not None:
             self.batches.close()

@@ -17,6 +17,7 @@ from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import EvenClips, Sampling
 from selfvid.data.transforms import Augmentation
 from selfvid.encoders.base import Provenance
+from selfvid.engine.precision import pick_device
 from selfvid.engine.run_folder import recipe_hash
 from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
@@ -62,6 +63,26 @@ class Job:
             raise InputError(
                 f"batch {self.training.batch} is no multiple of accumulate "
                 f"{self.training.accumulate} times clips per video {self.clips_per_video}"
+            )
+        self._check_batch()
+        if self.workers < 0:
+            raise InputError(f"workers must be 0 or more, got {self.workers}")
+        if self.seed < 0:
+            raise InputError(f"seed must be 0 or more, got {self.seed}")
+        pick_device(self.training.accelerator)
+
+    def _check_batch(self) -> None:
+        batch = self.training.batch // self.training.accumulate
+        if batch < self.objective.least_clips:
+            raise InputError(
+                f"batch {self.training.batch} over accumulate {self.training.accumulate} is too "
+                f"small for {type(self.objective).__name__}; expected at least "
+                f"{self.objective.least_clips} clips"
+            )
+        if batch // self.clips_per_video % self.training.devices:
+            raise InputError(
+                f"{batch // self.clips_per_video} videos in a batch cannot be shared by "
+                f"{self.training.devices} devices; expected a multiple"
             )
 
     @property

@@ -97,6 +97,16 @@ class Observer(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the logs."""
         del trainer, pl_module, stage
+        self._close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the logs: after an error Lightning calls no teardown."""
+        del trainer, pl_module, exception
+        self._close()
+
+    def _close(self) -> None:
         if hasattr(self, "events"):
             self.events.close()
 

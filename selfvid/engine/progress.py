@@ -47,5 +47,15 @@ class Progress(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave the bar as it stands."""
         del trainer, pl_module, stage
+        self._close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """End the bar's line, for what went wrong to stand on one of its own."""
+        del trainer, pl_module, exception
+        self._close()
+
+    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()

@@ -67,7 +67,8 @@ class RunFolder:
         if self.encoder.exists():
             raise InputError(f"the run in {str(self.path)!r} is finished; nothing to resume")
         before = yaml.safe_load(self.recipe.read_text())
-        for key in sorted({*before, *recipe} - {"resume"}):
+        # Where the folder lies and who reads the clips change nothing of what is learnt.
+        for key in sorted({*before, *recipe} - {"out", "workers"}):
             if before.get(key) != recipe.get(key):
                 raise InputError(
                     f"{key} of the run in {str(self.path)!r} was {before.get(key)!r}, "
@@ -96,7 +97,7 @@ class RunFolder:
 
 def recipe_hash(recipe: dict[str, Any]) -> str:
     """SHA-256 of what a recipe says, whatever folder it ran in."""
-    kept = {key: value for key, value in recipe.items() if key not in ("out", "resume")}
+    kept = {key: value for key, value in recipe.items() if key != "out"}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

@@ -62,6 +62,12 @@ class Training:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.rate <= 0:
             raise InputError(f"rate must be positive, got {self.rate}")
+        if self.weight_decay < 0:
+            raise InputError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"momentum must lie in 0..1, got {self.momentum}")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise InputError(f"clip_norm must be positive or null, got {self.clip_norm}")
         if not 0 <= self.warmup <= self.steps:
             raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
         if self.batch % self.accumulate:

@@ -18,11 +18,18 @@ class Objective(Recorded, nn.Module, ABC):
 
     Attributes:
         encoder: what is learnt and will be exported.
-        least_frames: T that a clip must have for the loss to be defined.
+        least_steps: S that a clip must give for the loss to be defined.
+        least_clips: B that a batch must have for the loss to be defined.
     """
 
     encoder: Encoder
-    least_frames: int = 1
+    least_steps: int = 1
+    least_clips: int = 1
+
+    @property
+    def least_frames(self) -> int:
+        """T that a clip must have for the loss to be defined."""
+        return self.least_steps + self.encoder.window - 1
 
     @abstractmethod
     def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:

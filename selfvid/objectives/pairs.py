@@ -30,7 +30,8 @@ class FramePairs(Objective):
         InputError: where the encoder has no steps.
     """
 
-    least_frames = 2
+    least_steps = 2
+    least_clips = 2
 
     def __init__(self, encoder: Encoder, projector: nn.Module) -> None:
         super().__init__()

@@ -49,7 +49,8 @@ class TemporalCoherence(Objective):
         InputError: where the encoder has no steps or the margin is not positive.
     """
 
-    least_frames = 2
+    least_steps = 2
+    least_clips = 2
 
     def __init__(self, encoder: Encoder, *, margin: float = 1.0) -> None:
         super().__init__()

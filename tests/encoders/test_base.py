@@ -101,6 +101,13 @@ def test_damage_is_one_line(tmp_path: Path) -> None:
         load_encoder(folder)
 
 
+def test_provenance_that_is_no_mapping_is_one_line(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    change(folder, provenance=["a list"])
+    with pytest.raises(InputError, match="is no encoder config"):
+        load_encoder(folder)
+
+
 def test_weights_of_another_shape_are_one_line(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     state = load_file(folder / "model.safetensors")

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from selfvid.data.faults import FaultPolicy
 from selfvid.data.sampling import RandomClips
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import DifferenceInput
 from selfvid.engine import fit as fit_module
 from selfvid.engine.checkpoints import saved, step_of
 from selfvid.engine.pretrain import Interrupted
@@ -209,6 +211,17 @@ def test_resuming_with_another_recipe_names_what_differs(
         tiny_run(digits_manifest, run, plan={"steps": 7}, resume=True)
 
 
+def test_a_run_that_was_moved_resumes_with_other_workers(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    expected = weights(run)
+    forget_beyond(run, 4)
+    moved = run.rename(tmp_path / "moved")
+    got = weights(tiny_run(digits_manifest, moved, workers=1, resume=True))
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
 def test_a_finished_run_is_not_resumed(digits_manifest: Path, tmp_path: Path) -> None:
     run = tiny_run(digits_manifest, tmp_path / "run")
     with pytest.raises(InputError, match="is finished"):
@@ -294,6 +307,69 @@ class Exploding(TemporalCoherence):
         self.calls += 1
         losses = super().forward(clip, lengths)
         return Losses(losses.total / (self.calls < 3), losses.parts)
+
+
+def test_an_error_in_training_gives_signals_and_files_back(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    before = [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(InputError, match="loss is"):
+        tiny_run(
+            digits_manifest,
+            tmp_path / "run",
+            objective=Exploding(tiny_objective().encoder),
+            workers=1,
+        )
+    assert [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)] == before
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"workers": -1}, "workers must be 0 or more, got -1"),
+        ({"seed": -5}, "seed must be 0 or more, got -5"),
+        ({"plan": {"batch": 1}}, "too small for TemporalCoherence; expected at least 2 clips"),
+        ({"plan": {"devices": 3}}, "8 videos in a batch cannot be shared by 3 devices"),
+        ({"plan": {"accelerator": "mps"}}, "accelerator 'mps' is not on this machine"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    digits_manifest: Path, tmp_path: Path, wrong: dict[str, Any], message: str
+) -> None:
+    if "mps" in message and torch.backends.mps.is_available():
+        pytest.skip("there is such a device")
+    with pytest.raises(InputError, match=message):
+        tiny_run(digits_manifest, tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_differences_of_frames_need_one_frame_more(digits_manifest: Path, tmp_path: Path) -> None:
+    moving = FrameEncoder(SmallNet(channels=1, stages=(8,)), input=DifferenceInput("grey"))
+    with pytest.raises(InputError, match=r"clips of 2 frames are too short.*at least 3"):
+        tiny_run(digits_manifest, tmp_path / "run", objective=TemporalCoherence(moving))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_process_group_saves_first(
+    digits_manifest: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    out = tmp_path / "run"
+    words = ["pretrain", "--config", "coherence", "--data", str(digits_manifest), "--out", str(out)]
+    small = ["--size", "32", "--workers", "2", "--training.batch", "8"]
+    command = [sys.executable, "-m", "selfvid", *words, *small, "--training.checkpoint_every", "2"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, cwd=root, start_new_session=True, stderr=subprocess.PIPE, text=True
+    ) as run:
+        deadline = time.monotonic() + 120
+        while not saved(out / "checkpoints") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(run.pid, sign)
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert said.splitlines()[-1].startswith(f"selfvid: stopped by {sign.name} and saved in")
 
 
 def test_clips_too_short_for_the_objective_are_refused(
