@@ -35,7 +35,7 @@ LABEL = "digit"
 MARGIN = 32.0  # L1 distance of the coherence loss; random weights begin at about ten
 
 
-def demo(out: Path = Path("demo"), *, steps: int = 500, videos: int = 800, seed: int = 0) -> Path:
+def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed: int = 0) -> Path:
     """Write footage of moving digits, learn from it without labels, and say whether it helped.
 
     The digits are scikit-learn's, so nothing is downloaded. Glyphs of the test videos appear

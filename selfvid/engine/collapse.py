@@ -59,7 +59,8 @@ class CollapseMeasures:
             signs.append(f"all clips get nearly the same vector (spread {self.feature_spread:.3f})")
         if self.effective_rank < LEAST_RANK:
             signs.append(f"vectors vary along one line (effective rank {self.effective_rank:.1f})")
-        if self.neighbour_same_video <= self.neighbour_chance:
+        # Where all clips are of one video, neighbours tell nothing.
+        if self.neighbour_same_video <= self.neighbour_chance < 1:
             signs.append(
                 "a clip's nearest neighbour is of its own video no more often than by chance "
                 f"({self.neighbour_same_video:.0%})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from selfvid.construction import describe
 from selfvid.data.clips import clip_loader
@@ -70,6 +71,7 @@ class Job:
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
         pick_device(self.training.accelerator)
+        self._check_size()
 
     def _check_batch(self) -> None:
         batch = self.training.batch // self.training.accumulate
@@ -84,6 +86,20 @@ class Job:
                 f"{batch // self.clips_per_video} videos in a batch cannot be shared by "
                 f"{self.training.devices} devices; expected a multiple"
             )
+
+    def _check_size(self) -> None:
+        """Let the encoder see an empty clip: only it knows how small is too small."""
+        encoder = self.objective.encoder
+        was_training = encoder.training
+        try:
+            with torch.no_grad():
+                encoder.eval()(torch.zeros(1, encoder.window, 3, *self.size))
+        except RuntimeError as error:
+            raise InputError(
+                f"size {self.size} does not fit the encoder ({error}); expected larger frames"
+            ) from error
+        finally:
+            encoder.train(was_training)
 
     @property
     def clips_per_video(self) -> int:

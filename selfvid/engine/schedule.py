@@ -9,6 +9,7 @@ import torch
 from lightly.models.utils import get_weight_decay_parameters
 from lightly.utils.lars import LARS
 from lightly.utils.scheduler import CosineWarmupScheduler
+from pytorch_lightning.strategies import StrategyRegistry
 from torch import nn
 
 from selfvid.engine.precision import Accelerator, Precision
@@ -72,6 +73,11 @@ class Training:
             raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
         if self.batch % self.accumulate:
             raise InputError(f"batch {self.batch} is no multiple of accumulate {self.accumulate}")
+        strategies = ("auto", *StrategyRegistry.available_strategies())
+        if self.strategy not in strategies:
+            raise InputError(
+                f"strategy {self.strategy!r} is unknown; expected one of {', '.join(strategies)}"
+            )
         if self.average is not None and not 0 < self.average < 1:
             raise InputError(f"average must lie between 0 and 1, got {self.average}")
 

@@ -217,10 +217,14 @@ def _manifest(videos: Path, decoder: DecoderName, *, quiet: bool) -> Manifest:
     if not quiet:
         print(f"looking at {videos}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="selfvid-") as folder:
-        return index(
-            videos,
-            output=Path(folder) / "videos.csv",
-            decoder=decoder,
-            near_duplicates=False,
-            quiet=True,
-        )
+        try:
+            return index(
+                videos,
+                output=Path(folder) / "videos.csv",
+                decoder=decoder,
+                near_duplicates=False,
+                quiet=True,
+            )
+        except InputError as error:
+            # The table that the message points to goes with the folder.
+            raise InputError(str(error).partition("; the reasons are in")[0]) from None

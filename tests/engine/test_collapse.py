@@ -44,3 +44,10 @@ def test_spread_is_one_for_vectors_that_point_everywhere_alike() -> None:
     measures = measure_collapse(z, [str(i) for i in range(4000)])
     assert measures.feature_spread == pytest.approx(1.0, abs=0.02)
     assert measures.effective_rank == pytest.approx(8.0, abs=0.1)
+
+
+def test_clips_of_a_single_video_are_not_called_collapsed_for_their_neighbours() -> None:
+    z, _ = vectors(1.0)
+    measures = measure_collapse(z, ["the only video"] * 32)
+    assert measures.neighbour_chance == 1
+    assert not measures.collapsed

@@ -328,6 +328,7 @@ def test_an_error_in_training_gives_signals_and_files_back(
     ("wrong", "message"),
     [
         ({"workers": -1}, "workers must be 0 or more, got -1"),
+        ({"size": 1}, r"size \[1, 1\] does not fit the encoder"),
         ({"seed": -5}, "seed must be 0 or more, got -5"),
         ({"plan": {"batch": 1}}, "too small for TemporalCoherence; expected at least 2 clips"),
         ({"plan": {"devices": 3}}, "8 videos in a batch cannot be shared by 3 devices"),

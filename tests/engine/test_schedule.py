@@ -56,6 +56,7 @@ def test_frozen_weights_are_left_out() -> None:
         ({"steps": 5, "warmup": 9}, r"warmup must lie in 0..5 \(steps\), got 9"),
         ({"batch": 10, "accumulate": 3}, "batch 10 is no multiple of accumulate 3"),
         ({"average": 1.5}, "average must lie between 0 and 1, got 1.5"),
+        ({"strategy": "magic"}, "strategy 'magic' is unknown; expected one of auto, "),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more, got -1.0"),
         ({"momentum": 5.0}, r"momentum must lie in 0..1, got 5.0"),
         ({"clip_norm": -1.0}, "clip_norm must be positive or null, got -1.0"),

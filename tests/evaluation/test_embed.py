@@ -83,6 +83,13 @@ def test_a_folder_is_indexed_on_the_spot_and_broken_videos_are_named(
     assert alone.rows == 1
 
 
+def test_no_message_points_to_a_table_that_is_gone(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("not a video")
+    with pytest.raises(InputError, match="none of 1 videos is readable") as caught:
+        embed(encoder, tmp_path, output=tmp_path / "f.parquet", quiet=True)
+    assert "videos.csv" not in str(caught.value)
+
+
 def test_nothing_is_left_where_every_video_fails(
     encoder: Path, manifest: Path, tmp_path: Path
 ) -> None:
