@@ -94,7 +94,7 @@ class Job:
         try:
             with torch.no_grad():
                 encoder.eval()(torch.zeros(1, encoder.window, 3, *self.size))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"size {self.size} does not fit the encoder ({error}); expected larger frames"
             ) from error
