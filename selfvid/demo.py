@@ -17,7 +17,7 @@ from selfvid.data.index import index
 from selfvid.data.sampling import RandomClips
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine.pretrain import pretrain
-from selfvid.engine.run_folder import hardware, write_whole
+from selfvid.engine.run_folder import hardware
 from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
 from selfvid.evaluation.probe import probe
@@ -28,6 +28,7 @@ from selfvid.objectives.base import Objective
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.objectives.vicreg import VICReg
 from selfvid.reports.page import report
+from selfvid.whole import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed:
     out = Path(out)
     if out.exists():
         raise InputError(f"output folder {str(out)!r} exists; expected a new one")
+    if steps < 2:
+        raise InputError(f"steps is {steps}; expected 2 or more, half of them for the second run")
     started = time.perf_counter()
     _say(1, "writing moving digits as video files")
     table = write_footage(out / "footage", videos=videos, frames=16, test_share=0.4, seed=seed)

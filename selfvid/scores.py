@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.errors import InputError
+from selfvid.whole import replacing
 
 _TOLERANCE = 1e-3
 
@@ -71,20 +70,12 @@ class Scores:
     def write(self, path: str | Path) -> Path:
         """Write a CSV with columns video, label and one per class, whole or not at all."""
         path = Path(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as text:
-                table = csv.writer(text, lineterminator="\n")
-                table.writerow(["video", "label", *self.classes])
-                for video, label, row in zip(
-                    self.videos, self.labels, self.probabilities, strict=True
-                ):
-                    # repr gives the shortest text that reads back as the same number.
-                    table.writerow([video, self.classes[label], *map(repr, row.tolist())])
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as text:
+            table = csv.writer(text, lineterminator="\n")
+            table.writerow(["video", "label", *self.classes])
+            for video, label, row in zip(self.videos, self.labels, self.probabilities, strict=True):
+                # repr gives the shortest text that reads back as the same number.
+                table.writerow([video, self.classes[label], *map(repr, row.tolist())])
         return path
 
     @staticmethod

@@ -10,12 +10,14 @@ PACKAGE = Path(__file__).parents[1] / "selfvid"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    "errors": -1,
+    "errors": -2,
+    "whole": -1,
     "types": 0,
     "construction": 0,
     "metrics": 0,
     "scores": 0,
     "backbones": 1,
+    "recurrent": 1,
     "pictures": 1,
     "encoders": 2,
     "data": 3,

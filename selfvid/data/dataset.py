@@ -130,6 +130,21 @@ class ClipDataset(Dataset[Loaded]):
         cause = faults[0] if faults else "shorter than a clip"
         raise InputError(f"{_ATTEMPTS} videos in a row gave no clip; the first: {cause}")
 
+    def require_fitting(self) -> None:
+        """Refuse a clip that is longer than every video: each would be padded.
+
+        Raises:
+            InputError: where no video is as long as a clip.
+        """
+        rows = self.manifest.rows
+        known = [row for row in rows if row.frames]
+        if len(known) == len(rows) and not any(self.sampling.fits(_timeline(r)) for r in known):
+            longest = max(row.frames for row in rows)
+            raise InputError(
+                f"a clip of {self.sampling.length} frames with {self.sampling} is longer than "
+                f"every video; expected one that fits the longest, of {longest} frames"
+            )
+
     def _rows_with_clips(self) -> np.ndarray:
         """Rows that are long enough for a clip by what the manifest says of them."""
         rows = self.manifest.rows
@@ -145,8 +160,7 @@ class ClipDataset(Dataset[Loaded]):
     def _gives_clips(self, row: Row) -> bool:
         if not row.frames:  # not known before it is opened
             return True
-        timeline = Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)
-        return len(self.sampling.choose(timeline, np.random.default_rng(0))) > 0
+        return len(self.sampling.choose(_timeline(row), np.random.default_rng(0))) > 0
 
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
         row = self.manifest.rows[place]
@@ -193,3 +207,8 @@ class ClipDataset(Dataset[Loaded]):
             self._working.add(decoder)
         if self.faults.strict:
             raise InputError(f"{error}; expected every video to be readable") from error
+
+
+def _timeline(row: Row) -> Timeline:
+    """When the frames of a video are shown, by what the manifest says of it."""
+    return Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)

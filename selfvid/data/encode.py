@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from selfvid.errors import InputError
+from selfvid.whole import replacing
 
 Codec = Literal["libx264", "mpeg4"]
 
@@ -47,13 +47,9 @@ def write_video(
     """
     path = Path(path)
     _check(path, frames, rate, codec)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     pixels = frames.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    try:
-        _encode(unfinished, pixels, rate=rate, codec=codec)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        _encode(draft, pixels, rate=rate, codec=codec)
 
 
 def _check(path: Path, frames: Tensor, rate: float, codec: str) -> None:

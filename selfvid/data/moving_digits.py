@@ -254,21 +254,45 @@ def generator_for(*numbers: int) -> torch.Generator:
 def _draw(images: Tensor, offsets: Tensor, *, side: int) -> Tensor:
     """Put images (B, N, h, w) at offsets (B, T, N, 2) on black, brighter wins: (B, T, side, side).
 
-    Every place a glyph can lie on is a window of the canvas, so putting all glyphs of all frames
-    down is one assignment to a view of its windows.
+    A glyph whose rows are as long as the canvas's, with black before and behind it, holds every
+    frame it can be in as one run of side * side pixels: the further ahead of the glyph the run
+    begins, the further down and right the glyph lies in it. What sticks out of a row on the right
+    is black, and so is what enters the next on the left.
+
+        ......AB....CD......   glyph AB/CD in rows of 4, black around it
+        ...|...A B...C D...|   the run that begins 3 before it: offset x 3, and it is cut in
+              ...A / B... would be an x beyond side - w, which no offset is.
+
+    So drawing is copying runs, which every device does at the speed of its memory.
     """
-    batch, frames, count = offsets.shape[:3]
-    height, width = images.shape[-2:]
-    canvas = images.new_zeros(batch, frames, side, side)
-    windows = canvas.unfold(2, height, 1).unfold(3, width, 1)  # (B, T, y, x, h, w)
-    sequence = torch.arange(batch, device=images.device)[:, None]
-    time = torch.arange(frames, device=images.device)
-    for digit in range(count):
-        x, y = offsets[:, :, digit].unbind(-1)
-        image = images[:, digit, None]
-        under = windows[sequence, time, y, x] if digit else image
-        windows[sequence, time, y, x] = torch.maximum(under, image)
+    runs, glyph = _runs(images, side)
+    reach = offsets[..., 1] * side + offsets[..., 0]
+    begins = (glyph[:, None] - reach).flatten(0, 1)  # (B * T, N)
+    canvas = images.new_empty(*offsets.shape[:2], side, side)
+    at_once = max(1, _CACHED // side**2) if canvas.is_cpu else len(begins)
+    for part, begin in zip(
+        canvas.view(-1, side**2).split(at_once), begins.split(at_once), strict=True
+    ):
+        first, *others = begin.unbind(1)
+        torch.index_select(runs, 0, first, out=part)
+        for other in others:
+            torch.maximum(part, runs.index_select(0, other), out=part)
     return canvas
+
+
+def _runs(images: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """All runs of side * side pixels in the glyphs (B, N, h, w) laid out in rows of `side`.
+
+    Returns:
+        The runs, a view (R, side * side), and the one that each glyph begins with (B, N).
+    """
+    height, width = images.shape[-2:]
+    ahead = (side - height) * side + side - width  # of the offset furthest down and right
+    laid = images.new_zeros(*images.shape[:2], ahead + side**2)
+    rows = laid[..., ahead : ahead + height * side].unflatten(-1, (height, side))
+    rows[..., :width] = images
+    starts = torch.arange(ahead, laid.numel(), laid.shape[-1], device=images.device)
+    return laid.flatten().unfold(0, side**2, 1), starts.view(images.shape[:2])
 
 
 def _fold(drawn: Tensor, overhang: int) -> Tensor:

@@ -77,6 +77,11 @@ class Sampling(ABC):
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
         """Frame numbers of the clips, int64 (clips, T); (0, T) where the video is skipped."""
 
+    def fits(self, timeline: Timeline) -> bool:
+        """Whether a whole clip fits, with no frame shown twice because the video is short."""
+        first, past = timeline.bounds
+        return past - first >= self.length
+
 
 @dataclass(frozen=True)
 class _Window(Sampling):
@@ -114,6 +119,10 @@ class _Window(Sampling):
             return np.zeros((0, self.frames), np.int64)
         starts = self._starts(first, first if last_start is None else last_start, rng)
         return np.stack([self._clip(timeline, int(start), past) for start in starts])
+
+    def fits(self, timeline: Timeline) -> bool:
+        """Whether a whole clip fits, stride or frame rate kept to."""
+        return self._last_start(timeline, *timeline.bounds) is not None
 
     @abstractmethod
     def _starts(self, first: int, last: int, rng: np.random.Generator) -> Indices:

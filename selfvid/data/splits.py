@@ -11,6 +11,8 @@ import numpy as np
 from selfvid.data.manifest import Manifest
 from selfvid.errors import InputError
 
+FOLDS = 5
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fold:
@@ -31,26 +33,36 @@ class Fold:
 
 
 def folds(
-    manifest: Manifest, *, column: str = "label", folds: int = 5, seed: int = 0
+    manifest: Manifest, *, column: str = "label", folds: int | None = None, seed: int = 0
 ) -> list[Fold]:
     """The manifest's own split where it has one, else folds by group, balanced by label.
 
     Args:
         manifest: usable rows only, every one with a label.
         column: where the labels stand.
-        folds: how many, where the manifest has no split of its own.
+        folds: how many, where the manifest has no split of its own; None takes 5.
         seed: which of the possible folds.
 
     Returns:
         Folds without leaks, each testing only classes that it trains on.
 
     Raises:
-        InputError: where there are fewer groups than folds, a class is in too few groups to be
+        InputError: where there are fewer groups than folds, folds are asked for beside the
+            manifest's own split, a class is in too few groups to be
             trained and tested on, or the manifest's own split leaks or is no split.
     """
     manifest.require_labels(column)
     fixed = _own_split(manifest)
-    parts = [fixed] if fixed is not None else _group_folds(manifest, column, folds, seed)
+    if fixed is not None and folds is not None:
+        raise InputError(
+            f"folds is {folds} and the manifest has a split of its own; expected one of the two: "
+            "leave folds out, or empty the column split"
+        )
+    parts = (
+        [fixed]
+        if fixed is not None
+        else _group_folds(manifest, column, FOLDS if folds is None else folds, seed)
+    )
     texts = manifest.column(column)
     for fold in parts:
         check_no_leak(manifest, fold)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfvid.errors import InputError
+from selfvid.whole import replacing
 
 Cell = str | int | float | bool | None
 
@@ -70,27 +68,6 @@ def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str,
                 writer = csv.writer(out, lineterminator="\n")
                 writer.writerow(columns)
                 writer.writerows([_text(line.get(name)) for name in columns] for line in lines)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A draft beside `path` that takes its place at the end, or leaves no trace after an error."""
-    if not path.parent.is_dir():
-        raise InputError(
-            f"folder {str(path.parent)!r} does not exist; expected it to hold {path.name}"
-        )
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".draft", dir=path.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
-        yield draft
-        # mkstemp makes files private; the finished one gets the permissions any new file has.
-        mask = os.umask(0)
-        os.umask(mask)
-        draft.chmod(0o666 & ~mask)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _read_csv(path: Path) -> Table:

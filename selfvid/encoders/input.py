@@ -47,7 +47,8 @@ class PixelInput(Input):
         deviation: per channel, on the 0..1 scale; None takes ImageNet's.
 
     Raises:
-        InputError: where mean or deviation do not have one value per channel.
+        InputError: where mean or deviation do not have one value per channel, or a deviation is
+            not positive.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class PixelInput(Input):
         spread = IMAGENET_DEVIATION if colour == "rgb" else (sum(IMAGENET_DEVIATION) / 3,)
         self._per_channel("mean", centre if mean is None else mean)
         self._per_channel("deviation", spread if deviation is None else deviation)
+        if bool((self.deviation <= 0).any()):
+            raise InputError(f"deviation must be positive, got {list(deviation or ())}")
 
     def forward(self, clip: Tensor) -> Tensor:
         """(B, T, 3, H, W) to (B, T, C, H, W)."""

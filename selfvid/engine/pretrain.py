@@ -22,10 +22,11 @@ from selfvid.engine.job import Job
 from selfvid.engine.module import Pretraining
 from selfvid.engine.observer import Observer
 from selfvid.engine.precision import pick_device, resolve_precision
-from selfvid.engine.run_folder import RunFolder, hardware, write_whole
+from selfvid.engine.run_folder import RunFolder, hardware
 from selfvid.engine.schedule import Training
 from selfvid.engine.warm_start import warm_start
 from selfvid.objectives.base import Objective
+from selfvid.whole import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ def pretrain(
     )
     footage = job.footage()
     dataset = job.dataset(footage, job.clips)
+    dataset.require_fitting()
     run = RunFolder(out)
     checkpoint = _open(run, job, resume=resume)
     started = time.perf_counter()

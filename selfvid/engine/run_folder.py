@@ -16,6 +16,7 @@ import yaml
 
 from selfvid import __version__
 from selfvid.errors import InputError
+from selfvid.whole import write_whole
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "lightly", "kornia", "decord", "av")
 
@@ -99,13 +100,6 @@ def recipe_hash(recipe: dict[str, Any]) -> str:
     """SHA-256 of what a recipe says, whatever folder it ran in."""
     kept = {key: value for key, value in recipe.items() if key != "out"}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` so that `path` is there whole or as it was."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text)
-    unfinished.replace(path)
 
 
 def surroundings() -> dict[str, str]:

@@ -41,7 +41,9 @@ def choose_sampling(
     """
     length = provenance.frames if frames is None else frames
     if length is None:
-        raise InputError("the encoder does not say how many frames it is used to; expected frames")
+        raise InputError(
+            "the encoder does not say how many frames it is used to; expected --frames N"
+        )
     if clips == "whole":
         _unused("clips whole", stride=stride, fps=fps, hop=hop, short=short)
         return WholeVideo(frames=length)
@@ -66,7 +68,9 @@ def choose_size(provenance: Provenance, size: int | tuple[int, int] | None) -> t
     """
     chosen = provenance.size if size is None else size
     if chosen is None:
-        raise InputError("the encoder does not say which frame size it is used to; expected size")
+        raise InputError(
+            "the encoder does not say which frame size it is used to; expected --size N"
+        )
     height, width = (chosen, chosen) if isinstance(chosen, int) else chosen
     if min(height, width) < 1:
         raise InputError(f"size is {size}; expected at least 1 pixel")

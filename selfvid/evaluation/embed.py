@@ -19,13 +19,13 @@ from selfvid.data.decode import DecoderName
 from selfvid.data.index import index
 from selfvid.data.manifest import Manifest, Row
 from selfvid.data.sampling import Short
-from selfvid.data.tables import replacing
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
 from selfvid.evaluation.cutting import choose_device, choose_sampling, choose_size
 from selfvid.evaluation.features import Cut, Look, Pooling, Precision, encode
 from selfvid.evaluation.reading import Read, read_clips
 from selfvid.evaluation.vector_files import Embedding, check_output, open_vector_file
+from selfvid.whole import replacing
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def probe(
     clips: int | Literal["whole"] = "whole",
     short: Short | None = None,
     size: int | tuple[int, int] | None = None,
-    folds: int = 5,
+    folds: int | None = None,
     seeds: int = 3,
     label_curve: tuple[int, ...] = (1, 2, 5, 10),
     motion: bool = True,
@@ -93,7 +93,7 @@ def probe(
         short: where clips is a number: "repeat_last" or "loop" a video shorter than a clip, or
             "skip" it.
         size: height and width of frames, one number for both; by default as in training.
-        folds: number of folds, where the manifest has no split of its own.
+        folds: number of folds, where the manifest has no split of its own; 5 by default.
         seeds: how many random weights are drawn, and how many draws of labels a point of the
             label curve has.
         label_curve: labelled videos per class, beside all there are; [] draws no curve.
@@ -151,7 +151,7 @@ class _Plan:
     """What is asked of every variant, and which variants there are."""
 
     label: str
-    folds: int
+    folds: int | None
     seeds: int
     seed: int
     counts: tuple[int, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from selfvid.evaluation.label_curve import LabelCurve
 from selfvid.evaluation.motion import MotionCheck
 from selfvid.evaluation.variants import Task, VariantResult
 from selfvid.metrics import Interval, confusion, per_class_accuracy
+from selfvid.whole import write_whole
 
 KIND = "selfvid probe"
 
@@ -102,10 +102,7 @@ class ProbeResult:
             if field.name != "path"
         }
         text = json.dumps(plain({"kind": KIND, **fields}), indent=1, allow_nan=False)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(path)
-        return path
+        return write_whole(path, text + "\n")
 
 
 def table(rows: tuple[VariantResult, ...]) -> str:

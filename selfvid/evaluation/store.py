@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from selfvid.data.decode import decoder_versions, resolve_decoder
 from selfvid.data.manifest import Manifest
 from selfvid.encoders.base import Encoder
 from selfvid.evaluation.features import Cut, Look, VideoFeatures
+from selfvid.whole import replacing
 
 
 def fingerprint(encoder: Encoder) -> str:
@@ -75,14 +75,13 @@ class FeatureStore:
         """Keep features, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(look)
-        draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-        np.savez(
-            draft,
-            key=np.array(self._key(look)),
-            vectors=features.vectors,
-            faults=np.array(features.faults, dtype=np.str_),
-        )
-        draft.replace(path)
+        with replacing(path) as draft:
+            np.savez(
+                draft,
+                key=np.array(self._key(look)),
+                vectors=features.vectors,
+                faults=np.array(features.faults, dtype=np.str_),
+            )
         return path
 
     def _key(self, look: Look) -> str:

@@ -17,6 +17,8 @@ from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from selfvid.whole import write_whole
+
 Picture = NDArray[np.uint8]
 
 # The colours of Okabe and Ito, which colour-blind readers tell apart.
@@ -60,9 +62,7 @@ def png_bytes(picture: Picture) -> bytes:
 
 def write_png(picture: Picture, path: Path) -> Path:
     """Write the picture to `path`, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_bytes(png_bytes(picture))
-    return unfinished.replace(path)
+    return write_whole(path, png_bytes(picture))
 
 
 def short(name: str) -> str:

@@ -17,6 +17,7 @@ from selfvid.reports.run import RunReader
 from selfvid.reports.sections import Image, Page, Probed
 from selfvid.reports.table import Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
+from selfvid.whole import write_whole
 
 
 def report(run: Path, *, output: Path | None = None, quiet: bool = False) -> Path:
@@ -41,9 +42,7 @@ def report(run: Path, *, output: Path | None = None, quiet: bool = False) -> Pat
     if output.is_dir():
         raise InputError(f"output {str(output)!r} is a folder; expected the name of an HTML file")
     output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f".{output.name}.part")
-    unfinished.write_text(rendered(page), encoding="utf-8")
-    unfinished.replace(output)
+    write_whole(output, rendered(page))
     if not quiet:
         print(f"report: {output}")
     return output

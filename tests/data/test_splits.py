@@ -58,6 +58,8 @@ def test_the_split_of_the_manifest_is_taken_as_it_is() -> None:
     )
     (fold,) = folds(whole)
     assert (fold.train.tolist(), fold.test.tolist(), fold.name) == ([0, 1, 2, 3], [4, 5], "split")
+    with pytest.raises(InputError, match="folds is 3 and the manifest has a split of its own"):
+        folds(whole, folds=3)
 
 
 @pytest.mark.parametrize(

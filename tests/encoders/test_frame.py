@@ -101,6 +101,11 @@ def test_input_and_backbone_must_agree_on_channels() -> None:
         FrameEncoder(ResNet(18), input=PixelInput("grey"))
 
 
+def test_a_deviation_that_cannot_be_divided_by_is_refused() -> None:
+    with pytest.raises(InputError, match=r"deviation must be positive, got \[0.0\]"):
+        PixelInput("grey", deviation=[0.0])
+
+
 def test_downloaded_weights_fit_three_channels_only() -> None:
     with pytest.raises(InputError, match="got channels 1"):
         ResNet(18, weights="imagenet", channels=1)

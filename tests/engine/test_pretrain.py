@@ -333,6 +333,7 @@ def test_an_error_in_training_gives_signals_and_files_back(
         ({"plan": {"batch": 1}}, "too small for TemporalCoherence; expected at least 2 clips"),
         ({"plan": {"devices": 3}}, "8 videos in a batch cannot be shared by 3 devices"),
         ({"plan": {"accelerator": "mps"}}, "accelerator 'mps' is not on this machine"),
+        ({"clips": RandomClips(frames=2, stride=99)}, "is longer than every video; expected one"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from selfvid.errors import InputError
+from selfvid.whole import replacing, write_whole
+
+
+def test_an_error_half_way_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    path = write_whole(tmp_path / "a.json", "old")
+    with pytest.raises(ValueError, match="half way"), replacing(path) as draft:
+        draft.write_text("ne")
+        raise ValueError("half way")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_draft_keeps_the_suffix_and_takes_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with replacing(path) as draft:
+        assert draft.suffix == ".npz"
+        assert draft.parent == tmp_path
+        draft.write_bytes(b"new")
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+
+
+def test_a_text_is_written_as_utf_8(tmp_path: Path) -> None:
+    assert write_whole(tmp_path / "a.txt", "größer").read_bytes() == "größer".encode()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"folder '.*missing' does not exist"):
+        write_whole(tmp_path / "missing" / "a.txt", "")
