@@ -16,10 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selfvid.data.digit_drawing import draw, draw_around
 from selfvid.data.digits import Glyphs
 from selfvid.errors import InputError
 
 _DIAGONAL = math.sqrt(0.5)
+
+# The least and the greatest place that is not on a wall: no sum of steps comes nearer.
+_INSIDE = (torch.finfo(torch.float64).tiny, 1 - torch.finfo(torch.float64).eps / 2)
 
 # Written out, not computed: the cosine of a right angle must be 0 and not nearly 0.
 DIRECTIONS: dict[str, tuple[float, float]] = {
@@ -99,8 +103,8 @@ def bouncing(
     return bounce(
         glyphs.to(device),
         chosen.to(device),
-        starts=starts.to(device),
-        velocities=velocities.to(device),
+        starts=starts,
+        velocities=velocities,
         frames=frames,
         canvas=canvas,
     )
@@ -133,7 +137,8 @@ def bounce(
     Args:
         glyphs: the digit images, on the device to render on.
         chosen: which of them, int64 (B, N).
-        starts: float64 (B, N, 2) in the unit square; frame 0 is one step after it.
+        starts: float64 (B, N, 2) in the unit square; frame 0 is one step after it. The paths
+            are computed where these are: many small steps, for which a CPU is quicker.
         velocities: float64 (B, N, 2) in the unit square per frame.
         frames: T.
         canvas: H and W in pixels.
@@ -143,17 +148,18 @@ def bounce(
     places, left_with = [], []
     for _ in range(frames):
         place = place + velocity
-        velocity = torch.where((place <= 0) | (place >= 1), -velocity, velocity)
+        velocity = torch.where(place.clamp(*_INSIDE) == place, velocity, -velocity)
         place = place.clamp(0, 1)
         places.append(place)
         left_with.append(velocity)
-    offsets = (torch.stack(places, 1) * free).to(torch.int64)  # truncates, as the authors do
+    # Truncated, as the authors do.
+    offsets = (torch.stack(places, 1) * free).to(torch.int64).to(chosen.device)
     return MovingDigits(
-        frames=_draw(glyphs.images[chosen], offsets, side=canvas)[:, :, None],
+        frames=draw(glyphs.images, chosen, offsets, side=canvas)[:, :, None],
         labels=glyphs.labels[chosen],
         glyphs=chosen,
         offsets=offsets,
-        velocities=torch.stack(left_with, 1) * free,
+        velocities=(torch.stack(left_with, 1) * free).to(chosen.device),
     )
 
 
@@ -233,12 +239,11 @@ def drift(
     times = torch.arange(frames, device=starts.device)
     places = starts[:, None] + times[:, None] * velocities[:, None]  # (B, T, 2)
     offsets = (places.floor().to(torch.int64) % canvas)[:, :, None]
-    overhang = glyphs.images.shape[-1] - 1
-    drawn = _draw(glyphs.images[chosen][:, None], offsets, side=canvas + overhang)
+    chosen = chosen[:, None]
     return MovingDigits(
-        frames=_fold(drawn, overhang)[:, :, None],
-        labels=glyphs.labels[chosen][:, None],
-        glyphs=chosen[:, None],
+        frames=draw_around(glyphs.images, chosen, offsets, side=canvas)[:, :, None],
+        labels=glyphs.labels[chosen],
+        glyphs=chosen,
         offsets=offsets,
         velocities=velocities[:, None, None].expand(-1, frames, -1, -1),
         directions=directions,
@@ -249,61 +254,6 @@ def generator_for(*numbers: int) -> torch.Generator:
     """A CPU generator whose state is a function of the numbers and mixes all of them."""
     seed = np.random.SeedSequence(numbers).generate_state(1)[0]
     return torch.Generator().manual_seed(int(seed))
-
-
-def _draw(images: Tensor, offsets: Tensor, *, side: int) -> Tensor:
-    """Put images (B, N, h, w) at offsets (B, T, N, 2) on black, brighter wins: (B, T, side, side).
-
-    A glyph whose rows are as long as the canvas's, with black before and behind it, holds every
-    frame it can be in as one run of side * side pixels: the further ahead of the glyph the run
-    begins, the further down and right the glyph lies in it. What sticks out of a row on the right
-    is black, and so is what enters the next on the left.
-
-        ......AB....CD......   glyph AB/CD in rows of 4, black around it
-        ...|...A B...C D...|   the run that begins 3 before it: offset x 3, and it is cut in
-              ...A / B... would be an x beyond side - w, which no offset is.
-
-    So drawing is copying runs, which every device does at the speed of its memory.
-    """
-    runs, glyph = _runs(images, side)
-    reach = offsets[..., 1] * side + offsets[..., 0]
-    begins = (glyph[:, None] - reach).flatten(0, 1)  # (B * T, N)
-    canvas = images.new_empty(*offsets.shape[:2], side, side)
-    at_once = max(1, _CACHED // side**2) if canvas.is_cpu else len(begins)
-    for part, begin in zip(
-        canvas.view(-1, side**2).split(at_once), begins.split(at_once), strict=True
-    ):
-        first, *others = begin.unbind(1)
-        torch.index_select(runs, 0, first, out=part)
-        for other in others:
-            torch.maximum(part, runs.index_select(0, other), out=part)
-    return canvas
-
-
-def _runs(images: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """All runs of side * side pixels in the glyphs (B, N, h, w) laid out in rows of `side`.
-
-    Returns:
-        The runs, a view (R, side * side), and the one that each glyph begins with (B, N).
-    """
-    height, width = images.shape[-2:]
-    ahead = (side - height) * side + side - width  # of the offset furthest down and right
-    laid = images.new_zeros(*images.shape[:2], ahead + side**2)
-    rows = laid[..., ahead : ahead + height * side].unflatten(-1, (height, side))
-    rows[..., :width] = images
-    starts = torch.arange(ahead, laid.numel(), laid.shape[-1], device=images.device)
-    return laid.flatten().unfold(0, side**2, 1), starts.view(images.shape[:2])
-
-
-def _fold(drawn: Tensor, overhang: int) -> Tensor:
-    """Wrap around what hangs over on the right and below: (..., H + o, W + o) to (..., H, W)."""
-    for axis in (-2, -1):
-        size = drawn.shape[axis] - overhang
-        inside, outside = drawn.split((size, overhang), axis)
-        near = inside.narrow(axis, 0, overhang)
-        near.copy_(torch.maximum(near, outside))
-        drawn = inside
-    return drawn.contiguous()
 
 
 def _check_sizes(glyphs: Glyphs, *, batch: int, frames: int, digits: int, canvas: int) -> None:

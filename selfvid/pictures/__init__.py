@@ -2,6 +2,7 @@
 
 from selfvid.pictures.canvas import Picture, png_bytes, write_png
 from selfvid.pictures.charts import Bar, Curve, bars, confusion, curves, heatmap, scatter
+from selfvid.pictures.flow import flow_in_colour, forecast
 from selfvid.pictures.frames import grid, strip
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "bars",
     "confusion",
     "curves",
+    "flow_in_colour",
+    "forecast",
     "grid",
     "heatmap",
     "png_bytes",

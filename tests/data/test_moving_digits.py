@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from scipy.stats import chi2_contingency
 from torch import Tensor
 
-from selfvid.data.digit_stream import BouncingStream
+from selfvid.data.digit_stream import DigitStream
 from selfvid.data.digits import Glyphs, load_glyphs
 from selfvid.data.moving_digits import (
     DIRECTIONS,
@@ -221,14 +222,27 @@ def test_seed_decides_the_sequences(
     assert not torch.equal(draw(glyphs, 7).frames, draw(glyphs, 8).frames)
 
 
-def test_stream_is_a_function_of_seed_and_number(glyphs: Glyphs) -> None:
-    stream = BouncingStream(glyphs=glyphs, batch_size=3, seed=5)
-    walked: list[Tensor] = [batch.frames for batch, _ in zip(stream, range(3), strict=False)]
-    for number in (2, 0, 1):
-        assert torch.equal(stream.batch(number).frames, walked[number])
-    assert not torch.equal(walked[0], walked[1])
-    other = BouncingStream(glyphs=glyphs, batch_size=3, seed=6)
-    assert not torch.equal(other.batch(0).frames, stream.batch(1).frames)
+@pytest.mark.parametrize("kind", ["bouncing", "drifting"])
+def test_a_stream_is_a_function_of_seed_and_number(kind: Literal["bouncing", "drifting"]) -> None:
+    stream = DigitStream(kind=kind, frames=3, seed=5)
+    first = [stream.batch(number, clips=2).frames for number in range(3)]
+    again = DigitStream(kind=kind, frames=3, seed=5)
+    assert all(torch.equal(again.batch(n, clips=2).frames, first[n]) for n in (2, 0, 1))
+    assert not torch.equal(first[0], first[1])
+    other = DigitStream(kind=kind, frames=3, seed=6)
+    assert not torch.equal(other.batch(0, clips=2).frames, first[1])
+
+
+def test_the_parts_of_a_stream_share_no_glyph() -> None:
+    train, test = (DigitStream(split=split).batch(0, clips=1) for split in ("train", "test"))
+    assert not torch.equal(train.frames, test.frames)
+
+
+def test_a_stream_that_cannot_flow_is_refused_when_it_is_made() -> None:
+    with pytest.raises(InputError, match="canvas is 20 pixels"):
+        DigitStream(canvas=20)
+    with pytest.raises(InputError, match="kind is 'falling'; expected bouncing or drifting"):
+        DigitStream(kind="falling")  # type: ignore[arg-type]
 
 
 def test_colour_frames_repeat_the_grey_ones(glyphs: Glyphs) -> None:

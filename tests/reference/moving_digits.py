@@ -26,6 +26,40 @@ def bounce(
     return sequence
 
 
+def bounce_all(
+    images: Pixels, starts: Numbers, velocities: Numbers, *, frames: int, canvas: int
+) -> Pixels:
+    """B sequences (B, T, H, W) of images (B, N, h, w), in the loops of the authors' GetBatch."""
+    batch, digits, height, width = images.shape
+    x, y = (_path(starts[..., axis], velocities[..., axis], frames) for axis in (0, 1))
+    left, top = ((place * (canvas - height)).astype(np.int32) for place in (x, y))
+    data = np.zeros((batch, frames, canvas, canvas), images.dtype)
+    for row in range(batch):
+        for digit in range(digits):
+            image = images[row, digit]
+            for moment in range(frames):
+                across = slice(left[moment, row, digit], left[moment, row, digit] + width)
+                down = slice(top[moment, row, digit], top[moment, row, digit] + height)
+                data[row, moment, down, across] = np.maximum(data[row, moment, down, across], image)
+    return data
+
+
+def _path(starts: Numbers, velocities: Numbers, frames: int) -> Numbers:
+    place, velocity = starts.flatten(), velocities.flatten()
+    path = np.zeros((frames, len(place)))
+    for moment in range(frames):
+        place += velocity
+        for which in range(len(place)):
+            if place[which] <= 0:
+                place[which] = 0
+                velocity[which] = -velocity[which]
+            if place[which] >= 1.0:
+                place[which] = 1.0
+                velocity[which] = -velocity[which]
+        path[moment] = place
+    return path.reshape(frames, *starts.shape)
+
+
 def _one_step(place: float, velocity: float) -> tuple[float, float]:
     place += velocity
     if place <= 0:
