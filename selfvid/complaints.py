@@ -18,8 +18,9 @@ UNKNOWN = re.compile(
 MISSING = re.compile(r"the following arguments are required: (.*)")
 KIND = re.compile(r"Expected (?:an? )?(?:<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\])")
 VALUE = re.compile(r"(?:Got value|Given value): (.*)")
+NESTED = re.compile(r"NestedArg\(key='[^']*', val='?(.*?)'?\)")
 PLAIN_KINDS = {"list": "a list", "Sequence": "a list", "NoneType": "null"}
-NOISE = ("Does not validate", "Subtypes", "Errors", "Given value")
+NOISE = ("Does not validate", "Subtypes", "Errors", "Given value", "Not of type Path")
 
 
 def one_line(complaint: str, *, options: Iterable[str] = (), example: str = "") -> str:
@@ -64,7 +65,12 @@ def _mistype(complaint: str) -> str:
     values = VALUE.findall(complaint)
     if not (kinds and values):
         return ""
-    return f"expected {' or '.join(kinds)}, got {values[-1].strip()!r}"
+    value = values[-1].strip()
+    if nested := NESTED.fullmatch(value):
+        value = nested.group(1)
+        # A text is what the whole group might have been, not this part of it.
+        kinds = [kind for kind in kinds if kind != "str"]
+    return f"expected {' or '.join(kinds)}, got {value!r}"
 
 
 def _parameters(class_path: str) -> str:

@@ -57,7 +57,7 @@ def describe(value: Any) -> Any:
     if isinstance(value, Recorded):
         return _described(value, value.construction)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
         return _described(value, fields)
     if isinstance(value, (list, tuple)):
         return [describe(item) for item in value]

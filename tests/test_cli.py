@@ -185,8 +185,11 @@ def test_a_file_that_is_no_recipe_is_named_in_one_line(
             ("--training.clip_norm", "much"),
             "training.clip_norm: expected float or null, got 'much'",
         ),
-        (("--size", "big"), "size: expected int or a list, got 'big'"),
-        (("--training.optimiser", "adm"), "expected one of 'adamw', 'sgd', 'lars', got 'adm'"),
+        (("--size", "big"), "size: expected int or a list or null, got 'big'"),
+        (
+            ("--training.optimiser", "adm"),
+            "expected one of 'adamw', 'sgd', 'lars', 'rmsprop', got 'adm'",
+        ),
         (("--training.stepz", "3"), "did you mean --training.steps?"),
         (("--sed", "3"), "did you mean --seed?"),
         (("--clips.frames", "-1"), "frames of RandomClips is -1"),

@@ -8,9 +8,14 @@ from selfvid.whole import replacing, write_whole
 
 def test_an_error_half_way_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
     path = write_whole(tmp_path / "a.json", "old")
-    with pytest.raises(ValueError, match="half way"), replacing(path) as draft:
-        draft.write_text("ne")
-        raise ValueError("half way")
+
+    def fail() -> None:
+        with replacing(path) as draft:
+            draft.write_text("ne")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from selfvid import __version__
-from selfvid.construction import Recorded, build, describe
+from selfvid.construction import Recorded
 from selfvid.errors import InputError
+from selfvid.saving import CONFIG, WEIGHTS, holds_module, load_module, read_config, save_module
 from selfvid.types import Features, Widths
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-FORMAT = 1
+KIND = "encoder"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +24,7 @@ class Provenance:
 
     Attributes:
         footage: content ids of the videos it was pretrained on.
+        generated: what made the clips, in words, where they came from no file.
         recipe: SHA-256 of the recipe that trained it, empty if none did.
         size: H and W of the frames it was trained on.
         frames: T of the clips it was trained on.
@@ -40,6 +34,7 @@ class Provenance:
     """
 
     footage: tuple[str, ...] = ()
+    generated: str = ""
     recipe: str = ""
     size: tuple[int, int] | None = None
     frames: int | None = None
@@ -76,27 +71,8 @@ class Encoder(Recorded, nn.Module, ABC):
         Raises:
             InputError: where `folder` exists.
         """
-        folder = Path(folder)
-        if folder.exists():
-            raise InputError(f"folder {str(folder)!r} exists; expected a new one")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            config = {
-                "format": FORMAT,
-                "selfvid": __version__,
-                "encoder": _without_downloads(describe(self)),
-                "provenance": dataclasses.asdict(self.provenance),
-            }
-            (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-            state = {name: t.detach().cpu().contiguous() for name, t in self.state_dict().items()}
-            save_file(state, unfinished / WEIGHTS)
-            unfinished.chmod(0o755)
-            unfinished.rename(folder)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
-        return folder
+        about = {"provenance": dataclasses.asdict(self.provenance)}
+        return save_module(self, Path(folder), kind=KIND, about=about)
 
 
 def load_encoder(folder: str | Path, *, allow: Sequence[str] = ()) -> Encoder:
@@ -112,18 +88,13 @@ def load_encoder(folder: str | Path, *, allow: Sequence[str] = ()) -> Encoder:
         InputError: where the folder holds no encoder, or one that does not fit its weights.
     """
     folder = encoder_folder(folder)
-    config = read_config(folder)
-    encoder = build(config["encoder"], allow=allow)
-    if not isinstance(encoder, Encoder):
-        raise InputError(f"{str(folder / CONFIG)!r} describes {type(encoder)}, not an encoder")
-    state = read_weights(folder)
-    try:
-        encoder.load_state_dict(state)
-    except RuntimeError as error:
-        cause = " ".join(str(error).split())[:200]
-        raise InputError(f"weights in {str(folder)!r} do not fit its config: {cause}") from None
-    encoder.provenance = _provenance(config.get("provenance", {}))
-    return encoder.eval()
+    provenance = read_config(folder, kind=KIND).get("provenance", {})
+    if not isinstance(provenance, dict):
+        raise InputError(f"{str(folder / CONFIG)!r} is no encoder config: provenance {provenance}")
+    # mypy takes an abstract class for one that shall be made.
+    encoder = load_module(folder, kind=KIND, expected=Encoder, allow=allow)  # type: ignore[type-abstract]
+    encoder.provenance = _provenance(provenance)
+    return encoder
 
 
 def encoder_folder(folder: str | Path) -> Path:
@@ -134,40 +105,12 @@ def encoder_folder(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     for candidate in (folder, folder / "encoder"):
-        if (candidate / CONFIG).is_file() and (candidate / WEIGHTS).is_file():
+        if holds_module(candidate):
             return candidate
     raise InputError(
         f"{str(folder)!r} holds no encoder; expected a folder with {CONFIG} and {WEIGHTS}, "
         "or a finished run"
     )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The plain data of ``config.json``.
-
-    Raises:
-        InputError: where it is no JSON of a format that is known.
-    """
-    try:
-        config = json.loads((folder / CONFIG).read_text())
-    except ValueError as error:
-        raise InputError(f"{str(folder / CONFIG)!r} is no JSON: {error}") from None
-    known = isinstance(config, dict) and config.get("format") == FORMAT and "encoder" in config
-    if not (known and isinstance(config.get("provenance", {}), dict)):
-        raise InputError(f"{str(folder / CONFIG)!r} is no encoder config of format {FORMAT}")
-    return dict(config)
-
-
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of ``model.safetensors``.
-
-    Raises:
-        InputError: where the file is damaged.
-    """
-    try:
-        return dict(load_file(folder / WEIGHTS))
-    except SafetensorError as error:
-        raise InputError(f"{str(folder / WEIGHTS)!r} is damaged: {error}") from None
 
 
 def _provenance(plain: dict[str, Any]) -> Provenance:
@@ -178,15 +121,3 @@ def _provenance(plain: dict[str, Any]) -> Provenance:
         if key in known
     }
     return Provenance(**values)
-
-
-def _without_downloads(description: Any) -> Any:
-    """The description with every `weights` argument turned to ``random``: ours are saved beside."""
-    if isinstance(description, list):
-        return [_without_downloads(item) for item in description]
-    if not isinstance(description, dict):
-        return description
-    return {
-        key: "random" if key == "weights" and isinstance(value, str) else _without_downloads(value)
-        for key, value in description.items()
-    }

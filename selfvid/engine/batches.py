@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.data.clips import ClipLoader
 from selfvid.data.dataset import ClipKey
 from selfvid.errors import InputError
 from selfvid.types import ClipBatch
@@ -42,6 +41,7 @@ class BatchStream:
         self.per_batch = per_batch
         self.total = total
         self.seed = seed
+        self.rank, self.world = 0, 1
         self.share = slice(None)
         self.done = 0
         self._shuffled: tuple[int, NDArray[np.int64]] | None = None
@@ -57,6 +57,7 @@ class BatchStream:
                 f"{self.per_batch} videos in a batch cannot be shared by {world} processes; "
                 "expected a multiple"
             )
+        self.rank, self.world = rank, world
         share = self.per_batch // world
         self.share = slice(rank * share, (rank + 1) * share)
 
@@ -87,18 +88,18 @@ class ResumableLoader:
     would begin its data again from the start.
     """
 
-    def __init__(self, loader: ClipLoader, stream: BatchStream) -> None:
-        self.loader = loader
+    def __init__(self, batches: Iterable[ClipBatch], stream: BatchStream) -> None:
+        self.batches = batches
         self.stream = stream
-        self._running: Generator[ClipBatch] | None = None
+        self._running: Iterator[ClipBatch] | None = None
 
     def __iter__(self) -> Iterator[ClipBatch]:
-        self._running = iter(self.loader)
+        self._running = iter(self.batches)
         return self._running
 
     def close(self) -> None:
         """Let go of the workers: training ends before the batches do when it is stopped."""
-        if self._running is not None:
+        if isinstance(self._running, Generator):
             self._running.close()
 
     def __len__(self) -> int:

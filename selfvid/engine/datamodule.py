@@ -1,37 +1,34 @@
-"""Footage as a stream of batches."""
+"""A run's clips as Lightning wants to be handed them."""
 
 from __future__ import annotations
 
 from pytorch_lightning import LightningDataModule
 
-from selfvid.data.clips import clip_loader
-from selfvid.data.dataset import ClipDataset
 from selfvid.engine.batches import BatchStream, ResumableLoader
+from selfvid.engine.sources import Source
 
 
-class Footage(LightningDataModule):
+class RunClips(LightningDataModule):
     """The batches of a run, shared out among its processes.
 
     Args:
-        dataset: clips by key.
-        stream: which keys make up which batch.
-        workers: loading processes of each training process.
+        source: where clips come from.
+        stream: which of them make up which batch.
     """
 
-    def __init__(self, dataset: ClipDataset, stream: BatchStream, *, workers: int) -> None:
+    def __init__(self, source: Source, stream: BatchStream) -> None:
         super().__init__()
-        self.dataset = dataset
+        self.source = source
         self.stream = stream
-        self.workers = workers
-        self.batches: ResumableLoader | None = None
+        self.loader: ResumableLoader | None = None
 
     def train_dataloader(self) -> ResumableLoader:
         """Batches from where the stream stands."""
         assert self.trainer is not None
         self.stream.share_out(self.trainer.global_rank, self.trainer.world_size)
-        loader = clip_loader(self.dataset, batches=self.stream, workers=self.workers)
-        self.batches = ResumableLoader(loader, self.stream)
-        return self.batches
+        device = self.trainer.strategy.root_device
+        self.loader = ResumableLoader(self.source.batches(self.stream, device), self.stream)
+        return self.loader
 
     def teardown(self, stage: str) -> None:
         """End the loading processes with the training."""
@@ -44,5 +41,5 @@ class Footage(LightningDataModule):
         self._close()
 
     def _close(self) -> None:
-        if self.batches is not None:
-            self.batches.close()
+        if self.loader is not None:
+            self.loader.close()

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.utilities import rank_zero_only
 
-from selfvid.engine.datamodule import Footage
+from selfvid.engine.datamodule import RunClips
 from selfvid.engine.precision import pick_device, resolve_precision
 from selfvid.engine.progress import Progress
 from selfvid.engine.schedule import Training
@@ -20,7 +20,7 @@ from selfvid.engine.schedule import Training
 
 def fit(
     module: LightningModule,
-    footage: Footage,
+    clips: RunClips,
     *,
     training: Training,
     callbacks: list[Callback],
@@ -31,7 +31,7 @@ def fit(
 
     Args:
         module: what is trained.
-        footage: its batches.
+        clips: its batches.
         training: how.
         callbacks: in the order in which they are called.
         checkpoint: continue from there.
@@ -52,7 +52,8 @@ def fit(
             max_steps=training.steps,
             max_epochs=-1,
             accumulate_grad_batches=training.accumulate,
-            gradient_clip_val=training.clip_norm,
+            gradient_clip_val=training.clip_norm or training.clip_value,
+            gradient_clip_algorithm="norm" if training.clip_value is None else "value",
             callbacks=[*averaging, *callbacks, Progress("pretraining")],
             default_root_dir=out,
             logger=False,
@@ -63,7 +64,7 @@ def fit(
             num_sanity_val_steps=0,
         )
         # Checkpoints are read without unpickling: a folder of runs may come from anywhere.
-        trainer.fit(module, footage, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(module, clips, ckpt_path=checkpoint, weights_only=True)
 
 
 def is_first_process() -> bool:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from selfvid.construction import describe
-from selfvid.data.clips import clip_loader
 from selfvid.data.dataset import ClipDataset
 from selfvid.data.decode import DecoderName
+from selfvid.data.digit_stream import DigitStream
 from selfvid.data.faults import FaultPolicy
 from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, Sampling
+from selfvid.data.sampling import RandomClips, Sampling
 from selfvid.data.transforms import Augmentation
 from selfvid.encoders.base import Provenance
 from selfvid.engine.precision import pick_device
 from selfvid.engine.run_folder import recipe_hash
 from selfvid.engine.schedule import Training
+from selfvid.engine.sources import FilmedSource, GeneratedSource, Source
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
-from selfvid.types import ClipBatch
 
-SAMPLE_VIDEOS = 64
-SAMPLE_CLIPS = 4
+DEFAULT_SIZE = [64, 64]
+MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,43 +37,65 @@ class Job:
         InputError: where they do not go together.
     """
 
-    data: str
+    data: str | DigitStream
     out: str
     objective: Objective
-    clips: Sampling
-    size: list[int]
+    clips: Sampling | None
+    size: list[int] | None
     augment: Augmentation | None
     training: Training
     split: str | None
     decoder: DecoderName
-    workers: int
+    workers: int | None
     faults: FaultPolicy
     seed: int
     init: str | None
 
     def __post_init__(self) -> None:
-        if len(self.size) != 2 or min(self.size) < 1:
+        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise InputError(f"size must be one positive number or H and W, got {self.size}")
-        if self.clips.length < self.objective.least_frames:
-            raise InputError(
-                f"clips of {self.clips.length} frames are too short for "
-                f"{type(self.objective).__name__}; expected at least "
-                f"{self.objective.least_frames}"
-            )
-        if self.training.batch % (self.training.accumulate * self.clips_per_video):
-            raise InputError(
-                f"batch {self.training.batch} is no multiple of accumulate "
-                f"{self.training.accumulate} times clips per video {self.clips_per_video}"
-            )
-        self._check_batch()
-        if self.workers < 0:
+        if self.workers is not None and self.workers < 0:
             raise InputError(f"workers must be 0 or more, got {self.workers}")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
+        if isinstance(self.data, DigitStream):
+            self._check_generated(self.data)
         pick_device(self.training.accelerator)
-        self._check_size()
 
-    def _check_batch(self) -> None:
+    def _check_generated(self, digits: DigitStream) -> None:
+        """Refuse what has a meaning for files only."""
+        given = {"clips": self.clips, "split": self.split, "workers": self.workers or None}
+        for name, value in given.items():
+            if value is not None:
+                raise InputError(
+                    f"{name} is {value} but the digits are made on the spot; expected it unset"
+                )
+        if self.size not in (None, [digits.canvas] * 2):
+            raise InputError(
+                f"size is {self.size} but the digits' canvas is {digits.canvas}; expected it unset"
+            )
+
+    def check(self, source: Source) -> None:
+        """Refuse clips that the objective cannot use, before anything is written.
+
+        Raises:
+            InputError: where clips are too short, too few or too small.
+        """
+        if source.frames < self.objective.least_frames:
+            raise InputError(
+                f"clips of {source.frames} frames are too short for "
+                f"{type(self.objective).__name__}; expected at least "
+                f"{self.objective.least_frames}"
+            )
+        if self.training.batch % (self.training.accumulate * source.clips_per_video):
+            raise InputError(
+                f"batch {self.training.batch} is no multiple of accumulate "
+                f"{self.training.accumulate} times clips per video {source.clips_per_video}"
+            )
+        self._check_batch(source.clips_per_video)
+        self._check_size(source.size)
+
+    def _check_batch(self, clips_per_video: int) -> None:
         batch = self.training.batch // self.training.accumulate
         if batch < self.objective.least_clips:
             raise InputError(
@@ -81,30 +103,27 @@ class Job:
                 f"small for {type(self.objective).__name__}; expected at least "
                 f"{self.objective.least_clips} clips"
             )
-        if batch // self.clips_per_video % self.training.devices:
+        if batch // clips_per_video % self.training.devices:
             raise InputError(
-                f"{batch // self.clips_per_video} videos in a batch cannot be shared by "
+                f"{batch // clips_per_video} videos in a batch cannot be shared by "
                 f"{self.training.devices} devices; expected a multiple"
             )
 
-    def _check_size(self) -> None:
+    def _check_size(self, size: tuple[int, int]) -> None:
         """Let the encoder see an empty clip: only it knows how small is too small."""
         encoder = self.objective.encoder
         was_training = encoder.training
         try:
             with torch.no_grad():
-                encoder.eval()(torch.zeros(1, encoder.window, 3, *self.size))
+                encoder.eval()(torch.zeros(1, encoder.window, 3, *size))
+        except InputError:
+            raise
         except (RuntimeError, ValueError) as error:
             raise InputError(
-                f"size {self.size} does not fit the encoder ({error}); expected larger frames"
+                f"size {list(size)} does not fit the encoder ({error}); expected larger frames"
             ) from error
         finally:
             encoder.train(was_training)
-
-    @property
-    def clips_per_video(self) -> int:
-        """Clips cut from each opened video."""
-        return int(getattr(self.clips, "clips", 1))
 
     def recipe(self) -> dict[str, Any]:
         """The arguments as plain data that `pretrain --config` reads."""
@@ -114,42 +133,36 @@ class Job:
             plain[name] = dataclasses.asdict(plain[name])
         return dict(describe(plain))
 
-    def footage(self) -> Manifest:
-        """The usable rows of the manifest, of the wanted split."""
-        usable = Manifest.read(self.data).usable
-        if self.split is not None:
-            usable = usable.select([row.split == self.split for row in usable.rows])
-        if not len(usable):
-            of_split = "" if self.split is None else f" with split {self.split!r}"
-            raise InputError(f"{self.data!r} has no usable video{of_split}; expected at least one")
-        return usable
+    def source(self) -> Source:
+        """Where the clips come from.
 
-    def dataset(self, footage: Manifest, clips: Sampling) -> ClipDataset:
-        """Clips of the footage, cut by the rule `clips`."""
-        height, width = self.size
-        return ClipDataset(
-            footage,
-            clips,
+        Raises:
+            InputError: where there is no usable video, or none as long as a clip.
+        """
+        if isinstance(self.data, DigitStream):
+            return GeneratedSource(self.data)
+        height, width = self.size or DEFAULT_SIZE
+        dataset = ClipDataset(
+            self._footage(self.data),
+            self.clips or RandomClips(frames=2),
             size=(height, width),
             seed=self.seed,
             decoder=self.decoder,
             faults=self.faults,
         )
+        dataset.require_fitting()
+        spare = max(1, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))
+        return FilmedSource(dataset, workers=spare if self.workers is None else self.workers)
 
-    def sample(self, footage: Manifest) -> ClipBatch:
-        """A few clips of some videos, always the same, to look at while training."""
-        chosen = np.unique(np.linspace(0, len(footage) - 1, SAMPLE_VIDEOS).astype(int))
-        spread = EvenClips(
-            frames=self.clips.length,
-            stride=int(getattr(self.clips, "stride", 1)),
-            fps=getattr(self.clips, "fps", None),
-            clips=SAMPLE_CLIPS,
-        )
-        dataset = self.dataset(footage.select(chosen), spread)
-        # In a worker wherever training has workers: a decoder that has run in this process must
-        # not be carried into them by a fork.
-        loader = clip_loader(dataset, batch_size=len(chosen), workers=min(1, self.workers))
-        return next(iter(loader))
+    def _footage(self, path: str) -> Manifest:
+        """The usable rows of the manifest, of the wanted split."""
+        usable = Manifest.read(path).usable
+        if self.split is not None:
+            usable = usable.select([row.split == self.split for row in usable.rows])
+        if not len(usable):
+            of_split = "" if self.split is None else f" with split {self.split!r}"
+            raise InputError(f"{path!r} has no usable video{of_split}; expected at least one")
+        return usable
 
     def notes(self) -> tuple[str, ...]:
         """What a user of the encoder should know beside its numbers."""
@@ -157,15 +170,16 @@ class Job:
             return ()
         return (f"weights are a moving average with decay {self.training.average}",)
 
-    def provenance(self, footage: Manifest) -> Provenance:
+    def provenance(self, source: Source) -> Provenance:
         """Where the encoder comes from, once it is trained."""
-        seen = {row.video for row in footage.rows} | set(self.objective.encoder.provenance.footage)
+        seen = {*source.videos, *self.objective.encoder.provenance.footage}
         return Provenance(
             footage=tuple(sorted(seen)),
+            generated=source.maker,
             recipe=recipe_hash(self.recipe()),
-            size=(self.size[0], self.size[1]),
-            frames=self.clips.length,
-            stride=int(getattr(self.clips, "stride", 1)),
-            fps=getattr(self.clips, "fps", None),
+            size=source.size,
+            frames=self.objective.shown(source.frames),
+            stride=source.stride,
+            fps=source.fps,
             notes=self.notes(),
         )

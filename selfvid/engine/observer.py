@@ -125,7 +125,8 @@ class Observer(Callback):
         # Previews may draw random numbers; a look must not change what training draws next.
         with torch.random.fork_rng(enabled=True), autocast(self.precision, device):
             frames = self.sample.frames.to(device)
-            vectors = torch.cat([self.objective.encoder(part).clip for part in frames.split(32)])
+            shown = frames[:, : self.objective.shown(frames.shape[1])]
+            vectors = torch.cat([self.objective.encoder(part).clip for part in shown.split(32)])
             pictures = self.objective.preview(frames[:: max(1, len(frames) // 12)])
         self.objective.train(was_training)
         self.measures = measure_collapse(vectors, list(self.sample.videos))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import shutil
 import time
 from pathlib import Path
 
-from selfvid.data.dataset import ClipDataset
 from selfvid.data.decode import DecoderName
+from selfvid.data.digit_stream import DigitStream
 from selfvid.data.faults import FaultCounter, FaultPolicy
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import RandomClips, Sampling
+from selfvid.data.sampling import Sampling
 from selfvid.data.transforms import Augmentation
 from selfvid.engine.batches import BatchStream
 from selfvid.engine.checkpoints import Checkpoints, newest_whole, step_of
-from selfvid.engine.datamodule import Footage
+from selfvid.engine.datamodule import RunClips
 from selfvid.engine.fit import fit, is_first_process
 from selfvid.engine.job import Job
 from selfvid.engine.module import Pretraining
@@ -24,8 +23,10 @@ from selfvid.engine.observer import Observer
 from selfvid.engine.precision import pick_device, resolve_precision
 from selfvid.engine.run_folder import RunFolder, hardware
 from selfvid.engine.schedule import Training
+from selfvid.engine.sources import Source
 from selfvid.engine.warm_start import warm_start
 from selfvid.objectives.base import Objective
+from selfvid.objectives.predictive import Predictive
 from selfvid.whole import write_whole
 
 logger = logging.getLogger(__name__)
@@ -36,12 +37,12 @@ class Interrupted(Exception):
 
 
 def pretrain(
-    data: Path | str,
+    data: Path | str | DigitStream,
     out: Path | str,
     *,
     objective: Objective,
     clips: Sampling | None = None,
-    size: int | list[int] = 64,
+    size: int | list[int] | None = None,
     augment: Augmentation | None = None,
     training: Training = Training(),
     split: str | None = None,
@@ -58,11 +59,12 @@ def pretrain(
     the same ones again (the command line does).
 
     Args:
-        data: manifest of the footage, as `index` writes it.
+        data: manifest of the footage, as `index` writes it; or digits made on the spot.
         out: folder for the run; must not exist yet.
         objective: what is learnt, with the encoder in it.
         clips: which frames of a video make a clip; two consecutive ones at random by default.
-        size: H and W that frames are resized to while decoding, or one number for both.
+        size: H and W that frames are resized to while decoding, or one number for both; 64 by
+            default.
         augment: random changes to clips, on the device.
         training: steps, batch, optimiser, precision and the like.
         split: take only rows of this split; all usable rows by default.
@@ -81,29 +83,28 @@ def pretrain(
         Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
     job = Job(
-        data=str(data),
+        data=data if isinstance(data, DigitStream) else str(data),
         out=str(out),
         objective=objective,
-        clips=clips or RandomClips(frames=2),
-        size=[size, size] if isinstance(size, int) else list(size),
+        clips=clips,
+        size=[size, size] if isinstance(size, int) else size,
         augment=augment,
         training=training,
         split=split,
         decoder=decoder,
-        workers=max(1, min(8, (os.cpu_count() or 1) - 1)) if workers is None else workers,
+        workers=workers,
         faults=faults,
         seed=seed,
         init=None if init is None else str(init),
     )
-    footage = job.footage()
-    dataset = job.dataset(footage, job.clips)
-    dataset.require_fitting()
+    source = job.source()
+    job.check(source)
     run = RunFolder(out)
     checkpoint = _open(run, job, resume=resume)
     started = time.perf_counter()
-    module, observer = _train(run, job, dataset, checkpoint)
+    module, observer = _train(run, job, source, checkpoint)
     if is_first_process():
-        _finish(run, job, footage, module, observer, seconds=time.perf_counter() - started)
+        _finish(run, job, source, module, observer, seconds=time.perf_counter() - started)
     return run.path
 
 
@@ -113,6 +114,7 @@ def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
     first = is_first_process()
     if job.init is not None:
         warm_start(job.objective.encoder, job.init)
+    job.objective.begin()
     if resume:
         run.check_resumable(recipe)
         checkpoint = newest_whole(run.checkpoints)
@@ -129,13 +131,13 @@ def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
 
 
 def _train(
-    run: RunFolder, job: Job, dataset: ClipDataset, checkpoint: Path | None
+    run: RunFolder, job: Job, source: Source, checkpoint: Path | None
 ) -> tuple[Pretraining, Observer]:
     """Fit; the objective's encoder is trained in place."""
     training = job.training
     stream = BatchStream(
-        len(dataset),
-        per_batch=training.batch // training.accumulate // job.clips_per_video,
+        len(source.videos) or training.batch,
+        per_batch=training.batch // training.accumulate // source.clips_per_video,
         total=training.steps * training.accumulate,
         seed=job.seed,
     )
@@ -150,14 +152,14 @@ def _train(
     observer = Observer(
         run,
         job.objective,
-        sample=job.sample(dataset.manifest),
+        sample=source.sample(),
         every=training.look_every,
         precision=training.precision,
     )
     checkpoints = Checkpoints(run.checkpoints, every=training.checkpoint_every)
     fit(
         module,
-        Footage(dataset, stream, workers=job.workers),
+        RunClips(source, stream),
         training=training,
         callbacks=[observer, checkpoints],
         checkpoint=checkpoint,
@@ -174,7 +176,7 @@ def _train(
 def _finish(
     run: RunFolder,
     job: Job,
-    footage: Manifest,
+    source: Source,
     module: Pretraining,
     observer: Observer,
     *,
@@ -182,7 +184,7 @@ def _finish(
 ) -> None:
     """Write the encoder with where it comes from, and the summary."""
     training, encoder = job.training, job.objective.encoder
-    encoder.provenance = job.provenance(footage)
+    encoder.provenance = job.provenance(source)
     device = pick_device(training.accelerator)
     measures = observer.measures
     clips = training.steps * training.batch
@@ -191,9 +193,10 @@ def _finish(
         "steps": training.steps,
         "seconds": round(seconds, 1),
         "clips": clips,
-        "epochs": round(clips / job.clips_per_video / len(footage), 2),
-        "videos": len(footage),
-        "hours": round(sum(row.duration for row in footage.rows) / 3600, 4),
+        "epochs": round(clips / source.clips_per_video / (len(source.videos) or clips), 2),
+        "videos": len(source.videos),
+        "generated": source.maker,
+        "hours": round(source.hours, 4),
         "faults": module.faults.failed,
         "words": words,
         "collapse": None if measures is None else measures.as_dict(),
@@ -203,6 +206,9 @@ def _finish(
         "hardware": hardware(),
     }
     write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
+    if isinstance(job.objective, Predictive):
+        shutil.rmtree(run.objective, ignore_errors=True)  # of a run that was killed just here
+        job.objective.cpu().save(run.objective)
     encoder.cpu().save(run.encoder)
     for sentence in words:
         logger.info("%s", sentence)

@@ -38,6 +38,7 @@ class RunFolder:
     checkpoints = property(lambda self: self.path / "checkpoints")
     start = property(lambda self: self.path / "encoder_at_start")
     encoder = property(lambda self: self.path / "encoder")
+    objective = property(lambda self: self.path / "objective")
     history = property(lambda self: self.path / "history.jsonl")
     tensorboard = property(lambda self: self.path / "tensorboard")
     pictures = property(lambda self: self.path / "pictures")

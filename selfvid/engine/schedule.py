@@ -12,6 +12,7 @@ from lightly.utils.scheduler import CosineWarmupScheduler
 from pytorch_lightning.strategies import StrategyRegistry
 from torch import nn
 
+from selfvid.engine.clamped_sgd import ClampedSGD
 from selfvid.engine.precision import Accelerator, Precision
 from selfvid.errors import InputError
 
@@ -29,7 +30,12 @@ class Training:
         weight_decay: on weights, not on norms and biases.
         momentum: of SGD and LARS.
         warmup: steps in which the rate rises from zero; after them it falls as a cosine to zero.
+        staircase: factor and steps, in place of the cosine: every so many steps the rate is
+            multiplied by the factor.
         clip_norm: gradients are scaled down to this norm; None leaves them.
+        clip_value: each element of a gradient is clamped to this, instead.
+        clip_update: each element of an update of SGD is clamped to this, momentum and rate
+            included, as Srivastava et al. (2015) do; None leaves them.
         average: decay of an exponential moving average of the weights, which is then what is
             saved as the encoder; None keeps the last weights.
         precision: auto is bfloat16 autocast where the hardware multiplies it natively.
@@ -43,12 +49,15 @@ class Training:
     steps: int = 2000
     batch: int = 64
     accumulate: int = 1
-    optimiser: Literal["adamw", "sgd", "lars"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "lars", "rmsprop"] = "adamw"
     rate: float = 1e-3
     weight_decay: float = 1e-4
     momentum: float = 0.9
     warmup: int = 100
+    staircase: tuple[float, int] | None = None
     clip_norm: float | None = 1.0
+    clip_value: float | None = None
+    clip_update: float | None = None
     average: float | None = None
     precision: Precision = "auto"
     accelerator: Accelerator = "auto"
@@ -67,8 +76,11 @@ class Training:
             raise InputError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum must lie in 0..1, got {self.momentum}")
-        if self.clip_norm is not None and self.clip_norm <= 0:
-            raise InputError(f"clip_norm must be positive or null, got {self.clip_norm}")
+        self._check_clipping()
+        if self.staircase is not None and not (self.staircase[0] > 0 and self.staircase[1] >= 1):
+            raise InputError(
+                f"staircase must be a positive factor and 1 or more steps, got {self.staircase}"
+            )
         if not 0 <= self.warmup <= self.steps:
             raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
         if self.batch % self.accumulate:
@@ -81,6 +93,21 @@ class Training:
         if self.average is not None and not 0 < self.average < 1:
             raise InputError(f"average must lie between 0 and 1, got {self.average}")
 
+    def _check_clipping(self) -> None:
+        for name in ("clip_norm", "clip_value", "clip_update"):
+            bound = getattr(self, name)
+            if bound is not None and bound <= 0:
+                raise InputError(f"{name} must be positive or null, got {bound}")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise InputError(
+                f"clip_norm is {self.clip_norm} and clip_value {self.clip_value}; expected one of "
+                "them to be null"
+            )
+        if self.clip_update is not None and self.optimiser != "sgd":
+            raise InputError(
+                f"clip_update is {self.clip_update} but optimiser {self.optimiser!r}; expected sgd"
+            )
+
 
 def make_optimiser(model: nn.Module, training: Training) -> torch.optim.Optimizer:
     """The optimiser over the weights that want gradients."""
@@ -92,6 +119,12 @@ def make_optimiser(model: nn.Module, training: Training) -> torch.optim.Optimize
     groups = [group for group in groups if group["params"]]
     if training.optimiser == "adamw":
         return torch.optim.AdamW(groups, lr=training.rate)
+    if training.optimiser == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=training.rate)
+    if training.clip_update is not None:
+        return ClampedSGD(
+            groups, lr=training.rate, bound=training.clip_update, momentum=training.momentum
+        )
     if training.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=training.rate, momentum=training.momentum)
     return LARS(groups, lr=training.rate, momentum=training.momentum)
@@ -100,5 +133,13 @@ def make_optimiser(model: nn.Module, training: Training) -> torch.optim.Optimize
 def make_schedule(
     optimiser: torch.optim.Optimizer, training: Training
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Warm-up, then a cosine to zero; one call per optimiser step."""
+    """Warm-up, then a cosine to zero or a staircase; one call per optimiser step."""
+    if training.staircase is not None:
+        factor, every = training.staircase
+        warmup = training.warmup
+
+        def scale(step: int) -> float:
+            return min(1.0, (step + 1) / (warmup + 1)) * float(factor ** (step // every))
+
+        return torch.optim.lr_scheduler.LambdaLR(optimiser, scale)
     return CosineWarmupScheduler(optimiser, training.warmup, training.steps)

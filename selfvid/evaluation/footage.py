@@ -27,13 +27,16 @@ class Footage:
     known: bool
 
 
-def relate_footage(manifest: Manifest, tested: Sequence[Row], footage: Sequence[str]) -> Footage:
+def relate_footage(
+    manifest: Manifest, tested: Sequence[Row], footage: Sequence[str], *, generated: str = ""
+) -> Footage:
     """Count the test videos that an encoder has met.
 
     Args:
         manifest: all rows, for near duplicates and groups reach beyond the tested ones.
         tested: those of them that are test videos.
         footage: content ids that the encoder was pretrained on.
+        generated: what made the clips that it was pretrained on, where they came from no file.
     """
     known = set(footage)
     seen = np.array([row.video in known for row in manifest.rows])
@@ -50,5 +53,5 @@ def relate_footage(manifest: Manifest, tested: Sequence[Row], footage: Sequence[
         tested=int(chosen.sum()),
         seen=int((seen & chosen).sum()),
         same_group=int((near & chosen).sum()),
-        known=bool(known),
+        known=bool(known or generated),
     )

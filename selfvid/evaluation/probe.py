@@ -180,7 +180,8 @@ class _Plan:
         found = compare(variants, task)
         moved = check_motion(variants, found, task, pool=str(cut.pool))
         tested = [videos.rows[at] for at in task.tested]
-        footage = relate_footage(whole, tested, subject.encoder.provenance.footage)
+        past = subject.encoder.provenance
+        footage = relate_footage(whole, tested, past.footage, generated=past.generated)
         result = ProbeResult.of(
             found,
             task,

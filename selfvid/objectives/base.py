@@ -31,6 +31,13 @@ class Objective(Recorded, nn.Module, ABC):
         """T that a clip must have for the loss to be defined."""
         return self.least_steps + self.encoder.window - 1
 
+    def shown(self, frames: int) -> int:
+        """T that the encoder gets of a clip of `frames`; fewer where the rest is predicted."""
+        return frames
+
+    def begin(self) -> None:
+        """Called once before training, when the encoder has the weights that it begins with."""
+
     @abstractmethod
     def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
         """Losses of clips (B, T, 3, H, W), pixels 0 to 255."""

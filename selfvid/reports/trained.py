@@ -55,7 +55,9 @@ def checked_summary(summary: Plain) -> Plain:
 def footage(summary: Plain) -> tuple[tuple[str, str], ...]:
     """What the unlabelled footage was."""
     found = [("videos", f"{summary['videos']:,}")]
-    if summary.get("hours") is not None:
+    if summary.get("generated"):
+        found = [("generated", str(summary["generated"]))]
+    elif summary.get("hours") is not None:
         found.append(("length", span(3600 * summary["hours"])))
     found.append(("clips drawn", f"{summary['clips']:,} ({count(summary['epochs'], 'epoch')})"))
     faults = summary["faults"]

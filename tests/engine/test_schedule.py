@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from selfvid.engine import precision
+from selfvid.engine.clamped_sgd import ClampedSGD
 from selfvid.engine.precision import pick_device, resolve_precision
 from selfvid.engine.schedule import Training, make_optimiser, make_schedule
 from selfvid.errors import InputError
@@ -32,7 +33,24 @@ def test_the_rate_rises_to_its_peak_and_falls_as_a_cosine() -> None:
     assert seen[-1] < 0.002
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars"])
+def test_a_staircase_goes_down_every_so_many_steps() -> None:
+    seen = rates(Training(steps=9, warmup=2, rate=1.0, staircase=(0.5, 4)))
+    assert seen == pytest.approx([1 / 3, 2 / 3, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_updates_are_clamped_and_what_was_cut_off_is_forgotten() -> None:
+    weight = nn.Parameter(torch.tensor([1.0, 1.0]))
+    optimiser = ClampedSGD([weight], lr=0.1, bound=0.05, momentum=0.9, weight_decay=0.5)
+    by_hand, update = weight.detach().clone(), torch.zeros(2)
+    for gradient in ([1.0, 0.01], [-0.2, 0.0], [0.0, -3.0]):
+        weight.grad = torch.tensor(gradient)
+        optimiser.step()
+        update = (0.9 * update - 0.1 * (weight.grad + 0.5 * by_hand)).clamp(-0.05, 0.05)
+        by_hand = by_hand + update
+        torch.testing.assert_close(weight.detach(), by_hand)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "rmsprop"])
 def test_norms_and_biases_are_not_decayed(optimiser: Any) -> None:
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.BatchNorm2d(8))
     made = make_optimiser(model, Training(optimiser=optimiser, weight_decay=0.1))
@@ -55,6 +73,9 @@ def test_frozen_weights_are_left_out() -> None:
         ({"rate": -1.0}, "rate must be positive, got -1.0"),
         ({"steps": 5, "warmup": 9}, r"warmup must lie in 0..5 \(steps\), got 9"),
         ({"batch": 10, "accumulate": 3}, "batch 10 is no multiple of accumulate 3"),
+        ({"clip_value": 5.0}, "clip_norm is 1.0 and clip_value 5.0; expected one of them"),
+        ({"clip_update": 0.1}, "clip_update is 0.1 but optimiser 'adamw'; expected sgd"),
+        ({"staircase": (0.5, 0)}, r"staircase must be a positive factor and 1 or more steps"),
         ({"average": 1.5}, "average must lie between 0 and 1, got 1.5"),
         ({"strategy": "magic"}, "strategy 'magic' is unknown; expected one of auto, "),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more, got -1.0"),

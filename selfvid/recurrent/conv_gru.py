@@ -1,0 +1,87 @@
+"""ConvGRU, after Ballas et al. (ICLR 2016, arXiv:1511.06432)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from selfvid.recurrent.cell import Cell, State, check_sizes, product_dtype, spread
+from selfvid.recurrent.maps import convolve, convolve_steps
+
+
+class ConvGRUCell(Cell):
+    """One step of a gated recurrent unit whose products are convolutions.
+
+    Maps x (B, C, H, W) and state h (B, D, H, W) to the next state:
+
+        z = sigmoid(W_z * x + U_z * h' + b_z)
+        r = sigmoid(W_r * x + U_r * h' + b_r)
+        g = tanh(W * x + U * (r · h') + b)
+        h = (1 - z) · h' + z · g
+
+    `torch.nn.GRU` differs twice: there z weighs the old state, and r comes after the product.
+
+    Args:
+        inputs: C of the inputs; 0 for a cell that never has any.
+        hidden: D of the state.
+        kernel: side of the input convolution, odd.
+        recurrent_kernel: side of the recurrent convolutions, odd; None is the same as `kernel`.
+        bound: weights start uniformly between -bound and bound; None is one over the root of
+            what is summed for one output. Biases start at zero.
+
+    Raises:
+        InputError: where sizes cannot be.
+    """
+
+    axes = 2
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        *,
+        kernel: int = 3,
+        recurrent_kernel: int | None = None,
+        bound: float | None = None,
+    ) -> None:
+        super().__init__()
+        recurrent_kernel = kernel if recurrent_kernel is None else recurrent_kernel
+        check_sizes("ConvGRU", inputs=inputs, hidden=hidden, kernel=kernel)
+        check_sizes("ConvGRU", inputs=inputs, hidden=hidden, kernel=recurrent_kernel)
+        self.inputs, self.hidden, self.widths = inputs, hidden, (hidden,)
+        sides = (recurrent_kernel, recurrent_kernel)
+        self.input_weight = (
+            nn.Parameter(torch.empty(3 * hidden, inputs, kernel, kernel)) if inputs else None
+        )
+        self.gate_weight = nn.Parameter(torch.empty(2 * hidden, hidden, *sides))
+        self.candidate_weight = nn.Parameter(torch.empty(hidden, hidden, *sides))
+        self.bias = nn.Parameter(torch.zeros(3 * hidden))
+        for weight in (self.input_weight, self.gate_weight, self.candidate_weight):
+            if weight is not None:
+                spread(weight, bound)
+
+    def _project(self, x: Tensor, fresh: bool) -> Tensor:  # noqa: ARG002
+        assert self.input_weight is not None
+        return convolve_steps(x, self.input_weight, self.bias)
+
+    def blank(self) -> Tensor:
+        """The biases, (3 D, 1, 1)."""
+        return self.bias.to(product_dtype(self.bias))[:, None, None]
+
+    def step(self, projected: Tensor, state: State | None) -> State:
+        """The next h (B, D, H, W), a running average in the format of the weights."""
+        gates, candidate = projected.split((2 * self.hidden, self.hidden), -3)
+        if state is None:
+            z, r = gates.sigmoid().chunk(2, -3)
+            # r times the zeros that stand for U * (r · 0): a gate left out would have no gradient,
+            # and filling that hole would cost the whole gradient its layout.
+            return ((z * (candidate + 0 * r).tanh()).to(self.bias.dtype),)
+        (h,) = state
+        narrow = h.to(projected.dtype)
+        z, r = (gates + convolve(narrow, self.gate_weight)).sigmoid().chunk(2, -3)
+        candidate = (candidate + convolve(r * narrow, self.candidate_weight)).tanh()
+        return (torch.lerp(h, candidate.to(h.dtype), z.to(h.dtype)),)
+
+    def initial(self, like: Tensor) -> State:
+        """Zeros for h, for maps `like` (B, T, any, H, W)."""
+        return (self.zeros(like, self.bias.dtype),)

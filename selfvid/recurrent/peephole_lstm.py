@@ -1,0 +1,76 @@
+"""LSTM with peepholes, as Srivastava, Mansimov and Salakhutdinov (ICML 2015) use it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfvid.recurrent.cell import Cell, State, check_sizes, product_dtype, spread
+from selfvid.recurrent.gates import lstm_gates
+
+
+class PeepholeLSTMCell(Cell):
+    """One step of a long short-term memory whose gates see the memory, channel by channel.
+
+    Maps x (B, C) and state (h, c), each (B, D), to the next state. The candidate has no
+    peephole, and the output gate sees the new memory.
+
+    Args:
+        inputs: C of the inputs; 0 for a cell that never has any.
+        hidden: D of the state.
+        peepholes: whether there are any; without them this is `torch.nn.LSTM`.
+        forget_bias: bias of the forget gate at the start.
+        bound: weights start uniformly between -bound and bound (Srivastava: 0.01); None is one
+            over the root of what is summed for one output.
+        peephole_bound: the same for the peepholes (Srivastava: 0.1).
+
+    Raises:
+        InputError: where sizes cannot be.
+    """
+
+    axes = 0
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        *,
+        peepholes: bool = True,
+        forget_bias: float = 0.0,
+        bound: float | None = None,
+        peephole_bound: float = 0.1,
+    ) -> None:
+        super().__init__()
+        check_sizes("PeepholeLSTM", inputs=inputs, hidden=hidden)
+        self.inputs, self.hidden, self.widths = inputs, hidden, (hidden, hidden)
+        self.input_weight = nn.Parameter(torch.empty(4 * hidden, inputs)) if inputs else None
+        self.recurrent_weight = nn.Parameter(torch.empty(4 * hidden, hidden))
+        self.bias = nn.Parameter(torch.zeros(4 * hidden))
+        self.peepholes = nn.Parameter(torch.empty(3, hidden)) if peepholes else None
+        for weight in (self.input_weight, self.recurrent_weight):
+            if weight is not None:
+                spread(weight, bound)
+        if self.peepholes is not None:
+            spread(self.peepholes, peephole_bound)
+        nn.init.constant_(self.bias[hidden : 2 * hidden], forget_bias)
+
+    def _project(self, x: Tensor, fresh: bool) -> Tensor:  # noqa: ARG002
+        assert self.input_weight is not None
+        return functional.linear(x.transpose(0, 1), self.input_weight, self.bias).transpose(0, 1)
+
+    def blank(self) -> Tensor:
+        """The biases, (4 D,)."""
+        return self.bias.to(product_dtype(self.bias))
+
+    def step(self, projected: Tensor, state: State | None) -> State:
+        """The next h and c, each (B, D)."""
+        if state is None:
+            return lstm_gates(projected, None, self.peepholes, axis=-1, memory=self.bias.dtype)
+        h, c = state
+        recurrent = functional.linear(h.to(projected.dtype), self.recurrent_weight)
+        return lstm_gates(projected + recurrent, c, self.peepholes, axis=-1, memory=self.bias.dtype)
+
+    def initial(self, like: Tensor) -> State:
+        """Zeros for h and c, for vectors `like` (B, T, any)."""
+        return self.zeros(like, like.dtype), self.zeros(like, self.bias.dtype)

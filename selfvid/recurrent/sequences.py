@@ -1,0 +1,171 @@
+"""Recurrent layers along a whole sequence: the modules that people import.
+
+Each maps ``(B, T, ...)`` to outputs ``(B, T, D, ...)`` and the state after the last step. Any of
+them is compiled in place by `torch.nn.Module.compile`: ``layer.compile()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from selfvid.construction import Recorded
+from selfvid.errors import InputError
+from selfvid.recurrent.cell import Cell, State
+from selfvid.recurrent.conv_gru import ConvGRUCell
+from selfvid.recurrent.conv_lstm import ConvLSTMCell, Peepholes
+from selfvid.recurrent.peephole_lstm import PeepholeLSTMCell
+from selfvid.recurrent.stack import Stack
+from selfvid.recurrent.unroll import unroll
+
+
+class Recurrent(Recorded, nn.Module):
+    """A cell, or a stack of them, that runs along sequences.
+
+    Args:
+        cell: what takes one step; `unroll_free` runs the same one by itself.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, State]:
+        """Outputs (B, T, D, ...) and final state for x (B, T, C, ...); see `unroll`."""
+        return unroll(self.cell, x, state, lengths=lengths, reverse=reverse)
+
+
+class ConvLSTM(Recurrent):
+    """Layers of `ConvLSTMCell`: maps (B, T, C, H, W) to (B, T, D, H, W).
+
+    Args:
+        inputs: C of the inputs.
+        hidden: D of every layer.
+        layers: how many lie on top of one another.
+        kernel: side of the input convolutions, odd.
+        recurrent_kernel: side of the recurrent convolutions, odd; None is the same as `kernel`.
+        peepholes: ``none``, ``channel`` or ``place``, as the cell explains.
+        size: H and W of the maps, for peepholes by place.
+        untied_first: whether the first step has input convolutions of its own.
+        forget_bias: bias of the forget gate at the start.
+        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+
+    Raises:
+        InputError: where an argument cannot be.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        *,
+        layers: int = 1,
+        kernel: int = 5,
+        recurrent_kernel: int | None = None,
+        peepholes: Peepholes = "none",
+        size: tuple[int, int] | None = None,
+        untied_first: bool = False,
+        forget_bias: float = 0.0,
+        bound: float | None = None,
+    ) -> None:
+        def layer(channels: int) -> Cell:
+            return ConvLSTMCell(
+                channels,
+                hidden,
+                kernel=kernel,
+                recurrent_kernel=recurrent_kernel,
+                peepholes=peepholes,
+                size=size,
+                untied_first=untied_first,
+                forget_bias=forget_bias,
+                bound=bound,
+            )
+
+        super().__init__(_stacked(layer, inputs, hidden, layers))
+
+
+class ConvGRU(Recurrent):
+    """Layers of `ConvGRUCell`: maps (B, T, C, H, W) to (B, T, D, H, W).
+
+    Args:
+        inputs: C of the inputs.
+        hidden: D of every layer.
+        layers: how many lie on top of one another.
+        kernel: side of the input convolutions, odd.
+        recurrent_kernel: side of the recurrent convolutions, odd; None is the same as `kernel`.
+        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+
+    Raises:
+        InputError: where an argument cannot be.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        *,
+        layers: int = 1,
+        kernel: int = 3,
+        recurrent_kernel: int | None = None,
+        bound: float | None = None,
+    ) -> None:
+        def layer(channels: int) -> Cell:
+            return ConvGRUCell(
+                channels, hidden, kernel=kernel, recurrent_kernel=recurrent_kernel, bound=bound
+            )
+
+        super().__init__(_stacked(layer, inputs, hidden, layers))
+
+
+class PeepholeLSTM(Recurrent):
+    """Layers of `PeepholeLSTMCell`: vectors (B, T, C) to (B, T, D).
+
+    Args:
+        inputs: C of the inputs.
+        hidden: D of every layer.
+        layers: how many lie on top of one another.
+        peepholes: whether the gates see the memory; without them this is `torch.nn.LSTM`.
+        forget_bias: bias of the forget gate at the start.
+        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+        peephole_bound: the same for the peepholes.
+
+    Raises:
+        InputError: where an argument cannot be.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        *,
+        layers: int = 1,
+        peepholes: bool = True,
+        forget_bias: float = 0.0,
+        bound: float | None = None,
+        peephole_bound: float = 0.1,
+    ) -> None:
+        def layer(channels: int) -> Cell:
+            return PeepholeLSTMCell(
+                channels,
+                hidden,
+                peepholes=peepholes,
+                forget_bias=forget_bias,
+                bound=bound,
+                peephole_bound=peephole_bound,
+            )
+
+        super().__init__(_stacked(layer, inputs, hidden, layers))
+
+
+def _stacked(layer: Callable[[int], Cell], inputs: int, hidden: int, layers: int) -> Stack:
+    if layers < 1:
+        raise InputError(f"layers must be at least 1, got {layers}")
+    return Stack([layer(hidden if number else inputs) for number in range(layers)])

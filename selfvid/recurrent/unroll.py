@@ -1,0 +1,227 @@
+"""The loop over time, for cells and stacks of them.
+
+unroll            x_0   x_1   x_2            unroll_free     (none)  y_0   y_1
+                   |     |     |                               |    /  |  /  |
+        state -> step  step  step -> state          state -> step  step  step -> state
+                   |     |     |                               |  /    |  /  |
+                  h_0   h_1   h_2                             y_0     y_1   y_2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+# The operator that keeps a loop a loop when a program is exported; not public yet, but the same
+# from PyTorch 2.11 on.
+from torch._higher_order_ops.scan import scan
+
+from selfvid.errors import InputError
+from selfvid.recurrent.cell import Cell, State
+from selfvid.recurrent.stack import Stack
+
+Feedback = Callable[[int, Tensor | None], Tensor | None]
+"""Number of a step and the output of the one before, to the step's input (B, C, ...) or None."""
+
+
+def unroll(
+    cell: Cell,
+    x: Tensor,
+    state: State | None = None,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, State]:
+    """Run `cell` along inputs that are all known.
+
+    Args:
+        cell: a cell, or a stack, which runs layer by layer.
+        x: inputs, (B, T, C, ...).
+        state: the state to begin with; None begins a sequence from zeros.
+        lengths: true number of steps of each sequence, int (B,); None where all are whole.
+            Behind its length a sequence keeps its state and puts out zeros.
+        reverse: begin at the last step of each sequence and go back to its first.
+
+    Returns:
+        Outputs (B, T, D, ...), each at the place of its input, and the state after the last step.
+
+    Raises:
+        InputError: where x, the state or the lengths do not fit the cell or one another.
+    """
+    cell.check_input(x)
+    _check_state(cell, state, x)
+    _check_lengths(lengths, x)
+    if reverse:
+        outputs, state = unroll(cell, _turned(x, lengths), state, lengths=lengths)
+        return _turned(outputs, lengths), state
+    if not isinstance(cell, Stack):
+        return _along(cell, x, state, lengths)
+    finals: list[State] = []
+    for layer, before in zip(cell.cells, cell.split(state), strict=True):
+        x, final = _along(layer, x, before, lengths)
+        finals.append(final)
+    return x, cell.join(finals)
+
+
+def unroll_free(
+    cell: Cell,
+    state: State | None = None,
+    *,
+    steps: int,
+    feedback: Feedback | None = None,
+    readout: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[Tensor, State]:
+    """Run `cell` by itself, each input made when its step comes.
+
+    Args:
+        cell: a cell or a stack.
+        state: the state to begin with; None begins a sequence from zeros, which takes an input
+            at step 0.
+        steps: T, at least 1.
+        feedback: called before each step with its number and the output of the step before (None
+            at step 0); returns the step's input (B, C, ...), or None for no input. Free running
+            is ``lambda t, y: y``; scheduled sampling chooses between y and the true frame. None
+            is a decoder that has no input at any step.
+        readout: makes the output y of h (B, D, ...); None puts out h itself.
+
+    Returns:
+        Outputs (B, T, ...) and the state after the last step.
+
+    Raises:
+        InputError: where there are no steps, or neither a state nor an input to begin with.
+    """
+    if steps < 1:
+        raise InputError(f"steps must be at least 1, got {steps}")
+    outputs: list[Tensor] = []
+    for time in range(steps):
+        given = feedback(time, outputs[-1] if outputs else None) if feedback else None
+        if given is not None:
+            projected = cell.project(given.unsqueeze(1), fresh=state is None).squeeze(1)
+        elif state is not None:
+            projected = cell.blank()
+        else:
+            raise InputError("a free run begins with a state or an input at step 0, got neither")
+        state = cell.step(projected, state)
+        outputs.append(state[0] if readout is None else readout(state[0]))
+    assert state is not None
+    return _joined(outputs), state
+
+
+def _along(
+    cell: Cell, x: Tensor, state: State | None, lengths: Tensor | None
+) -> tuple[Tensor, State]:
+    """One layer along all steps."""
+    projected = cell.project(x, fresh=state is None)
+    if lengths is None and not torch.compiler.is_exporting():
+        return _looped(cell, projected, state, [None] * projected.shape[1])
+    # A step that is held back, or one of a loop that stays a loop, needs a state before it.
+    state = cell.initial(projected) if state is None else state
+    masks = None if lengths is None else _within(lengths, x)
+    if torch.compiler.is_exporting():
+        return _scanned(cell, projected, state, masks)
+    assert masks is not None
+    return _looped(cell, projected, state, masks.unbind(1))
+
+
+def _looped(
+    cell: Cell, projected: Tensor, state: State | None, masks: Sequence[Tensor | None]
+) -> tuple[Tensor, State]:
+    outputs: list[Tensor] = []
+    for now, mask in zip(_apart(projected), masks, strict=True):
+        output, state = _advanced(cell, now, state, mask)
+        outputs.append(output)
+    assert state is not None
+    return _joined(outputs), state
+
+
+def _apart(sequence: Tensor) -> Sequence[Tensor]:
+    """The steps (B, ...) of a sequence (B, T, ...).
+
+    Taking one step at a time would cost a full-size gradient of zeros each. Cutting the axis of
+    the batch, on which steps lie one after the other, keeps channels-last maps as they are, in
+    the gradient too, where stacking along a new axis would rearrange them.
+    """
+    batch, steps = sequence.shape[:2]
+    return sequence.transpose(0, 1).flatten(0, 1).split([batch] * steps)
+
+
+def _joined(steps: Sequence[Tensor]) -> Tensor:
+    """The sequence (B, T, ...) of steps (B, ...): the reverse of `_apart`."""
+    joined = torch.cat(list(steps))
+    if joined.requires_grad and not torch.compiler.is_compiling():
+        joined.register_hook(_laid_out)
+    return joined.unflatten(0, (len(steps), -1)).transpose(0, 1)
+
+
+def _laid_out(gradient: Tensor | None) -> Tensor | None:
+    """The gradient of a run's outputs in the layout that the run computes in.
+
+    It comes in the layout of whoever used the outputs and would keep it, at twice the time,
+    through all elementwise work of the loop. A compiler sees to that itself.
+    """
+    if gradient is None:
+        return None
+    layout = torch.channels_last if gradient.ndim == 4 else torch.contiguous_format
+    return gradient.contiguous(memory_format=layout)
+
+
+def _scanned(
+    cell: Cell, projected: Tensor, state: State, masks: Tensor | None
+) -> tuple[Tensor, State]:
+    """The same loop as an operator, whose number of steps stays open in an exported program."""
+    along = [projected] if masks is None else [projected, masks]
+
+    def one(before: State, now: list[Tensor]) -> tuple[State, Tensor]:
+        output, after = _advanced(cell, now[0], before, now[1] if len(now) > 1 else None)
+        return after, output.clone()  # the operator refuses results that share memory
+
+    final, outputs = scan(one, state, [tensor.transpose(0, 1) for tensor in along])
+    return outputs.transpose(0, 1), tuple(final)
+
+
+def _advanced(
+    cell: Cell, projected: Tensor, state: State | None, mask: Tensor | None
+) -> tuple[Tensor, State]:
+    after = cell.step(projected, state)
+    if mask is None or state is None:
+        return after[0], after
+    held = tuple(new.where(mask, old) for new, old in zip(after, state, strict=True))
+    return after[0].where(mask, 0), held
+
+
+def _within(lengths: Tensor, x: Tensor) -> Tensor:
+    """Whether a step is within its sequence, (B, T, 1, ...)."""
+    times = torch.arange(x.shape[1], device=x.device)
+    within = times < lengths.to(x.device)[:, None]
+    return within.reshape(*within.shape, *[1] * (x.ndim - 2))
+
+
+def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Each sequence back to front; what lies behind its length stays where it is."""
+    if lengths is None:
+        return x.flip(1)
+    times = torch.arange(x.shape[1], device=x.device)
+    last = lengths.to(x.device).clamp(max=x.shape[1])[:, None] - 1
+    order = torch.where(times <= last, last - times, times)
+    return x[torch.arange(x.shape[0], device=x.device)[:, None], order]
+
+
+def _check_state(cell: Cell, state: State | None, x: Tensor) -> None:
+    if state is None:
+        return
+    wanted = [(x.shape[0], width, *x.shape[3:]) for width in cell.widths]
+    given = [tuple(tensor.shape) for tensor in state]
+    if given != wanted:
+        raise InputError(f"the state must be tensors of shapes {wanted}, got {given}")
+
+
+def _check_lengths(lengths: Tensor | None, x: Tensor) -> None:
+    if lengths is None:
+        return
+    if lengths.shape != x.shape[:1] or lengths.is_floating_point():
+        raise InputError(
+            f"lengths must be whole numbers ({x.shape[0]},), got {lengths.dtype} "
+            f"{tuple(lengths.shape)}"
+        )
