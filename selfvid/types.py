@@ -127,11 +127,13 @@ class Widths:
         clip: D of the clip vector.
         steps: D of the step vectors, or None where the encoder has none.
         maps: channels of each map from fine to coarse; empty where the encoder has none.
+        flow: whether flow is predicted.
     """
 
     clip: int
     steps: int | None = None
     maps: tuple[int, ...] = ()
+    flow: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,6 +147,9 @@ class Features:
         window: frames that one step sees.
         stride: frames between the starts of neighbouring steps.
         maps: feature maps (B, S, C_l, H_l, W_l) from fine to coarse, or None.
+        flow: where each frame goes next, for encoders that predict it, or None: what pixel p of
+            the next frame shows is expected to be in this one at p + flow(p), in pixels of the
+            frame, x then y, (B, S, 2, H, W).
     """
 
     clip: Tensor
@@ -153,6 +158,7 @@ class Features:
     window: int = 1
     stride: int = 1
     maps: tuple[Tensor, ...] | None = None
+    flow: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.clip.ndim != 2:
@@ -176,6 +182,12 @@ class Features:
         if not self.maps:
             raise InputError(f"{who} needs feature maps (B, S, C, H, W); this encoder has none")
         return self.maps
+
+    def need_flow(self, who: str) -> Tensor:
+        """The predicted flow, or an InputError that says `who` needs it."""
+        if self.flow is None:
+            raise InputError(f"{who} needs predicted flow (B, S, 2, H, W); this encoder has none")
+        return self.flow
 
 
 class FrameFeatures(NamedTuple):

@@ -24,7 +24,10 @@ def shrunk(recipe: Path, manifest: Path) -> list[str]:
     if plain(recipe)["objective"]["init_args"]["encoder"]["init_args"].get("hidden", 0) > 64:
         words += ["--objective.encoder.hidden", "16"]
     if "data" in plain(recipe):
-        return [*words, "--data.source", "sklearn"]
+        words += ["--data.source", "sklearn"]
+        # Frames laid out flat have one size; maps may have any.
+        small = ["--data.canvas", "32", "--data.frames", "12"]
+        return words if "FlatFrames" in recipe.read_text() else [*words, *small]
     if plain(recipe)["clips"]["init_args"]["frames"] > 8:
         words += ["--clips.frames", "8", "--clips.stride", "1", "--objective.future", "2"]
     return [*words, *FROM_FILES, "--data", str(manifest)]

@@ -17,12 +17,15 @@ class Backbone(Recorded, nn.Module, ABC):
     Attributes:
         channels: C that the network eats.
         widths: D of its vector (as `clip`) and C_l of its maps.
+        stride: pixels of the frame from one place of the last map to the next, where H and W are
+            multiples of it; None for networks whose places do not tile the frame.
         torchvision_code: Python lines that leave torchvision's own bare network, able to load
             the state dict of `network`, in a variable `model`; empty for networks of our own.
     """
 
     channels: int
     widths: Widths
+    stride: int | None = None
     torchvision_code: str = ""
     network: nn.Module
 

@@ -29,6 +29,7 @@ class ResNet(Backbone):
         InputError: where weights cannot be had or do not fit.
     """
 
+    stride = 32
     network: models.ResNet
 
     def __init__(

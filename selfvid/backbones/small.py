@@ -18,20 +18,21 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 class SmallNet(Backbone):
-    """Stages of 3x3 convolution, norm, activation and 2x2 maximum; then a grid of averages.
+    """Stages of convolution, norm, activation and 2x2 maximum; then a grid of averages.
 
     Frames of 32 to 64 pixels are its home: each stage halves H and W.
 
     Args:
         channels: C of the frames, 1 for grey and 3 for colour.
         stages: C_l of each stage from fine to coarse.
+        kernel: side of the convolutions, odd.
         norm: ``group`` (8 groups, the same in training and use), ``batch`` or ``none``.
         activation: ``relu``, or ``tanh`` as in the LeNet tradition.
         grid: the last map is averaged to grid x grid cells; 1 forgets where things are.
         features: D of a last linear layer with the same activation; None leaves it out.
 
     Raises:
-        InputError: where a stage or the grid is not positive.
+        InputError: where a stage or the grid is not positive, or the kernel even.
     """
 
     network: nn.ModuleList
@@ -41,6 +42,7 @@ class SmallNet(Backbone):
         *,
         channels: int = 3,
         stages: Sequence[int] = (32, 64, 128, 256),
+        kernel: int = 3,
         norm: Norm = "group",
         activation: Activation = "relu",
         grid: int = 1,
@@ -49,11 +51,13 @@ class SmallNet(Backbone):
         super().__init__()
         if not stages or min(stages) < 1 or grid < 1:
             raise InputError(f"stages and grid must be positive, got {list(stages)} and {grid}")
+        if kernel < 1 or kernel % 2 == 0:
+            raise InputError(f"kernel must be odd to keep H and W, got {kernel}")
         nonlinear = ACTIVATIONS[activation]
         ends = [channels, *stages]
         self.network = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(before, after, 3, padding=1, bias=norm == "none"),
+                nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=norm == "none"),
                 _norm(norm, after),
                 nonlinear(),
                 nn.MaxPool2d(2),
@@ -69,6 +73,7 @@ class SmallNet(Backbone):
         )
         self.channels = channels
         self.widths = Widths(clip=features or cells, maps=tuple(stages))
+        self.stride = 2 ** len(stages)
 
     def forward(self, frames: Tensor) -> FrameFeatures:
         """Vector (N, D) and one map per stage of frames (N, C, H, W)."""

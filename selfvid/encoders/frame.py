@@ -26,15 +26,8 @@ class FrameEncoder(Encoder):
 
     def __init__(self, backbone: Backbone, *, input: Input | None = None) -> None:
         super().__init__()
-        if input is None:
-            input = PixelInput("grey" if backbone.channels == 1 else "rgb")
-        if input.channels != backbone.channels:
-            raise InputError(
-                f"input makes {input.channels} channels, "
-                f"{type(backbone).__name__} expects {backbone.channels}"
-            )
-        self.input = input
-        self.window = input.window
+        self.input = fitting_input(backbone, input)
+        self.window = self.input.window
         self.backbone = backbone
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
@@ -54,6 +47,22 @@ class FrameEncoder(Encoder):
             window=self.window,
             maps=tuple(m.reshape(batch, steps, *m.shape[1:]) for m in maps),
         )
+
+
+def fitting_input(backbone: Backbone, input: Input | None) -> Input:
+    """The input, or where it is None RGB or grey pixels, by the backbone's channels.
+
+    Raises:
+        InputError: where input and backbone differ in channels.
+    """
+    if input is None:
+        input = PixelInput("grey" if backbone.channels == 1 else "rgb")
+    if input.channels != backbone.channels:
+        raise InputError(
+            f"input makes {input.channels} channels, "
+            f"{type(backbone).__name__} expects {backbone.channels}"
+        )
+    return input
 
 
 def mean_over_time(steps: Tensor, lengths: Tensor | None = None) -> Tensor:

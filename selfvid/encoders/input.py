@@ -70,7 +70,15 @@ class PixelInput(Input):
 
     def forward(self, clip: Tensor) -> Tensor:
         """(B, T, 3, H, W) to (B, T, C, H, W)."""
-        return (_coloured(clip, self.mix) - self.mean) / self.deviation
+        return self.normalised(self.colours(clip))
+
+    def colours(self, clip: Tensor) -> Tensor:
+        """The clip in the colours that the network sees, (B, T, C, H, W), on the 0..1 scale."""
+        return _coloured(clip, self.mix)
+
+    def normalised(self, colours: Tensor) -> Tensor:
+        """What the network eats of `colours` (..., C, H, W)."""
+        return (colours - self.mean) / self.deviation
 
     mix: Tensor
     mean: Tensor

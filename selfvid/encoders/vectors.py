@@ -76,7 +76,7 @@ class FlatFrames(FrameVectors):
             raise InputError(
                 f"frames are {tuple(clip.shape[-2:])}; FlatFrames expected {self.size} (H, W)"
             )
-        return self.input(clip).flatten(2).unsqueeze(1)
+        return _within(self.input(clip), self.unit).flatten(2).unsqueeze(1)
 
 
 class FlatPatches(FrameVectors):
@@ -111,7 +111,7 @@ class FlatPatches(FrameVectors):
             )
         patches = self._one_each(clip)[:, None] if self.training else self._side_by_side(clip)
         batch, parts = patches.shape[:2]
-        frames = self.input(patches.flatten(0, 1))
+        frames = _within(self.input(patches.flatten(0, 1)), self.unit)
         return frames.flatten(2).unflatten(0, (batch, parts))
 
     def _one_each(self, clip: Tensor) -> Tensor:
@@ -182,6 +182,11 @@ def _unscaled_grey() -> PixelInput:
 
 def _unscaled_colour() -> PixelInput:
     return PixelInput("rgb", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0))
+
+
+def _within(frames: Tensor, unit: bool) -> Tensor:
+    """Frames, in 0..1 where they should be: weights of grey add up to a rounding error more."""
+    return frames.clamp(0, 1) if unit else frames
 
 
 def _is_unit(input: Input) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,9 @@ class Job:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
         if isinstance(self.data, DigitStream):
             self._check_generated(self.data)
-        pick_device(self.training.accelerator)
+        device = pick_device(self.training.accelerator)
+        if self.training.compiled and device.type == "cpu" and not shutil.which("g++"):
+            raise InputError("compiled is true but there is no g++ here; expected one, or false")
 
     def _check_generated(self, digits: DigitStream) -> None:
         """Refuse what has a meaning for files only."""
@@ -93,6 +96,7 @@ class Job:
                 f"{self.training.accumulate} times clips per video {source.clips_per_video}"
             )
         self._check_batch(source.clips_per_video)
+        self.objective.check_size(*source.size)
         self._check_size(source.size)
 
     def _check_batch(self, clips_per_video: int) -> None:

@@ -141,6 +141,8 @@ def _train(
         total=training.steps * training.accumulate,
         seed=job.seed,
     )
+    if training.compiled:
+        job.objective.compile()
     module = Pretraining(
         job.objective,
         augment=job.augment,

@@ -39,6 +39,8 @@ class Training:
         average: decay of an exponential moving average of the weights, which is then what is
             saved as the encoder; None keeps the last weights.
         precision: auto is bfloat16 autocast where the hardware multiplies it natively.
+        compiled: have torch.compile make one program of the loss: minutes at the start, then
+            faster steps, recurrent objectives' above all.
         accelerator: auto, cpu, gpu or mps.
         devices: processes on this machine.
         strategy: of Lightning, for several processes.
@@ -60,6 +62,7 @@ class Training:
     clip_update: float | None = None
     average: float | None = None
     precision: Precision = "auto"
+    compiled: bool = False
     accelerator: Accelerator = "auto"
     devices: int = 1
     strategy: str = "auto"

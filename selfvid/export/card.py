@@ -22,6 +22,8 @@ def card(encoder: Encoder, plan: Plan, parity: Parity | None = None) -> dict[str
     made: dict[str, Any] = {"clip": ["B", encoder.widths.clip]}
     if encoder.widths.steps is not None:
         made["steps"] = ["B", steps, encoder.widths.steps]
+    if encoder.widths.flow:
+        made["flow"] = ["B", steps, 2, *plan.size]
     about = {
         "input": {
             "frames": ["B", time, 3, *plan.size],

@@ -24,8 +24,8 @@ encoder = selfvid.load_encoder(HERE / "encoder")
 def encode(clips):
     """Features of RGB clips as decoded, uint8 (B, T, 3, H, W)."""
     features = encoder(torch.as_tensor(clips))
-    vectors = {{"clip": features.clip, "steps": features.steps}}
-    return {{name: values for name, values in vectors.items() if values is not None}}
+    made = {{"clip": features.clip, "steps": features.steps, "flow": features.flow}}
+    return {{name: values for name, values in made.items() if values is not None}}
 
 
 if __name__ == "__main__":

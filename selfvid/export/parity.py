@@ -100,11 +100,13 @@ class Parity:
 
 
 def outputs(encoder: Encoder, clip: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The vectors an export hands out: ``clip`` (B, D), and ``steps`` (B, S, D) where there are."""
+    """What an export hands out: the clip vector, and steps and flow where there are any."""
     features = encoder(clip)
     made = {"clip": features.clip}
     if features.steps is not None:
         made["steps"] = features.steps
+    if features.flow is not None:
+        made["flow"] = features.flow
     return made
 
 

@@ -61,6 +61,8 @@ def trace(encoder: Encoder, plan: Plan) -> ExportedProgram:
     """
     free = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} if plan.any_length else {0: Dim.DYNAMIC}
     clip = plan.clip(2, plan.frames)
+    # What an earlier trace in this process found fixed would be taken for fixed in this one too.
+    torch.compiler.reset()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what torch.export says to torch.export's authors
         return torch.export.export(VectorsOnly(encoder), (clip,), dynamic_shapes={"frames": free})

@@ -35,6 +35,13 @@ class Objective(Recorded, nn.Module, ABC):
         """T that the encoder gets of a clip of `frames`; fewer where the rest is predicted."""
         return frames
 
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse frames of a size that the objective cannot use, beyond what the encoder does.
+
+        Raises:
+            InputError: where the size does not fit.
+        """
+
     def begin(self) -> None:
         """Called once before training, when the encoder has the weights that it begins with."""
 

@@ -209,8 +209,9 @@ class LSTMAutoencoder(Predictive):
             )
         vectors = self.encoder.vectors(clip).flatten(0, 1)[:, :-steps]
         _, state = self.encoder.run(vectors)
-        predicted = activated(self.prediction(state, steps=steps), self.loss)
-        return Forecast(self._shaped(goal), self._shaped(predicted.float()), free=True)
+        # In bfloat16 a probability near 1 becomes 1, which costs infinitely much where it is wrong.
+        predicted = activated(self.prediction(state, steps=steps).float(), self.loss)
+        return Forecast(self._shaped(goal), self._shaped(predicted), free=True)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """What is predicted, and what is reconstructed, beside the true frames."""

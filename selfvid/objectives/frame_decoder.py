@@ -1,0 +1,50 @@
+"""Feature maps back to frames."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from selfvid.errors import InputError
+
+NARROWEST = 8
+
+
+class FrameDecoder(nn.Module):
+    """Twice as large and convolved, until a map is as large as the frame.
+
+    Each stage doubles H and W by repeating pixels and halves the channels; the last puts out the
+    frame's colours with nothing behind it. Between stages is a tanh.
+
+    Args:
+        inputs: C of the maps.
+        colours: C of the frames.
+        stride: pixels of the frame from one place of the map to the next.
+        kernel: side of the convolutions, odd.
+
+    Raises:
+        InputError: where the stride is no power of two or the kernel is even.
+    """
+
+    def __init__(self, inputs: int, colours: int, *, stride: int, kernel: int = 7) -> None:
+        super().__init__()
+        stages = stride.bit_length() - 1
+        if stride != 2**stages or stages < 1:
+            raise InputError(
+                f"a decoder doubles H and W; expected stride 2, 4, 8, ..., got {stride}"
+            )
+        if kernel < 1 or kernel % 2 == 0:
+            raise InputError(f"kernel of the decoder must be odd to keep H and W, got {kernel}")
+        between = [max(inputs >> stage, NARROWEST) for stage in range(1, stages)]
+        layers: list[nn.Module] = []
+        for before, after in pairwise([inputs, *between, colours]):
+            convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2)
+            nn.init.xavier_uniform_(convolution.weight)
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            layers += [nn.Upsample(scale_factor=2, mode="nearest"), convolution, nn.Tanh()]
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Raw frames (N, colours, H, W) of maps (N, C, H / stride, W / stride)."""
+        return self.layers(maps)
