@@ -114,12 +114,12 @@ def _along(
 ) -> tuple[Tensor, State]:
     """One layer along all steps."""
     projected = cell.project(x, fresh=state is None)
-    if lengths is None and not torch.compiler.is_exporting():
+    if lengths is None and not _exporting():
         return _looped(cell, projected, state, [None] * projected.shape[1])
     # A step that is held back, or one of a loop that stays a loop, needs a state before it.
     state = cell.initial(projected) if state is None else state
     masks = None if lengths is None else _within(lengths, x)
-    if torch.compiler.is_exporting():
+    if _exporting():
         return _scanned(cell, projected, state, masks)
     assert masks is not None
     return _looped(cell, projected, state, masks.unbind(1))
@@ -189,6 +189,11 @@ def _advanced(
         return after[0], after
     held = tuple(new.where(mask, old) for new, old in zip(after, state, strict=True))
     return after[0].where(mask, 0), held
+
+
+def _exporting() -> bool:
+    # While PyTorch 2.11 compiles, it says that it exports as well.
+    return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
 
 
 def _within(lengths: Tensor, x: Tensor) -> Tensor:
