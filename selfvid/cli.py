@@ -66,6 +66,11 @@ COMMANDS = {
         "linear probe, kNN and label curve, with their floors beside them",
         "selfvid probe runs/first labelled.csv",
     ),
+    "forecast": Command(
+        "selfvid.evaluation.forecast.forecast",
+        "how well a run predicts frames, beside guesses that need no network",
+        "selfvid forecast runs/first",
+    ),
     "embed": Command(
         "selfvid.evaluation.embed.embed",
         "features of videos to a file",

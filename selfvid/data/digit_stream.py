@@ -52,6 +52,8 @@ class DigitStream:
     def __post_init__(self) -> None:
         if self.kind not in ("bouncing", "drifting"):
             raise InputError(f"kind is {self.kind!r}; expected bouncing or drifting")
+        if isinstance(self.step, list):  # as recipes have it
+            object.__setattr__(self, "step", tuple(self.step))
         self._glyphs[torch.device("cpu")] = load_glyphs(self.source, split=self.split)
         self.batch(0, clips=1)  # refuses sizes and speeds that cannot be
 

@@ -16,8 +16,11 @@ UNITS: dict[FrameLoss, str] = {
 
 
 def activated(raw: Tensor, loss: FrameLoss) -> Tensor:
-    """The prediction that a decoder's last layer stands for: logistic or linear."""
-    return raw.sigmoid() if loss == "cross_entropy" else raw
+    """The prediction that a decoder's last layer stands for: logistic or linear, in float32.
+
+    In bfloat16 a probability near 1 becomes 1, which costs infinitely much where it is wrong.
+    """
+    return raw.float().sigmoid() if loss == "cross_entropy" else raw.float()
 
 
 def loss_of_raw(raw: Tensor, truth: Tensor, loss: FrameLoss) -> Tensor:

@@ -209,8 +209,7 @@ class LSTMAutoencoder(Predictive):
             )
         vectors = self.encoder.vectors(clip).flatten(0, 1)[:, :-steps]
         _, state = self.encoder.run(vectors)
-        # In bfloat16 a probability near 1 becomes 1, which costs infinitely much where it is wrong.
-        predicted = activated(self.prediction(state, steps=steps).float(), self.loss)
+        predicted = activated(self.prediction(state, steps=steps), self.loss)
         return Forecast(self._shaped(goal), self._shaped(predicted), free=True)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:

@@ -105,8 +105,13 @@ class ConvLSTMCell(Cell):
         # From a state of zeros the shared step is the untied one: whatever the forget gate, it
         # has nothing to keep. So the first step differs in what its inputs contribute only.
         i, g, o = convolve_steps(x[:, :1], self.first_weight, self.first_bias).chunk(3, 2)
+        first = torch.cat((i, torch.zeros_like(i), g, o), 2)
+        if torch.compiler.is_exporting():
+            # Cutting off the first step would settle that there is another one.
+            begins = torch.arange(x.shape[1], device=x.device)[:, None, None, None] == 0
+            return torch.where(begins, first, convolve_steps(x, self.input_weight, self.bias))
         rest = convolve_steps(x[:, 1:], self.input_weight, self.bias)
-        return torch.cat((torch.cat((i, torch.zeros_like(i), g, o), 2), rest), 1)
+        return torch.cat((first, rest), 1)
 
     def blank(self) -> Tensor:
         """The biases, (4 D, 1, 1)."""

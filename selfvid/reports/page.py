@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from selfvid import __version__
 from selfvid.errors import InputError
+from selfvid.reports.forecasted import forecasted
 from selfvid.reports.probed import probed
 from selfvid.reports.run import RunReader
-from selfvid.reports.sections import Image, Page, Probed
+from selfvid.reports.sections import Forecasted, Image, Page, Probed
 from selfvid.reports.table import Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
 from selfvid.whole import write_whole
@@ -56,6 +57,10 @@ def read_page(run: Path) -> Page:
     """
     reader = RunReader(run)
     result = reader.section("probe/result.json", probed)
+    forecast = reader.section(
+        "forecast/result.json",
+        partial(forecasted, picture=lambda name: reader.picture(f"forecast/{Path(name).name}")),
+    )
     summary = reader.section("summary.json", checked_summary)
     training = trained(summary, reader.history())
     previews = tuple(
@@ -65,12 +70,13 @@ def read_page(run: Path) -> Page:
     return Page(
         name=run.resolve().name,
         probed=result,
+        forecast=forecast,
         trained=training,
         footage=() if summary is None else footage(summary),
         previews=previews,
         exports=_exports(reader),
         recipe=recipe,
-        commands=_commands(run, recipe, result),
+        commands=_commands(run, recipe, result, forecast),
         notes=tuple(reader.notes),
         version=__version__,
     )
@@ -100,11 +106,14 @@ def _exports(reader: RunReader) -> Table | None:
     return Table(tables[0].head, tuple(row for table in tables for row in table.rows))
 
 
-def _commands(run: Path, recipe: str, result: Probed | None) -> tuple[tuple[str, str], ...]:
+def _commands(
+    run: Path, recipe: str, result: Probed | None, forecast: Forecasted | None
+) -> tuple[tuple[str, str], ...]:
     place = shlex.quote(str(run))
     probe = f"selfvid probe {place} {shlex.quote(_data(recipe))}"
     again = f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER"
     following = (
+        *(() if forecast is None else (("forecast again", forecast.command),)),
         ("pretrain again", again),
         ("hand the encoder on", f"selfvid export {place} --format onnx"),
     )

@@ -76,12 +76,21 @@ class RunReader:
             latest[path.stem.rpartition("-")[0] or path.stem] = path
         found = []
         for path in latest.values():
-            data = path.read_bytes()
-            if not data.startswith(PNG_SIGNATURE) or len(data) > LARGEST_PICTURE:
-                self.notes.append(f"pictures/{path.name}: no PNG, or too large to embed")
-            else:
+            data = self.picture(f"pictures/{path.name}")
+            if data is not None:
                 found.append((path.stem, data))
         return found
+
+    def picture(self, file: str) -> bytes | None:
+        """A PNG file; None where it is absent, or damaged and noted."""
+        path = self.folder / file
+        if not path.is_file():
+            return None
+        data = path.read_bytes()
+        if data.startswith(PNG_SIGNATURE) and len(data) <= LARGEST_PICTURE:
+            return data
+        self.notes.append(f"{file}: no PNG, or too large to embed")
+        return None
 
     def text(self, file: str) -> str:
         """A text file, empty where it is absent; what is no UTF-8 in it is replaced."""

@@ -89,6 +89,37 @@ class Probed:
 
 
 @dataclass(frozen=True)
+class Forecasted:
+    """How well frames are predicted.
+
+    Attributes:
+        headline: whether better than the best floor.
+        tone: how the headline is coloured.
+        heading: what was predicted of what.
+        tables: errors of prediction and floors, one for each unit.
+        curves: the same by predicted frame, drawn.
+        flow: end-point errors, None where no flow was predicted or known.
+        floors: each floor's name and what it stands for.
+        verdicts: everything else that the forecast said.
+        strips: a few sequences.
+        protocol: everything that was decided, as JSON.
+        command: what asked for it.
+    """
+
+    headline: str
+    tone: Tone
+    heading: str
+    tables: tuple[Table, ...]
+    curves: tuple[Image, ...]
+    flow: Table | None
+    floors: tuple[tuple[str, str], ...]
+    verdicts: tuple[str, ...]
+    strips: tuple[Image, ...]
+    protocol: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Trained:
     """How pretraining went.
 
@@ -113,6 +144,7 @@ class Page:
         name: of the run.
         notes: files that were there and could not be read.
         probed: what the probe found.
+        forecast: how well frames are predicted.
         trained: how pretraining went.
         footage: names and values about the videos.
         previews: pictures that the objective drew.
@@ -125,6 +157,7 @@ class Page:
     name: str
     notes: tuple[str, ...]
     probed: Probed | None
+    forecast: Forecasted | None
     trained: Trained | None
     footage: tuple[tuple[str, str], ...]
     previews: tuple[Image, ...]

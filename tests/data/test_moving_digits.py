@@ -238,6 +238,14 @@ def test_the_parts_of_a_stream_share_no_glyph() -> None:
     assert not torch.equal(train.frames, test.frames)
 
 
+def test_a_range_of_steps_may_be_a_list_as_recipes_have_it() -> None:
+    stream = DigitStream(frames=3, step=[0.02, 0.2])  # type: ignore[arg-type]
+    assert torch.equal(
+        stream.batch(0, clips=2).frames,
+        DigitStream(frames=3, step=(0.02, 0.2)).batch(0, clips=2).frames,
+    )
+
+
 def test_a_stream_that_cannot_flow_is_refused_when_it_is_made() -> None:
     with pytest.raises(InputError, match="canvas is 20 pixels"):
         DigitStream(canvas=20)

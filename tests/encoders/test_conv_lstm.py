@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -185,17 +186,20 @@ def test_a_saved_encoder_is_the_same_again(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("format", ["onnx", "program"])
 @pytest.mark.parametrize(
     "more",
     [{"flow_kernel": 3}, {"memory": False}, {"layers": 2, "untied_first": False}],
 )
-def test_onnx_takes_clips_of_any_length(more: dict[str, object], tmp_path: Path) -> None:
+def test_exports_take_clips_of_any_length(
+    more: dict[str, object], format: Literal["onnx", "program"], tmp_path: Path
+) -> None:
     encoder = tiny(**more)
     if encoder.flow_head is not None:
         nn.init.constant_(encoder.flow_head.layers[-1].bias, 0.7)  # type: ignore[arg-type]
     encoder.provenance = Provenance(frames=5, size=(16, 16))
     encoder.save(tmp_path / "run" / "encoder")
-    made = export(tmp_path / "run", format="onnx", quiet=True)
+    made = export(tmp_path / "run", format=format, quiet=True)
     assert made.plan.any_length, made.reason
     assert made.parity.difference < 1e-5
     outputs = json.loads((made.folder / "encoder.json").read_text())["outputs"]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from selfvid.evaluation.forecast_floors import MEANINGS, learn_floors
+from selfvid.evaluation.forecast_measures import errors_of, measure
+from selfvid.evaluation.forecast_result import ForecastResult, in_words
+from selfvid.evaluation.resampling import Draws
+from selfvid.objectives.predictive import Forecast
+from selfvid.pictures import write_png
+from selfvid.reports.page import read_page
+
+
+def write_run(folder: Path, **changes: Any) -> Path:
+    """Leave a recipe and a forecast of four sequences in `folder`."""
+    frames = torch.rand(4, 5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    forecast = Forecast(frames, frames[:, -2:] + 0.01, free=True)
+    floors = learn_floors(lambda: [forecast], "squared_error")
+    measures = measure([errors_of(forecast, floors, "squared_error")], Draws.of(range(4)))
+    result = ForecastResult(
+        heading="4 sequences of 5 frames",
+        measures=measures,
+        flow=(),
+        verdicts=(in_words(measures[0]), "seen <b>before</b>"),
+        pictures=("sequence-0.png",),
+        protocol={"command": "selfvid forecast here", "method": {"floors": MEANINGS}},
+        path=folder / "forecast",
+    )
+    result.path.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text("seed: 0\n")
+    write_png(torch.zeros(4, 4, 3, dtype=torch.uint8).numpy(), result.path / "sequence-0.png")
+    file = result.write(result.path / "result.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return folder
+
+
+def test_a_forecast_has_its_section(tmp_path: Path) -> None:
+    page = read_page(write_run(tmp_path / "run"))
+    assert page.notes == ()
+    section = page.forecast
+    assert section is not None
+    assert section.tone == "good"
+    assert section.headline.startswith("Better than the best floor")
+    assert section.tables[0].rows[0][0] == "prediction"
+    assert len(section.curves) == len(section.strips) == 1
+    assert ("forecast again", "selfvid forecast here") in page.commands
+
+
+@pytest.mark.parametrize("other", [None, 3, "words", [], {}, [None], [{"rows": []}]])
+@pytest.mark.parametrize(
+    "field", ["heading", "measures", "flow", "verdicts", "pictures", "protocol"]
+)
+def test_every_field_may_be_of_another_type(tmp_path: Path, field: str, other: Any) -> None:
+    page = read_page(write_run(tmp_path / "run", **{field: other}))
+    assert page.forecast is not None or page.notes[0].startswith("forecast/result.json: not as")
+
+
+def test_a_picture_elsewhere_is_not_read(tmp_path: Path) -> None:
+    write_png(torch.zeros(4, 4, 3, dtype=torch.uint8).numpy(), tmp_path / "secret.png")
+    run = write_run(tmp_path / "run", pictures=["../../secret.png", str(tmp_path / "secret.png")])
+    section = read_page(run).forecast
+    assert section is not None
+    assert section.strips == ()
