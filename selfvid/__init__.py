@@ -38,7 +38,7 @@ _HOMES = {
     "Training": "selfvid.engine.schedule",
     "pretrain": "selfvid.engine.pretrain",
     "probe": "selfvid.evaluation.probe",
-    "forecast": "selfvid.evaluation.forecast",
+    "forecast": "selfvid.evaluation.forecasting.command",
     "embed": "selfvid.evaluation.embed",
     "report": "selfvid.reports.page",
 }

@@ -67,7 +67,7 @@ COMMANDS = {
         "selfvid probe runs/first labelled.csv",
     ),
     "forecast": Command(
-        "selfvid.evaluation.forecast.forecast",
+        "selfvid.evaluation.forecasting.command.forecast",
         "how well a run predicts frames, beside guesses that need no network",
         "selfvid forecast runs/first",
     ),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from selfvid.evaluation.forecast_floors import MEANINGS, learn_floors
-from selfvid.evaluation.forecast_measures import errors_of, measure
-from selfvid.evaluation.forecast_result import ForecastResult, in_words
+from selfvid.evaluation.forecasting.floors import MEANINGS, learn_floors
+from selfvid.evaluation.forecasting.measures import errors_of, measure
+from selfvid.evaluation.forecasting.result import ForecastResult, in_words
 from selfvid.evaluation.resampling import Draws
 from selfvid.objectives.predictive import Forecast
 from selfvid.pictures import write_png

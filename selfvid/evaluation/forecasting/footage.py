@@ -16,7 +16,7 @@ from selfvid.data.sampling import EvenClips
 from selfvid.errors import InputError
 from selfvid.evaluation import words
 from selfvid.evaluation.footage import relate_footage
-from selfvid.evaluation.forecast_clips import TRAINING, ClipsToForecast, Sequences
+from selfvid.evaluation.forecasting.clips import TRAINING, ClipsToForecast, Sequences
 from selfvid.evaluation.reading import read_clips
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from selfvid.data.digits import load_glyphs
 from selfvid.data.moving_digits import DIRECTIONS, drift
-from selfvid.evaluation.block_motion import block_motion, moved
-from selfvid.evaluation.forecast_floors import (
+from selfvid.evaluation.forecasting.block_motion import block_motion, moved
+from selfvid.evaluation.forecasting.floors import (
     MEAN,
     REPEAT,
     SHARES,

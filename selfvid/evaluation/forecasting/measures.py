@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from selfvid.data.digit_flow import DigitFlow
-from selfvid.evaluation.forecast_floors import VELOCITY, Floors, constant_flow, guessed
+from selfvid.evaluation.forecasting.floors import VELOCITY, Floors, constant_flow, guessed
 from selfvid.evaluation.resampling import Draws
 from selfvid.flow import end_point_error
 from selfvid.metrics import Interval

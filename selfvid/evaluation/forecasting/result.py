@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selfvid.errors import InputError
-from selfvid.evaluation.forecast_measures import PREDICTION, ZERO, FlowRow, Measure
+from selfvid.evaluation.forecasting.measures import PREDICTION, ZERO, FlowRow, Measure
 from selfvid.evaluation.result import aligned, plain
 from selfvid.metrics import Interval
 from selfvid.whole import write_whole

@@ -12,18 +12,18 @@ from selfvid.data.decode import DecoderName
 from selfvid.errors import InputError
 from selfvid.evaluation.cutting import choose_device
 from selfvid.evaluation.features import Precision
-from selfvid.evaluation.forecast_clips import Sequences
-from selfvid.evaluation.forecast_floors import MEANINGS
-from selfvid.evaluation.forecast_measures import measure, measure_flow
-from selfvid.evaluation.forecast_result import (
+from selfvid.evaluation.forecasting.clips import Sequences
+from selfvid.evaluation.forecasting.floors import MEANINGS
+from selfvid.evaluation.forecasting.measures import measure, measure_flow
+from selfvid.evaluation.forecasting.result import (
     RESULT,
     ForecastResult,
     check_folder,
     flow_in_words,
     in_words,
 )
-from selfvid.evaluation.forecast_run import Wanted, find_sequences
-from selfvid.evaluation.forecast_trial import Forecaster, Trial, try_on
+from selfvid.evaluation.forecasting.run import Wanted, find_sequences
+from selfvid.evaluation.forecasting.trial import Forecaster, Trial, try_on
 from selfvid.evaluation.protocol import about_machine, command
 from selfvid.evaluation.resampling import Draws
 from selfvid.objectives.frame_loss import UNITS

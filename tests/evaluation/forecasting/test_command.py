@@ -23,9 +23,9 @@ from selfvid.encoders.vectors import FlatFrames, FlatPatches, FrameVectors, Perc
 from selfvid.engine.pretrain import pretrain
 from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
-from selfvid.evaluation.forecast import forecast
-from selfvid.evaluation.forecast_floors import MEAN, REPEAT, VELOCITY
-from selfvid.evaluation.forecast_measures import PREDICTION, ZERO
+from selfvid.evaluation.forecasting.command import forecast
+from selfvid.evaluation.forecasting.floors import MEAN, REPEAT, VELOCITY
+from selfvid.evaluation.forecasting.measures import PREDICTION, ZERO
 from selfvid.objectives.base import Objective
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from selfvid.errors import InputError
 from selfvid.evaluation.features import Precision
-from selfvid.evaluation.forecast_clips import ClipsToForecast, Sequences
-from selfvid.evaluation.forecast_floors import Floors, learn_floors
-from selfvid.evaluation.forecast_measures import Errors, errors_of, flow_errors_of
-from selfvid.evaluation.forecast_pictures import strips
+from selfvid.evaluation.forecasting.clips import ClipsToForecast, Sequences
+from selfvid.evaluation.forecasting.floors import Floors, learn_floors
+from selfvid.evaluation.forecasting.measures import Errors, errors_of, flow_errors_of
+from selfvid.evaluation.forecasting.pictures import strips
 from selfvid.objectives.predictive import Forecast, Predictive
 from selfvid.pictures import Picture
 

@@ -15,7 +15,7 @@ from selfvid.data.digit_flow import digit_flow
 from selfvid.data.digit_stream import DigitStream
 from selfvid.data.digits import Split, load_glyphs
 from selfvid.data.moving_digits import MovingDigits
-from selfvid.evaluation.forecast_clips import TRAINING, ClipsToForecast, Sequences
+from selfvid.evaluation.forecasting.clips import TRAINING, ClipsToForecast, Sequences
 
 _DRAWN = 100  # sequences that are drawn together, so that they do not depend on the batch
 _PUBLISHED = {"kind": "bouncing", "frames": 20, "digits": 2, "canvas": 64, "step": 0.1}

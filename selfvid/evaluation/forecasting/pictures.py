@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import pad
 
-from selfvid.evaluation.forecast_floors import MEAN, Floors
-from selfvid.evaluation.forecast_measures import PREDICTION
+from selfvid.evaluation.forecasting.floors import MEAN, Floors
+from selfvid.evaluation.forecasting.measures import PREDICTION
 from selfvid.objectives.predictive import Forecast, Predictive, to_bytes
 from selfvid.pictures import Picture, flow_in_colour, grid
 

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from selfvid.evaluation.block_motion import WINDOW, block_motion, moved
+from selfvid.evaluation.forecasting.block_motion import WINDOW, block_motion, moved
 from selfvid.objectives.frame_loss import FrameLoss, loss_of
 from selfvid.objectives.predictive import Forecast
 

@@ -9,8 +9,8 @@ import torch
 from selfvid.data.digit_flow import digit_flow
 from selfvid.data.digit_stream import DigitStream
 from selfvid.data.digits import load_glyphs
-from selfvid.evaluation.forecast_floors import MEAN, REPEAT, VELOCITY, Floors, learn_floors
-from selfvid.evaluation.forecast_measures import (
+from selfvid.evaluation.forecasting.floors import MEAN, REPEAT, VELOCITY, Floors, learn_floors
+from selfvid.evaluation.forecasting.measures import (
     PREDICTION,
     ZERO,
     errors_of,
@@ -18,7 +18,7 @@ from selfvid.evaluation.forecast_measures import (
     measure,
     measure_flow,
 )
-from selfvid.evaluation.forecast_result import in_words
+from selfvid.evaluation.forecasting.result import in_words
 from selfvid.evaluation.resampling import Draws
 from selfvid.objectives.predictive import Forecast
 

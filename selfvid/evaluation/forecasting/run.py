@@ -17,9 +17,9 @@ from selfvid.data.sampling import EvenClips
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
 from selfvid.evaluation.cutting import choose_size
-from selfvid.evaluation.forecast_clips import Sequences
-from selfvid.evaluation.forecast_digits import DigitSequences
-from selfvid.evaluation.forecast_footage import FilmedSequences
+from selfvid.evaluation.forecasting.clips import Sequences
+from selfvid.evaluation.forecasting.digits import DigitSequences
+from selfvid.evaluation.forecasting.footage import FilmedSequences
 from selfvid.objectives.predictive import Predictive
 
 RECIPE = "recipe.yaml"

@@ -1,0 +1,1 @@
+"""Is what a run predicts better than guesses that need no network?"""
