@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from selfvid.encoders.wide_conv import WideConv2d
 from selfvid.errors import InputError
 
 REACH = 0.25
@@ -32,8 +33,8 @@ class FlowHead(nn.Module):
         super().__init__()
         if kernel < 1 or kernel % 2 == 0:
             raise InputError(f"flow_kernel must be odd to keep H and W, got {kernel}")
-        wide = nn.Conv2d(inputs, 2, kernel, padding=kernel // 2)
-        again = nn.Conv2d(2, 2, kernel, padding=kernel // 2)
+        wide = WideConv2d(inputs, 2, kernel)
+        again = WideConv2d(2, 2, kernel)
         last = nn.Conv2d(2, 2, 1)
         for weight in (wide.weight, again.weight):
             nn.init.xavier_uniform_(weight)

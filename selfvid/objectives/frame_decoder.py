@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from selfvid.encoders.wide_conv import WideConv2d
 from selfvid.errors import InputError
 
 NARROWEST = 8
@@ -39,7 +40,7 @@ class FrameDecoder(nn.Module):
         between = [max(inputs >> stage, NARROWEST) for stage in range(1, stages)]
         layers: list[nn.Module] = []
         for before, after in pairwise([inputs, *between, colours]):
-            convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2)
+            convolution = WideConv2d(before, after, kernel)
             nn.init.xavier_uniform_(convolution.weight)
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
             layers += [nn.Upsample(scale_factor=2, mode="nearest"), convolution, nn.Tanh()]
