@@ -32,8 +32,8 @@ class WideConv2d(nn.Conv2d):
         rows = self.weight.permute(2, 0, 1, 3).flatten(0, 1).unsqueeze(2)
         each = functional.conv2d(input, rows, padding=(0, kernel // 2))
         each = functional.pad(each, (0, 0, kernel // 2, kernel // 2))
-        each = each.unflatten(1, (kernel, outputs))
-        shifted = torch.stack([each[:, row, :, row : row + height] for row in range(kernel)])
+        parts = each.unflatten(1, (kernel, outputs)).unbind(1)
+        shifted = torch.stack([part[..., at : at + height, :] for at, part in enumerate(parts)])
         assert self.bias is not None
         # Added up in the bias's format: under autocast the rows have few digits, their sum more.
         return (shifted.sum(0, dtype=self.bias.dtype) + self.bias[:, None, None]).to(each.dtype)
