@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ from selfvid.errors import InputError
 
 State = tuple[Tensor, ...]
 """What a step leaves behind; the output h comes first."""
+
+Step = Callable[[Tensor, State | None], State]
+"""What `Cell.step` is: a projection and the state before it, to the state after."""
 
 
 class Cell(Recorded, nn.Module, ABC):
@@ -82,6 +86,10 @@ class Cell(Recorded, nn.Module, ABC):
             projected: this step's part of `project`, (B, gates, ...), or `blank`.
             state: the state before; None stands for zeros and costs nothing.
         """
+
+    def stepping(self, steps: int) -> Step:  # noqa: ARG002
+        """`step` for one run of at most `steps` steps, of which a cell may take advantage."""
+        return self.step
 
     @abstractmethod
     def initial(self, like: Tensor) -> State:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.recurrent.cell import Cell, State, check_sizes, product_dtype, spread
+from selfvid.recurrent.cell import Cell, State, Step, check_sizes, product_dtype, spread
 from selfvid.recurrent.gates import lstm_gates
+from selfvid.recurrent.shared_weight import SharedWeight
 
 
 class PeepholeLSTMCell(Cell):
@@ -65,11 +68,23 @@ class PeepholeLSTMCell(Cell):
 
     def step(self, projected: Tensor, state: State | None) -> State:
         """The next h and c, each (B, D)."""
+        return self._step(projected, state, lambda h: functional.linear(h, self.recurrent_weight))
+
+    def stepping(self, steps: int) -> Step:
+        """`step`, with one gradient of the recurrent weight for all steps where one is wanted."""
+        if not (torch.is_grad_enabled() and self.recurrent_weight.requires_grad):
+            return self.step
+        recurrent = SharedWeight(self.recurrent_weight, steps=steps)
+        return lambda projected, state: self._step(projected, state, recurrent)
+
+    def _step(
+        self, projected: Tensor, state: State | None, recurrent: Callable[[Tensor], Tensor]
+    ) -> State:
         if state is None:
             return lstm_gates(projected, None, self.peepholes, axis=-1, memory=self.bias.dtype)
         h, c = state
-        recurrent = functional.linear(h.to(projected.dtype), self.recurrent_weight)
-        return lstm_gates(projected + recurrent, c, self.peepholes, axis=-1, memory=self.bias.dtype)
+        gates = projected + recurrent(h.to(projected.dtype))
+        return lstm_gates(gates, c, self.peepholes, axis=-1, memory=self.bias.dtype)
 
     def initial(self, like: Tensor) -> State:
         """Zeros for h and c, for vectors `like` (B, T, any)."""

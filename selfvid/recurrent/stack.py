@@ -9,7 +9,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from selfvid.errors import InputError
-from selfvid.recurrent.cell import Cell, State
+from selfvid.recurrent.cell import Cell, State, Step
 
 
 class Stack(Cell):
@@ -71,12 +71,20 @@ class Stack(Cell):
 
     def step(self, projected: Tensor, state: State | None) -> State:
         """The states of all layers after one step, top layer first."""
+        return self._step(projected, state, [cell.step for cell in self.cells])
+
+    def stepping(self, steps: int) -> Step:
+        """`step`, with what every layer makes of a run."""
+        layers = [cell.stepping(steps) for cell in self.cells]
+        return lambda projected, state: self._step(projected, state, layers)
+
+    def _step(self, projected: Tensor, state: State | None, layers: Sequence[Step]) -> State:
         after: list[State] = []
-        for cell, before in zip(self.cells, self.split(state), strict=True):
+        for cell, step, before in zip(self.cells, layers, self.split(state), strict=True):
             if after:
                 below = after[-1][0].unsqueeze(1)
                 projected = cell.project(below, fresh=before is None).squeeze(1)
-            after.append(cell.step(projected, before))
+            after.append(step(projected, before))
         return self.join(after)
 
     def initial(self, like: Tensor) -> State:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch._higher_order_ops.scan import scan
 
 from selfvid.errors import InputError
-from selfvid.recurrent.cell import Cell, State
+from selfvid.recurrent.cell import Cell, State, Step
 from selfvid.recurrent.stack import Stack
 
 Feedback = Callable[[int, Tensor | None], Tensor | None]
@@ -94,6 +94,7 @@ def unroll_free(
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}")
+    step = cell.stepping(steps)
     outputs: list[Tensor] = []
     for time in range(steps):
         given = feedback(time, outputs[-1] if outputs else None) if feedback else None
@@ -103,7 +104,7 @@ def unroll_free(
             projected = cell.blank()
         else:
             raise InputError("a free run begins with a state or an input at step 0, got neither")
-        state = cell.step(projected, state)
+        state = step(projected, state)
         outputs.append(state[0] if readout is None else readout(state[0]))
     assert state is not None
     return _joined(outputs), state
@@ -128,9 +129,10 @@ def _along(
 def _looped(
     cell: Cell, projected: Tensor, state: State | None, masks: Sequence[Tensor | None]
 ) -> tuple[Tensor, State]:
+    step = cell.stepping(len(masks))
     outputs: list[Tensor] = []
     for now, mask in zip(_apart(projected), masks, strict=True):
-        output, state = _advanced(cell, now, state, mask)
+        output, state = _advanced(step, now, state, mask)
         outputs.append(output)
     assert state is not None
     return _joined(outputs), state
@@ -174,7 +176,7 @@ def _scanned(
     along = [projected] if masks is None else [projected, masks]
 
     def one(before: State, now: list[Tensor]) -> tuple[State, Tensor]:
-        output, after = _advanced(cell, now[0], before, now[1] if len(now) > 1 else None)
+        output, after = _advanced(cell.step, now[0], before, now[1] if len(now) > 1 else None)
         return after, output.clone()  # the operator refuses results that share memory
 
     final, outputs = scan(one, state, [tensor.transpose(0, 1) for tensor in along])
@@ -182,9 +184,9 @@ def _scanned(
 
 
 def _advanced(
-    cell: Cell, projected: Tensor, state: State | None, mask: Tensor | None
+    step: Step, projected: Tensor, state: State | None, mask: Tensor | None
 ) -> tuple[Tensor, State]:
-    after = cell.step(projected, state)
+    after = step(projected, state)
     if mask is None or state is None:
         return after[0], after
     held = tuple(new.where(mask, old) for new, old in zip(after, state, strict=True))

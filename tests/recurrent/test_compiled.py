@@ -14,8 +14,11 @@ from torch.export import Dim
 
 from selfvid.recurrent import ConvGRU, ConvLSTM, PeepholeLSTM, Recurrent, State, unroll_free
 
-# PyTorch 2.11's own compiler still imports what PyTorch 2.11 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+# PyTorch 2.11's own compiler still does what PyTorch 2.11 deprecates.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning"),
+]
 
 LAYERS: dict[str, Any] = {
     "conv lstm": lambda: ConvLSTM(2, 3, layers=2, kernel=3, peepholes="channel"),
