@@ -133,6 +133,8 @@ def _mix(colour: Colour) -> Tensor:
 
 
 def _coloured(clip: Tensor, mix: Tensor) -> Tensor:
+    if clip.ndim != 5 or clip.shape[2] != 3:
+        raise InputError(f"clip is {tuple(clip.shape)}; expected (B, T, 3, H, W)")
     if len(mix) == 3:
         return clip.to(mix.dtype) / 255
     # Channel by channel: an einsum copies the clip first and takes several times as long.

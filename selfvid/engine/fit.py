@@ -52,8 +52,6 @@ def fit(
             max_steps=training.steps,
             max_epochs=-1,
             accumulate_grad_batches=training.accumulate,
-            gradient_clip_val=training.clip_norm or training.clip_value,
-            gradient_clip_algorithm="norm" if training.clip_value is None else "value",
             callbacks=[*averaging, *callbacks, Progress("pretraining")],
             default_root_dir=out,
             logger=False,

@@ -89,6 +89,18 @@ class Pretraining(LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clip by norm or by value.
+
+        Lightning's own clipping refuses a fused optimiser, whose gradients a loss scaler might not
+        have unscaled yet. No number format here needs such a scaler.
+        """
+        weights = self.objective.parameters()
+        if self.training_plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(weights, self.training_plan.clip_norm)
+        elif self.training_plan.clip_value is not None:
+            nn.utils.clip_grad_value_(weights, self.training_plan.clip_value)
+
     def transfer_batch_to_device(
         self, batch: ClipBatch, device: torch.device, dataloader_idx: int
     ) -> ClipBatch:

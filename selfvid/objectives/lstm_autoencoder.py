@@ -199,7 +199,10 @@ class LSTMAutoencoder(Predictive):
     def forecast(self, clip: Tensor, *, future: int | None = None) -> Forecast:
         """A free run behind the frames that are shown; see `Predictive`."""
         if self.prediction is None:
-            raise InputError("this LSTMAutoencoder reconstructs only; expected one with a future")
+            raise InputError(
+                "this LSTMAutoencoder reconstructs only; expected one with a future, or "
+                "reconstruct true"
+            )
         steps = self.future if future is None else future
         goal = self._goal(clip)
         if not 0 < steps < goal.shape[1]:
@@ -211,6 +214,18 @@ class LSTMAutoencoder(Predictive):
         _, state = self.encoder.run(vectors)
         predicted = activated(self.prediction(state, steps=steps), self.loss)
         return Forecast(self._shaped(goal), self._shaped(predicted), free=True)
+
+    def reconstructed(self, clip: Tensor) -> Forecast:
+        """A free run back over the frames that are shown; see `Predictive`."""
+        if self.reconstruction is None:
+            raise InputError("this LSTMAutoencoder predicts only; expected one with reconstruct")
+        shown = self.encoder.vectors(clip).flatten(0, 1)
+        goal = shown if self.goal is None else self._goal(clip)
+        seen = shown.shape[1] - self.future
+        _, state = self.encoder.run(shown[:, :seen])
+        made = activated(self.reconstruction(state, steps=seen), self.loss)
+        mirrored = torch.cat((goal[:, :seen], goal[:, :seen].flip(1)), 1)
+        return Forecast(self._shaped(mirrored), self._shaped(made), free=True, backwards=True)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """What is predicted, and what is reconstructed, beside the true frames."""

@@ -35,6 +35,8 @@ class Forecast:
         predicted: the last F of them as predicted, of the same shape but for time.
         free: whether only the first T - F frames were seen for all predictions (a free run); else
             each prediction has seen all true frames before it (one step ahead).
+        backwards: whether the last F of `frames` are the first ones again, latest first: what was
+            to be reconstructed, which is no forecast though it is made like one.
         flow: where the frame before each predicted one is to be looked up, backward flow in
             pixels of the frame, x then y, (N, F, 2, H, W); None where there is none.
     """
@@ -42,6 +44,7 @@ class Forecast:
     frames: Tensor
     predicted: Tensor
     free: bool
+    backwards: bool = False
     flow: Tensor | None = None
 
     @property
@@ -78,6 +81,15 @@ class Predictive(Objective):
         Raises:
             InputError: where the clip is too short, or this objective predicts no future.
         """
+
+    def reconstructed(self, clip: Tensor) -> Forecast:
+        """The frames that the encoder is shown of clips (B, T, 3, H, W), latest first.
+
+        Raises:
+            InputError: where this objective reconstructs nothing.
+        """
+        del clip
+        raise InputError(f"{type(self).__name__} reconstructs no frames; expected one that does")
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """True frames above predicted ones of a few clips, and the flow where there is one."""

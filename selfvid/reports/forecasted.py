@@ -16,11 +16,12 @@ Plain = dict[str, Any]
 TONES: dict[str, Tone] = {"better": "good", "not better": "bad", "unresolved": "open"}
 
 
-def forecasted(result: Plain, *, picture: Callable[[str], bytes | None]) -> Forecasted:
-    """The section about ``forecast/result.json``.
+def forecasted(result: Plain, *, title: str, picture: Callable[[str], bytes | None]) -> Forecasted:
+    """The section about a forecast's or a reconstruction's ``result.json``.
 
     Args:
         result: what the file holds.
+        title: of the section.
         picture: gives the PNG of that name from the same folder; None where it has none.
 
     Raises:
@@ -31,6 +32,7 @@ def forecasted(result: Plain, *, picture: Callable[[str], bytes | None]) -> Fore
     tones = [tone for beginning, tone in TONES.items() if headline.startswith(beginning)]
     found = {str(name): picture(str(name)) for name in result["pictures"]}
     return Forecasted(
+        title=title,
         headline=headline[:1].upper() + headline[1:] + ".",
         tone=tones[0] if tones else "open",
         heading=str(result["heading"]),
@@ -40,7 +42,7 @@ def forecasted(result: Plain, *, picture: Callable[[str], bytes | None]) -> Fore
         floors=tuple((str(n), str(m)) for n, m in result["protocol"]["method"]["floors"].items()),
         verdicts=tuple(verdicts[1:]),
         strips=tuple(
-            Image.from_png(data, f"Forecast of {name.removesuffix('.png')}, true frames first.")
+            Image.from_png(data, f"{title} of {name.removesuffix('.png')}, true frames first.")
             for name, data in found.items()
             if data is not None
         ),

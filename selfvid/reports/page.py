@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,8 @@ def read_page(run: Path) -> Page:
     """
     reader = RunReader(run)
     result = reader.section("probe/result.json", probed)
-    forecast = reader.section(
-        "forecast/result.json",
-        partial(forecasted, picture=lambda name: reader.picture(f"forecast/{Path(name).name}")),
-    )
+    found = (_forecast(reader, folder) for folder in ("forecast", "reconstruction"))
+    forecasts = tuple(each for each in found if each is not None)
     summary = reader.section("summary.json", checked_summary)
     training = trained(summary, reader.history())
     previews = tuple(
@@ -70,13 +69,13 @@ def read_page(run: Path) -> Page:
     return Page(
         name=run.resolve().name,
         probed=result,
-        forecast=forecast,
+        forecasts=forecasts,
         trained=training,
         footage=() if summary is None else footage(summary),
         previews=previews,
         exports=_exports(reader),
         recipe=recipe,
-        commands=_commands(run, recipe, result, forecast),
+        commands=_commands(run, recipe, result, forecasts),
         notes=tuple(reader.notes),
         version=__version__,
     )
@@ -94,6 +93,17 @@ def rendered(page: Page) -> str:
     return environment.get_template("page.html").render(page=page)
 
 
+def _forecast(reader: RunReader, folder: str) -> Forecasted | None:
+    return reader.section(
+        f"{folder}/result.json",
+        partial(
+            forecasted,
+            title=folder.capitalize(),
+            picture=lambda name: reader.picture(f"{folder}/{Path(name).name}"),
+        ),
+    )
+
+
 def _exports(reader: RunReader) -> Table | None:
     tables = []
     for path in sorted((reader.folder / "export").glob("*/encoder.json")):
@@ -107,13 +117,13 @@ def _exports(reader: RunReader) -> Table | None:
 
 
 def _commands(
-    run: Path, recipe: str, result: Probed | None, forecast: Forecasted | None
+    run: Path, recipe: str, result: Probed | None, forecasts: Sequence[Forecasted]
 ) -> tuple[tuple[str, str], ...]:
     place = shlex.quote(str(run))
     probe = f"selfvid probe {place} {shlex.quote(_data(recipe))}"
     again = f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER"
     following = (
-        *(() if forecast is None else (("forecast again", forecast.command),)),
+        *((f"{each.title.lower()} again", each.command) for each in forecasts),
         ("pretrain again", again),
         ("hand the encoder on", f"selfvid export {place} --format onnx"),
     )

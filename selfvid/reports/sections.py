@@ -90,9 +90,10 @@ class Probed:
 
 @dataclass(frozen=True)
 class Forecasted:
-    """How well frames are predicted.
+    """How well frames are predicted, or reconstructed.
 
     Attributes:
+        title: which of the two.
         headline: whether better than the best floor.
         tone: how the headline is coloured.
         heading: what was predicted of what.
@@ -106,6 +107,7 @@ class Forecasted:
         command: what asked for it.
     """
 
+    title: str
     headline: str
     tone: Tone
     heading: str
@@ -144,7 +146,7 @@ class Page:
         name: of the run.
         notes: files that were there and could not be read.
         probed: what the probe found.
-        forecast: how well frames are predicted.
+        forecasts: how well frames are predicted, and reconstructed.
         trained: how pretraining went.
         footage: names and values about the videos.
         previews: pictures that the objective drew.
@@ -157,7 +159,7 @@ class Page:
     name: str
     notes: tuple[str, ...]
     probed: Probed | None
-    forecast: Forecasted | None
+    forecasts: tuple[Forecasted, ...]
     trained: Trained | None
     footage: tuple[tuple[str, str], ...]
     previews: tuple[Image, ...]

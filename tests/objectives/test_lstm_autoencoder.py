@@ -213,3 +213,5 @@ def test_clips_of_several_lengths_and_shares_beyond_one_are_refused() -> None:
         replace(OwnFrames(), share=1.5)
     with pytest.raises(InputError, match="reconstructs only"):
         made(future=0).forecast(clips())
+    with pytest.raises(InputError, match="this LSTMAutoencoder predicts only"):
+        made(reconstruct=False).reconstructed(clips())

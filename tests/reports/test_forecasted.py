@@ -42,8 +42,7 @@ def write_run(folder: Path, **changes: Any) -> Path:
 def test_a_forecast_has_its_section(tmp_path: Path) -> None:
     page = read_page(write_run(tmp_path / "run"))
     assert page.notes == ()
-    section = page.forecast
-    assert section is not None
+    (section,) = page.forecasts
     assert section.tone == "good"
     assert section.headline.startswith("Better than the best floor")
     assert section.tables[0].rows[0][0] == "prediction"
@@ -57,12 +56,11 @@ def test_a_forecast_has_its_section(tmp_path: Path) -> None:
 )
 def test_every_field_may_be_of_another_type(tmp_path: Path, field: str, other: Any) -> None:
     page = read_page(write_run(tmp_path / "run", **{field: other}))
-    assert page.forecast is not None or page.notes[0].startswith("forecast/result.json: not as")
+    assert page.forecasts or page.notes[0].startswith("forecast/result.json: not as")
 
 
 def test_a_picture_elsewhere_is_not_read(tmp_path: Path) -> None:
     write_png(torch.zeros(4, 4, 3, dtype=torch.uint8).numpy(), tmp_path / "secret.png")
     run = write_run(tmp_path / "run", pictures=["../../secret.png", str(tmp_path / "secret.png")])
-    section = read_page(run).forecast
-    assert section is not None
+    (section,) = read_page(run).forecasts
     assert section.strips == ()

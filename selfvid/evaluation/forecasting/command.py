@@ -47,6 +47,7 @@ def forecast(
     *,
     sequences: int = 1000,
     future: int | None = None,
+    reconstruct: bool = False,
     out: Path | None = None,
     batch: int = 50,
     seed: int = 0,
@@ -70,7 +71,8 @@ def forecast(
             all where there are none.
         sequences: number of test sequences; for footage about as many, as many from each video.
         future: frames at the end of each clip to predict; by default as in training.
-        out: folder for the result; by default the run's forecast/.
+        reconstruct: judge how well the frames shown are reconstructed, latest first, instead.
+        out: folder for the result; by default the run's forecast/, or reconstruction/.
         batch: sequences that are predicted at once.
         seed: of test sequences and resampling.
         device: where the run computes; "auto" takes a GPU where there is one.
@@ -90,12 +92,19 @@ def forecast(
     for name, number in (("sequences", sequences), ("batch", batch), ("future", future)):
         if number is not None and number < 1:
             raise InputError(f"{name} is {number}; expected at least 1")
-    folder = Path(run) / "forecast" if out is None else Path(out)
+    if reconstruct and future is not None:
+        raise InputError(f"future is {future} but frames shown are reconstructed; expected null")
+    folder = Path(run) / ("reconstruction" if reconstruct else "forecast")
+    folder = folder if out is None else Path(out)
     check_folder(folder)
     place = choose_device(device)
     began = time.monotonic()
     forecaster = Forecaster(
-        objective=load_predictive(run).to(place), future=future, device=place, precision=precision
+        objective=load_predictive(run).to(place),
+        future=future,
+        reconstruct=reconstruct,
+        device=place,
+        precision=precision,
     )
     wanted = Wanted(
         data=data,
@@ -154,7 +163,10 @@ def _write(result: ForecastResult, pictures: Sequence[Picture]) -> None:
 
 def _heading(trial: Trial) -> str:
     parts = "sequences" if len(set(trial.groups)) == len(trial.groups) else "clips or their parts"
-    count = f"{len(trial.groups):,} {parts} of {trial.frames} frames"
+    frames = trial.steps if trial.backwards else trial.frames
+    count = f"{len(trial.groups):,} {parts} of {frames} frames"
+    if trial.backwards:
+        return f"{count}, all of them seen and reconstructed in a free run, latest first"
     if trial.free:
         seen = trial.frames - trial.steps
         return f"{count}, {trial.steps} predicted in a free run that sees the first {seen} alone"
@@ -164,6 +176,7 @@ def _heading(trial: Trial) -> str:
 def _method(trial: Trial, forecaster: Forecaster, *, seed: int, batch: int) -> dict[str, Any]:
     floors, loss = trial.floors, forecaster.objective.loss
     return {
+        "reconstructed": trial.backwards,
         "free_run": trial.free,
         "frames": trial.frames,
         "predicted": trial.steps,

@@ -121,7 +121,7 @@ class Floors:
             REPEAT: guessed(forecast, repeat_last),
             MEAN: self.mean.expand_as(forecast.predicted),
         }
-        if forecast.frames.ndim == 5:
+        if forecast.frames.ndim == 5 and not forecast.backwards:
             move_on = partial(constant_velocity, on_black=self.on_black)
             found[VELOCITY] = guessed(forecast, move_on)
         return found

@@ -27,12 +27,14 @@ class Forecaster:
     Attributes:
         objective: in evaluation mode, on the device.
         future: frames to predict; None takes as many as in training.
+        reconstruct: asked for the frames that it is shown instead.
         device: where it computes.
         precision: of its arithmetic.
     """
 
     objective: Predictive
     future: int | None
+    reconstruct: bool
     device: torch.device
     precision: Precision
 
@@ -44,10 +46,15 @@ class Forecaster:
         """
         low = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16) if low else contextlib.nullcontext():
-            made = self.objective.forecast(clips.frames.to(self.device), future=self.future)
+            made = self._asked(clips.frames.to(self.device))
         if not made.predicted.isfinite().all():
             raise InputError("predictions are not finite; expected numbers: the run has diverged")
         return made
+
+    def _asked(self, clip: Tensor) -> Forecast:
+        if self.reconstruct:
+            return self.objective.reconstructed(clip)
+        return self.objective.forecast(clip, future=self.future)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,6 +70,7 @@ class Trial:
         frames: T.
         steps: F.
         free: whether predictions saw none of the frames to be predicted.
+        backwards: whether they are reconstructions.
     """
 
     floors: Floors
@@ -73,6 +81,7 @@ class Trial:
     frames: int
     steps: int
     free: bool
+    backwards: bool
 
 
 @torch.inference_mode()
@@ -113,6 +122,7 @@ def try_on(forecaster: Forecaster, sequences: Sequences, *, quiet: bool) -> Tria
         frames=made.frames.shape[1],
         steps=made.predicted.shape[1],
         free=made.free,
+        backwards=made.backwards,
     )
 
 

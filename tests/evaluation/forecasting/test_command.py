@@ -122,6 +122,23 @@ def test_more_of_the_clip_may_be_predicted_than_in_training(
     assert len(result.measures[0].prediction.steps) == 4
 
 
+def test_frames_shown_are_reconstructed_latest_first(digits_run: Path) -> None:
+    result = forecast(digits_run, sequences=8, reconstruct=True, quiet=True)
+    clips = replace(DIGITS, split="test", seed=0).batch(0, clips=8).rgb()
+    shown = clips[:, :4, :1].double() / 255
+    _, squared = result.measures
+    assert [row.name for row in squared.rows] == [PREDICTION, REPEAT, MEAN]
+    repeat = (shown.flip(1) - shown[:, 3:]).square().flatten(2).sum(2).mean(0)
+    assert repeat[0] == 0
+    assert [step.mean for step in squared.rows[1].steps] == pytest.approx(repeat.tolist(), rel=1e-4)
+    with torch.no_grad():
+        again = load_predictive(digits_run).reconstructed(clips).predicted
+    error = (again.double() - shown.flip(1)).square().flatten(2).sum(2).mean()
+    assert squared.prediction.error.mean == pytest.approx(error.item(), rel=1e-5)
+    report(digits_run, quiet=True)
+    assert "<h2>Reconstruction</h2>" in (digits_run / "report.html").read_text()
+
+
 def test_learnt_flow_is_held_against_the_truth(flow_run: Path) -> None:
     result = forecast(flow_run, sequences=6, quiet=True)
     flow = {row.name: row for row in result.flow}
@@ -210,6 +227,7 @@ def test_a_range_of_steps_survives_the_recipe(digits_run: Path, tmp_path: Path) 
     [
         ({"sequences": 0}, "sequences is 0; expected at least 1"),
         ({"future": 0}, "future is 0; expected at least 1"),
+        ({"future": 2, "reconstruct": True}, "future is 2 but frames shown are reconstructed"),
         ({"future": 6}, "clips give 6 frame vectors and 6 are to be predicted"),
         ({"batch": 0}, "batch is 0; expected at least 1"),
         ({"data": Path("nowhere")}, "neither 'sklearn' nor a folder of MNIST files"),
