@@ -55,6 +55,8 @@ def save_module(
         (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
         save_file(state, unfinished / WEIGHTS)
+        # safetensors lets nobody else read what it writes.
+        shutil.copymode(unfinished / CONFIG, unfinished / WEIGHTS)
         unfinished.chmod(0o755)
         unfinished.rename(folder)
     except BaseException:

@@ -32,6 +32,12 @@ def test_a_loaded_encoder_is_the_saved_one(tmp_path: Path) -> None:
     assert loaded.provenance == Provenance(footage=("a", "b"), size=(32, 48), frames=4, fps=5.0)
 
 
+def test_whoever_may_read_the_config_may_read_the_weights(tmp_path: Path) -> None:
+    folder = FrameEncoder(SmallNet(channels=1, stages=(8,))).save(tmp_path / "encoder")
+    modes = {file.name: file.stat().st_mode for file in folder.iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"]
+
+
 def test_a_run_folder_stands_for_the_encoder_in_it(tmp_path: Path) -> None:
     saved(tmp_path)
     assert load_encoder(tmp_path).widths == load_encoder(tmp_path / "encoder").widths
