@@ -214,5 +214,27 @@ class Losses:
             raise ValueError(f"total must be a scalar, got {_shape(self.total)}")
 
 
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """What a head says of a batch of clips.
+
+    Attributes:
+        votes: class scores before the softmax, (B, S, K): a vote of each step, or of each
+            classifier where a head has several.
+        probabilities: what the votes come to, (B, K).
+        state: what to carry on to the clips that follow, or None.
+    """
+
+    votes: Tensor
+    probabilities: Tensor
+    state: tuple[Tensor, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.votes.ndim != 3:
+            raise ValueError(f"votes must be (B, S, K), got {_shape(self.votes)}")
+        if self.probabilities.shape != (self.votes.shape[0], self.votes.shape[2]):
+            raise ValueError(f"probabilities must be (B, K), got {_shape(self.probabilities)}")
+
+
 def _shape(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

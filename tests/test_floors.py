@@ -24,6 +24,7 @@ FLOORS: dict[str, float] = {
     "encoders": 2,
     "data": 3,
     "objectives": 3,
+    "heads": 3,
     "engine": 4,
     "evaluation": 5,
     "export": 5,

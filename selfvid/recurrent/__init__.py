@@ -1,5 +1,6 @@
 """Recurrent cells, the loop over time, and layers made of them."""
 
+from selfvid.recurrent.bottom_up_gru import BottomUpGRUCell
 from selfvid.recurrent.cell import Cell, State
 from selfvid.recurrent.conv_gru import ConvGRUCell
 from selfvid.recurrent.conv_lstm import ConvLSTMCell
@@ -9,6 +10,7 @@ from selfvid.recurrent.stack import Stack
 from selfvid.recurrent.unroll import Feedback, unroll, unroll_free
 
 __all__ = [
+    "BottomUpGRUCell",
     "Cell",
     "ConvGRU",
     "ConvGRUCell",

@@ -19,7 +19,7 @@ def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return functional.conv2d(maps, weight, bias, padding=weight.shape[-1] // 2)
 
 
-def convolve_steps(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolve_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Sequences of maps (B, T, C, H, W) convolved to (B, T, D, H, W), all steps in one call."""
     laid_out = x.permute(1, 0, 3, 4, 2).to(
         product_dtype(weight), memory_format=torch.contiguous_format

@@ -1,0 +1,1 @@
+"""Supervised models on an encoder's features."""

@@ -1,0 +1,113 @@
+"""What every head keeps to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfvid.construction import Recorded
+from selfvid.encoders.frame import mean_over_time
+from selfvid.errors import InputError
+from selfvid.recurrent import State
+from selfvid.types import Features, Prediction, Widths
+
+
+class Head(Recorded, nn.Module, ABC):
+    """Maps an encoder's features to class probabilities.
+
+    Constructed with the encoder's widths and the number of classes first, so that a recipe names
+    the class and its other arguments only.
+
+    Args:
+        widths: D and C_l of the encoder.
+        classes: K.
+
+    Raises:
+        InputError: where the encoder lacks what the head reads, or there are fewer than two
+            classes.
+    """
+
+    def __init__(self, widths: Widths, classes: int) -> None:
+        super().__init__()
+        if classes < 2:
+            raise InputError(f"{type(self).__name__} tells classes apart, got {classes} of them")
+        self.widths, self.classes = widths, classes
+
+    @abstractmethod
+    def forward(self, features: Features, state: State | None = None) -> Prediction:
+        """Votes (B, S, K) and probabilities (B, K).
+
+        Args:
+            features: of a batch of clips.
+            state: left by the clips before these, for heads that carry one on.
+        """
+
+    def loss(self, features: Features, labels: Tensor) -> Tensor:
+        """Cross-entropy of each true step's vote, mean over steps and clips; labels (B,)."""
+        votes = self(features).votes
+        each = functional.cross_entropy(
+            votes.flatten(0, 1), labels.repeat_interleave(votes.shape[1]), reduction="none"
+        ).unflatten(0, votes.shape[:2])
+        return mean_over_time(each.unsqueeze(-1), features.lengths).mean()
+
+
+HeadFactory = Callable[[Widths, int], Head]
+"""What a recipe gives: a head for an encoder's widths and a number of classes."""
+
+
+def averaged(votes: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Mean (B, K) of the softmax of each true step's vote (B, S, K)."""
+    return mean_over_time(votes.float().softmax(-1), lengths)
+
+
+def step_width(widths: Widths, who: str) -> int:
+    """D of the step vectors.
+
+    Raises:
+        InputError: where the encoder has none.
+    """
+    if widths.steps is None:
+        raise InputError(f"{who} reads step vectors (B, S, D); this encoder has none")
+    return widths.steps
+
+
+def checked_dropout(name: str, share: float) -> nn.Dropout:
+    """A dropout layer that drops `share`.
+
+    Raises:
+        InputError: where the share is not one.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"{name} is {share}; expected a share to drop, from 0 to below 1")
+    return nn.Dropout(share)
+
+
+def initialised(layer: nn.Linear, deviation: float) -> nn.Linear:
+    """The same layer with Gaussian weights and no bias, as Caffe's networks began."""
+    nn.init.normal_(layer.weight, std=deviation)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def no_steps(features: Features) -> Tensor:
+    """The clip vector (B, 1, D) in place of steps, for encoders that have none."""
+    return features.clip.unsqueeze(1)
+
+
+def first_state(state: State | None, like: Tensor) -> State | None:
+    """`state`, checked to be one of as many clips as `like` (B, ...)."""
+    if state is not None and state[0].shape[0] != like.shape[0]:
+        raise InputError(
+            f"state is of {state[0].shape[0]} clips and these are {like.shape[0]}; expected as many"
+        )
+    return state
+
+
+def log_mean_probability(votes: Tensor) -> Tensor:
+    """Logarithm (B, K) of the mean over S of the softmax of votes (B, S, K)."""
+    each = votes.float().log_softmax(-1)
+    return each.logsumexp(1) - torch.log(torch.tensor(float(votes.shape[1])))

@@ -1,0 +1,150 @@
+"""GRU-RCN: a convolutional GRU along every level of the map pyramid (Ballas et al., ICLR 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfvid.errors import InputError
+from selfvid.heads.base import Head, checked_dropout, log_mean_probability
+from selfvid.recurrent import BottomUpGRUCell, Cell, ConvGRUCell, Recurrent, State
+from selfvid.types import Features, Prediction, Widths
+
+MOST_HIDDEN = 512
+
+
+class GRURCN(Head):
+    """One ConvGRU per level, one classifier on each last state, softmaxes averaged.
+
+    ::
+
+        maps of level l ──▶ ConvGRU ──▶ last state ──▶ mean over H, W ──▶ dropout ──▶ linear
+
+    On VGG-16 (``levels=[1, 2, 3, 4]`` are pool2 to pool5, the vector is fc7) the paper's hidden
+    channels are ``[64, 128, 256, 256, 512]``.
+
+    Args:
+        widths: C_l of the encoder's maps, D of its steps.
+        classes: K.
+        levels: which maps, from fine to coarse, counted from 0; None takes all.
+        vector: whether the step vectors are one more level, as maps of 1x1.
+        hidden: channels of each level's GRU, the vector's last; None takes half of the level's
+            channels, at most 512.
+        kernel: side of the convolutions, odd; that of the vector's level is 1.
+        bidirectional: whether a second GRU of each level reads the clip from its end, and both
+            last states are classified side by side.
+        stacked: whether the gates of a level also see the state of the level below, brought to
+            its size by maximum pooling.
+        dropout: share of the pooled state that is dropped in training.
+
+    Raises:
+        InputError: where the encoder has no such levels, or an argument cannot be.
+    """
+
+    def __init__(
+        self,
+        widths: Widths,
+        classes: int,
+        *,
+        levels: Sequence[int] | None = None,
+        vector: bool = True,
+        hidden: Sequence[int] | None = None,
+        kernel: int = 3,
+        bidirectional: bool = False,
+        stacked: bool = False,
+        dropout: float = 0.7,
+    ) -> None:
+        super().__init__(widths, classes)
+        self.levels = _checked_levels(widths, levels)
+        self.vector, self.stacked = vector, stacked
+        channels = [widths.maps[level] for level in self.levels]
+        kernels = [kernel] * len(channels)
+        if vector:
+            if widths.steps is None:
+                raise InputError("GRURCN with vector reads step vectors; this encoder has none")
+            channels, kernels = [*channels, widths.steps], [*kernels, 1]
+        self.hidden = _checked_hidden(hidden, channels)
+        self.forwards = self._grus(channels, kernels)
+        self.backwards = self._grus(channels, kernels) if bidirectional else None
+        self.dropout = checked_dropout("dropout", dropout)
+        self.last = nn.ModuleList(
+            nn.Linear(width * (2 if bidirectional else 1), classes) for width in self.hidden
+        )
+
+    def forward(self, features: Features, state: State | None = None) -> Prediction:
+        """A vote of each level's classifier; there is no state to carry on."""
+        del state
+        maps = features.need_maps("GRURCN")
+        x = [maps[level] for level in self.levels]
+        if self.vector:
+            x.append(features.need_steps("GRURCN")[..., None, None])
+        ends = self._run(self.forwards, x, features.lengths, reverse=False)
+        if self.backwards is not None:
+            others = self._run(self.backwards, x, features.lengths, reverse=True)
+            ends = [torch.cat(pair, 1) for pair in zip(ends, others, strict=True)]
+        votes = torch.stack(
+            [last(self.dropout(end)) for last, end in zip(self.last, ends, strict=True)], 1
+        )
+        return Prediction(votes, log_mean_probability(votes).exp())
+
+    def loss(self, features: Features, labels: Tensor) -> Tensor:
+        """Negative logarithm of the averaged probability of the label, mean over clips."""
+        return functional.nll_loss(log_mean_probability(self(features).votes), labels)
+
+    def _grus(self, channels: Sequence[int], kernels: Sequence[int]) -> nn.ModuleList:
+        below = [None, *self.hidden[:-1]] if self.stacked else [None] * len(channels)
+        cells: list[Cell] = [
+            ConvGRUCell(inputs, hidden, kernel=kernel)
+            if under is None
+            else BottomUpGRUCell(inputs, under, hidden, kernel=kernel)
+            for inputs, under, hidden, kernel in zip(
+                channels, below, self.hidden, kernels, strict=True
+            )
+        ]
+        return nn.ModuleList(map(Recurrent, cells))
+
+    def _run(
+        self, grus: nn.ModuleList, x: Sequence[Tensor], lengths: Tensor | None, *, reverse: bool
+    ) -> list[Tensor]:
+        """Last states of all levels, averaged over H and W, each (B, D_l)."""
+        ends: list[Tensor] = []
+        below: Tensor | None = None
+        for gru, maps in zip(grus, x, strict=True):
+            if self.stacked and below is not None:
+                maps = torch.cat((maps, _shrunk(below, maps.shape[-2:]).to(maps.dtype)), 2)
+            below, state = gru(maps, lengths=lengths, reverse=reverse)
+            ends.append(state[0].mean((2, 3)))
+        return ends
+
+
+def _shrunk(states: Tensor, size: Sequence[int]) -> Tensor:
+    """States (B, S, D, H, W) brought to another H and W by maximum pooling."""
+    pooled = functional.adaptive_max_pool2d(states.flatten(0, 1), list(size))
+    return pooled.unflatten(0, states.shape[:2])
+
+
+def _checked_levels(widths: Widths, levels: Sequence[int] | None) -> list[int]:
+    there = len(widths.maps)
+    if not there:
+        raise InputError("GRURCN reads feature maps (B, S, C, H, W); this encoder has none")
+    chosen = list(range(there)) if levels is None else list(levels)
+    rising = all(one < next_one for one, next_one in pairwise(chosen))
+    if not chosen or not rising or chosen[0] < 0 or chosen[-1] >= there:
+        raise InputError(
+            f"levels are {chosen}; expected rising numbers of the encoder's {there} maps, from 0"
+        )
+    return chosen
+
+
+def _checked_hidden(hidden: Sequence[int] | None, channels: Sequence[int]) -> list[int]:
+    if hidden is None:
+        return [max(1, min(MOST_HIDDEN, width // 2)) for width in channels]
+    if len(hidden) != len(channels):
+        raise InputError(
+            f"hidden has {len(hidden)} entries; expected {len(channels)}, one per level"
+        )
+    return list(hidden)
