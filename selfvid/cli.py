@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -20,6 +20,7 @@ from typing import Any
 
 from selfvid import __version__
 from selfvid.errors import InputError
+from selfvid.recipe_files import with_recipe_paths
 
 USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130
 
@@ -34,6 +35,7 @@ class Command:
         example: how it is called.
         positional: whether required arguments are given by place instead of by name.
         recipe: whether it reads a recipe.
+        several: name of the argument that takes several paths by place, if one does.
     """
 
     function: str
@@ -41,6 +43,7 @@ class Command:
     example: str
     positional: bool = True
     recipe: bool = False
+    several: str = ""
 
 
 COMMANDS = {
@@ -54,6 +57,11 @@ COMMANDS = {
         "look at every video once and say what is broken",
         "selfvid index FOLDER -o footage.csv",
     ),
+    "flow": Command(
+        "selfvid.data.flow_files.compute_flow",
+        "optical flow of every video, computed once",
+        "selfvid flow footage.csv -o flow",
+    ),
     "pretrain": Command(
         "selfvid.engine.pretrain.pretrain",
         "learn an encoder from footage nobody labelled",
@@ -66,10 +74,28 @@ COMMANDS = {
         "linear probe, kNN and label curve, with their floors beside them",
         "selfvid probe runs/first labelled.csv",
     ),
+    "finetune": Command(
+        "selfvid.evaluation.finetuning.command.finetune",
+        "any head on any encoder, trained with labels and tested on whole videos",
+        "selfvid finetune --config lrcn --data labelled.csv --init runs/first --out runs/lrcn",
+        positional=False,
+        recipe=True,
+    ),
     "forecast": Command(
         "selfvid.evaluation.forecasting.command.forecast",
         "how well a run predicts frames, beside guesses that need no network",
         "selfvid forecast runs/first",
+    ),
+    "fuse": Command(
+        "selfvid.evaluation.fusing.command.fuse",
+        "one verdict from several runs: average, weights or SVM on their scores",
+        "selfvid fuse runs/rgb runs/flow -o runs/fused",
+        several="runs",
+    ),
+    "compare": Command(
+        "selfvid.evaluation.comparing.command.compare",
+        "one run against another on the same videos, over all and class by class",
+        "selfvid compare runs/a runs/b",
     ),
     "embed": Command(
         "selfvid.evaluation.embed.embed",
@@ -148,8 +174,13 @@ def _parse(
     )
     if command.recipe:
         parser.add_argument("--config", action="config", help="recipe: a file, or a bare name")
-        words = _with_recipe_paths(words, inspect.signature(function).parameters)
-    parser.add_function_arguments(function, as_positional=command.positional)
+        words = with_recipe_paths(words, inspect.signature(function).parameters)
+    by_hand: set[str | int] = set()
+    if command.several:
+        by_hand = {command.several}
+        several = f"{command.several}, one after another"
+        parser.add_argument(command.several, type=Path, nargs="+", help=several)
+    parser.add_function_arguments(function, as_positional=command.positional, skip=by_hand)
     words = _spelt_out(words, function)
     try:
         settings = parser.parse_args(words)
@@ -180,65 +211,6 @@ def _spelt_out(words: list[str], function: Callable[..., Any]) -> list[str]:
         bare = word in switches and following.lower() not in ("true", "false")
         spelt.append(f"{word}=true" if bare else names.get(word, word))
     return spelt
-
-
-def _with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
-    """The words with the recipe behind ``--config`` made a path, of one that can be read."""
-
-    def checked(name: str) -> str:
-        path = find_recipe(name)
-        _check_recipe(path, settings)
-        return str(path)
-
-    found = []
-    for before, word in zip(["", *words], words, strict=False):
-        if before == "--config":
-            found.append(checked(word))
-        elif word.startswith("--config="):
-            found.append(f"--config={checked(word.removeprefix('--config='))}")
-        else:
-            found.append(word)
-    return found
-
-
-def _check_recipe(path: Path, settings: Collection[str]) -> None:
-    """Raise an InputError unless `path` is YAML that names some of `settings` and no others."""
-    import yaml
-
-    try:
-        with path.open(encoding="utf-8") as text:
-            recipe = yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise InputError(f"recipe {str(path)!r} is no YAML: {error}") from error
-    if not isinstance(recipe, dict):
-        raise InputError(f"recipe {str(path)!r} holds {recipe!r}; expected settings and values")
-    for key in recipe:
-        name = str(key).partition(".")[0]
-        if name not in settings:
-            near = get_close_matches(name, settings, n=1) or [", ".join(settings)]
-            raise InputError(
-                f"option {name!r} is unknown in recipe {str(path)!r}; expected {near[0]}"
-            )
-
-
-def find_recipe(name: str) -> Path:
-    """The recipe file called `name`: a path, or the bare name of one that comes along.
-
-    Raises:
-        InputError: where there is none, with the names of those there are.
-    """
-    given = Path(name)
-    if given.is_file():
-        return given
-    here = Path(__file__).parent
-    # In a wheel the recipes lie in the package, in a checkout beside it.
-    folders = [here / "recipes", here.parent / "recipes"]
-    shipped = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
-    if given.stem in shipped and given.parent == Path():
-        return shipped[given.stem]
-    raise InputError(
-        f"recipe {name!r} is no file; expected one, or one of {', '.join(sorted(shipped))}"
-    )
 
 
 def _help() -> str:

@@ -207,6 +207,38 @@ def paired_bootstrap(
     return _percentiles(means[:, 0] - means[:, 1], mean, level)
 
 
+def sign_flip_p(differences: ArrayLike) -> float:
+    """Exact two-sided chance of a sum so far from zero, were every sign as likely as its opposite.
+
+    For paired classifiers, a difference is how many more videos of a group the first is right on.
+    With one video to a group this is McNemar's exact test; with whole groups it holds where
+    videos of a group resemble each other.
+
+    Args:
+        differences: whole numbers, (G,).
+    """
+    values = np.asarray(differences, dtype=np.int64)
+    chances = np.ones(1)  # of the sums -reach .. reach
+    for step in np.abs(values[values != 0]).tolist():
+        wider = np.zeros(len(chances) + 2 * step)
+        wider[: len(chances)] += chances / 2
+        wider[2 * step :] += chances / 2
+        chances = wider
+    reach = len(chances) // 2
+    sums = np.abs(np.arange(-reach, reach + 1))
+    return min(1.0, float(chances[sums >= abs(values.sum())].sum()))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """P-values (M,) raised so that all M tests together err as rarely as one alone (Holm, 1979)."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    raised = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(raised).clip(max=1)
+    return adjusted
+
+
 def _resampled_means(sides: Sequence[Floats], groups: ArrayLike, draws: int, seed: int) -> Floats:
     """Means (draws, number of sides), every side on the same resampled groups."""
     _, place = np.unique(np.asarray(groups), return_inverse=True)

@@ -17,22 +17,28 @@ from torch import Tensor
 
 from selfvid.errors import InputError
 
+FLOW_ZERO = 128
+"""Code of no motion in eight-bit flow."""
+
 
 @dataclass(frozen=True, repr=False)
 class Clip:
-    """T frames cut from one video.
+    """T frames cut from one video, or T fields of its flow.
 
     Attributes:
-        frames: pixels as decoded, uint8 (T, C, H, W).
+        frames: pixels as decoded, uint8 (T, 3, H, W); of flow its codes, uint8 (T, 2, H, W), or
+            (T, 4, H, W) with backward fields behind forward ones.
         times: presentation time of each frame in seconds, float64 (T,).
         video: content id of the video that the frames were cut from.
         label: class index, or None for footage nobody labelled.
+        step: of flow, pixels from one code to the next, 128 being none; None for pixels.
     """
 
     frames: Tensor
     times: Tensor
     video: str
     label: int | None = None
+    step: float | None = None
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != torch.uint8:
@@ -57,6 +63,7 @@ class ClipBatch:
         videos: content id of each clip's video.
         labels: class indices, int64 (B,), or None where any clip has no label.
         faults: one line for each clip that could not be read and was replaced by another.
+        steps: of flow, pixels from one code to the next in each clip, (B,); None for pixels.
     """
 
     frames: Tensor
@@ -65,6 +72,7 @@ class ClipBatch:
     videos: tuple[str, ...]
     labels: Tensor | None = None
     faults: tuple[str, ...] = ()
+    steps: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 5:
@@ -87,6 +95,7 @@ class ClipBatch:
             times=self.times.to(device, non_blocking=True),
             lengths=self.lengths.to(device, non_blocking=True),
             labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
+            steps=None if self.steps is None else self.steps.to(device, non_blocking=True),
         )
 
     def pin_memory(self) -> ClipBatch:
@@ -97,18 +106,28 @@ class ClipBatch:
             times=self.times.pin_memory(),
             lengths=self.lengths.pin_memory(),
             labels=None if self.labels is None else self.labels.pin_memory(),
+            steps=None if self.steps is None else self.steps.pin_memory(),
         )
+
+    def clip(self) -> Tensor:
+        """What encoders eat, (B, T, C, H, W): pixels 0 to 255, or flow in pixels."""
+        if self.steps is None:
+            return self.frames
+        return (self.frames.float() - FLOW_ZERO) * self.steps.view(-1, 1, 1, 1, 1)
 
     @staticmethod
     def of(clips: list[Clip], faults: tuple[str, ...] = ()) -> ClipBatch:
         """Collate clips of one frame size, padding short ones with zeros at the end."""
         longest = max(len(clip.frames) for clip in clips)
-        frames = clips[0].frames.new_zeros(len(clips), longest, *clips[0].frames.shape[1:])
+        first = clips[0].frames
+        nothing = 0 if clips[0].step is None else FLOW_ZERO
+        frames = first.new_full((len(clips), longest, *first.shape[1:]), nothing)
         times = torch.zeros(len(clips), longest, dtype=torch.float64)
         for row, clip in enumerate(clips):
             frames[row, : len(clip.frames)] = clip.frames
             times[row, : len(clip.frames)] = clip.times
         known = [clip.label for clip in clips if clip.label is not None]
+        steps = [clip.step for clip in clips if clip.step is not None]
         return ClipBatch(
             frames=frames,
             times=times,
@@ -116,6 +135,7 @@ class ClipBatch:
             videos=tuple(clip.video for clip in clips),
             labels=torch.tensor(known) if len(known) == len(clips) else None,
             faults=faults,
+            steps=torch.tensor(steps) if steps else None,
         )
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from selfvid import cli
-from selfvid.cli import COMMANDS, find_recipe, main
+from selfvid.cli import COMMANDS, main
 from selfvid.complaints import one_line
 from selfvid.errors import InputError
+from selfvid.recipe_files import find_recipe
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -76,6 +77,11 @@ def test_an_unknown_command_suggests_the_near_one(capsys: pytest.CaptureFixture[
         (("probe", "nowhere", "none.csv"), "nowhere"),
         (("export", "nowhere"), "nowhere"),
         (("report", "nowhere"), "nowhere"),
+        (("fuse", "nowhere", "-o", "f"), "runs holds 1; expected at least 2"),
+        (("fuse", "nowhere", "elsewhere", "-o", "f"), "run 'nowhere' does not exist"),
+        (("fuse", "-o", "f"), "runs must be given; for example: selfvid fuse"),
+        (("fuse", "a", "b", "-o", "f", "--how", "vote"), "got 'vote'"),
+        (("compare", "nowhere", "elsewhere"), "run 'nowhere' does not exist"),
         (("index", "nowhere", "-o", "f.csv"), "nowhere"),
     ],
 )

@@ -149,7 +149,8 @@ class ClipDataset(Dataset[Loaded]):
         """
         rows = self.manifest.rows
         known = [row for row in rows if row.frames]
-        if len(known) == len(rows) and not any(self.sampling.fits(_timeline(r)) for r in known):
+        fits = (self.sampling.fits(self.timeline(row)) for row in known)
+        if len(known) == len(rows) and not any(fits):
             longest = max(row.frames for row in rows)
             raise InputError(
                 f"a clip of {self.sampling.length} frames with {self.sampling} is longer than "
@@ -171,7 +172,11 @@ class ClipDataset(Dataset[Loaded]):
     def _gives_clips(self, row: Row) -> bool:
         if not row.frames:  # not known before it is opened
             return True
-        return len(self.sampling.choose(_timeline(row), np.random.default_rng(0))) > 0
+        return len(self.sampling.choose(self.timeline(row), np.random.default_rng(0))) > 0
+
+    def timeline(self, row: Row) -> Timeline:
+        """When the frames of a video are shown, by what the manifest says of it."""
+        return Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)
 
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
         row = self.manifest.rows[place]
@@ -218,8 +223,3 @@ class ClipDataset(Dataset[Loaded]):
             self._working.add(decoder)
         if self.faults.strict:
             raise InputError(f"{error}; expected every video to be readable") from error
-
-
-def _timeline(row: Row) -> Timeline:
-    """When the frames of a video are shown, by what the manifest says of it."""
-    return Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)

@@ -165,3 +165,11 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "bool": _yes_or_no,
     "Status": _status,
 }
+
+
+def segment_id(row: Row) -> str:
+    """The content id; for a labelled segment, with its seconds."""
+    if row.start is None and row.end is None:
+        return row.video
+    end = math.inf if row.end is None else row.end
+    return f"{row.video}@{row.start or 0.0:g}-{end:g}"

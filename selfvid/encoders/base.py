@@ -44,24 +44,26 @@ class Provenance:
 
 
 class Encoder(Recorded, nn.Module, ABC):
-    """Maps clips (B, T, 3, H, W), pixels 0 to 255, to `Features`.
+    """Maps clips (B, T, 3, H, W), pixels 0 to 255, or clips of flow in pixels, to `Features`.
 
     Attributes:
         widths: D and C_l of the features, known before any data is seen.
         window: frames that one step sees; a clip must have as many.
+        eats: C of the clips: 3 for pixels; for flow 2, or 4 with backward behind forward fields.
         provenance: where the weights come from.
     """
 
     widths: Widths
     window: int = 1
+    eats: int = 3
     provenance: Provenance = Provenance()
 
     @abstractmethod
     def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
-        """Features of a clip (B, T, 3, H, W), uint8 or float 0 to 255.
+        """Features of a clip (B, T, C, H, W).
 
         Args:
-            clip: pixels as decoded.
+            clip: pixels as decoded, uint8 or float 0 to 255; or flow in pixels, float.
             lengths: true number of frames of each clip, (B,); None where all are whole.
         """
 

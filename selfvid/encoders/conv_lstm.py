@@ -75,7 +75,7 @@ class ConvLSTMEncoder(Encoder):
         if grid < 1:
             raise InputError(f"grid must be positive, got {grid}")
         self.input = fitting_input(backbone, input)
-        self.window = self.input.window
+        self.window, self.eats = self.input.window, self.input.eats
         self.backbone = backbone
         self.lstm = ConvLSTM(
             backbone.widths.maps[-1],

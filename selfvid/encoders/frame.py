@@ -27,7 +27,7 @@ class FrameEncoder(Encoder):
     def __init__(self, backbone: Backbone, *, input: Input | None = None) -> None:
         super().__init__()
         self.input = fitting_input(backbone, input)
-        self.window = self.input.window
+        self.window, self.eats = self.input.window, self.input.eats
         self.backbone = backbone
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)

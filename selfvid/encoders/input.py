@@ -28,10 +28,12 @@ class Input(Recorded, nn.Module, ABC):
     Attributes:
         channels: C of what comes out.
         window: frames that one step of the output is made from; S = T - window + 1.
+        eats: C of the clips: 3 for pixels, 2 or 4 for flow.
     """
 
     channels: int
     window: int = 1
+    eats: int = 3
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Tensor:

@@ -23,12 +23,14 @@ class FrameVectors(Recorded, nn.Module, ABC):
     Attributes:
         width: D.
         window: frames that one vector sees; S = T - window + 1.
+        eats: C of the clips, as `Encoder` has it.
         unit: whether every value lies in 0..1, as cross-entropy asks of a target.
         picture_shape: C, H and W of the picture that a vector is, or None where it is none.
     """
 
     width: int
     window: int = 1
+    eats: int = 3
     unit: bool = False
     picture_shape: tuple[int, int, int] | None = None
 
@@ -45,8 +47,10 @@ class FrameVectors(Recorded, nn.Module, ABC):
         if self.picture_shape is None:
             raise InputError(f"vectors of {type(self).__name__} are no pictures")
         pixels = vectors.unflatten(-1, self.picture_shape).float()
-        # Differences are around zero: grey is where nothing moves.
+        # Differences and flow are around zero: grey is where nothing moves.
         shown = pixels if self.unit else pixels / 4 + 0.5
+        if shown.shape[-3] == 2:  # x in red, y in green
+            shown = torch.cat((shown, torch.full_like(shown[..., :1, :, :], 0.5)), -3)
         return shown.clamp(0, 1).expand(*pixels.shape[:-3], 3, *pixels.shape[-2:])
 
 
@@ -67,6 +71,7 @@ class FlatFrames(FrameVectors):
         self.size = _checked_size(size)
         self.input = _unscaled_grey() if input is None else input
         self.window, self.unit = self.input.window, _is_unit(self.input)
+        self.eats = self.input.eats
         self.picture_shape = (self.input.channels, *self.size)
         self.width = self.input.channels * self.size[0] * self.size[1]
 
@@ -99,6 +104,7 @@ class FlatPatches(FrameVectors):
         (self.side, _) = _checked_size((side, side))
         self.input = _unscaled_colour() if input is None else input
         self.window, self.unit = self.input.window, _is_unit(self.input)
+        self.eats = self.input.eats
         self.picture_shape = (self.input.channels, side, side)
         self.width = self.input.channels * side * side
 

@@ -26,6 +26,7 @@ def fit(
     callbacks: list[Callback],
     checkpoint: Path | None,
     out: Path,
+    what: str = "pretraining",
 ) -> None:
     """Train `module` in place, from `checkpoint` on where there is one.
 
@@ -36,6 +37,7 @@ def fit(
         callbacks: in the order in which they are called.
         checkpoint: continue from there.
         out: where Lightning may write.
+        what: is being trained, for the progress bar.
     """
     averaging: list[Callback] = []
     if training.average is not None:
@@ -52,7 +54,7 @@ def fit(
             max_steps=training.steps,
             max_epochs=-1,
             accumulate_grad_batches=training.accumulate,
-            callbacks=[*averaging, *callbacks, Progress("pretraining")],
+            callbacks=[*averaging, *callbacks, Progress(what)],
             default_root_dir=out,
             logger=False,
             enable_checkpointing=False,

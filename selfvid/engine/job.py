@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import torch
 
 from selfvid.construction import describe
-from selfvid.data.dataset import ClipDataset
 from selfvid.data.decode import DecoderName
 from selfvid.data.digit_stream import DigitStream
 from selfvid.data.faults import FaultPolicy
@@ -20,14 +18,12 @@ from selfvid.data.sampling import RandomClips, Sampling
 from selfvid.data.transforms import Augmentation
 from selfvid.encoders.base import Provenance
 from selfvid.engine.precision import pick_device
+from selfvid.engine.reading import clip_dataset, pair, spare_workers
 from selfvid.engine.run_folder import recipe_hash
 from selfvid.engine.schedule import Training
 from selfvid.engine.sources import FilmedSource, GeneratedSource, Source
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
-
-DEFAULT_SIZE = [64, 64]
-MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +47,12 @@ class Job:
     faults: FaultPolicy
     seed: int
     init: str | None
+    flow: str | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise InputError(f"size must be one positive number or H and W, got {self.size}")
+        pair(self.size)
+        if self.flow is not None and self.augment is not None:
+            raise InputError("augment changes colours, and flow is no picture; expected null")
         if self.workers is not None and self.workers < 0:
             raise InputError(f"workers must be 0 or more, got {self.workers}")
         if self.seed < 0:
@@ -67,7 +65,12 @@ class Job:
 
     def _check_generated(self, digits: DigitStream) -> None:
         """Refuse what has a meaning for files only."""
-        given = {"clips": self.clips, "split": self.split, "workers": self.workers or None}
+        given = {
+            "clips": self.clips,
+            "split": self.split,
+            "workers": self.workers or None,
+            "flow": self.flow,
+        }
         for name, value in given.items():
             if value is not None:
                 raise InputError(
@@ -119,7 +122,7 @@ class Job:
         was_training = encoder.training
         try:
             with torch.no_grad():
-                encoder.eval()(torch.zeros(1, encoder.window, 3, *size))
+                encoder.eval()(torch.zeros(1, encoder.window, encoder.eats, *size))
         except InputError:
             raise
         except (RuntimeError, ValueError) as error:
@@ -145,18 +148,19 @@ class Job:
         """
         if isinstance(self.data, DigitStream):
             return GeneratedSource(self.data)
-        height, width = self.size or DEFAULT_SIZE
-        dataset = ClipDataset(
+        dataset = clip_dataset(
             self._footage(self.data),
             self.clips or RandomClips(frames=2),
-            size=(height, width),
+            self.objective.encoder,
+            flow=self.flow,
+            size=pair(self.size),
             seed=self.seed,
             decoder=self.decoder,
             faults=self.faults,
         )
         dataset.require_fitting()
-        spare = max(1, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))
-        return FilmedSource(dataset, workers=spare if self.workers is None else self.workers)
+        workers = spare_workers() if self.workers is None else self.workers
+        return FilmedSource(dataset, workers=workers)
 
     def _footage(self, path: str) -> Manifest:
         """The usable rows of the manifest, of the wanted split."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,21 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from selfvid.data.faults import FaultCounter
-from selfvid.data.transforms import Augmentation
 from selfvid.engine.batches import BatchStream
+from selfvid.engine.rates import UNIFORM, Rates
 from selfvid.engine.schedule import Training, make_optimiser, make_schedule
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
 from selfvid.types import ClipBatch, Losses
 
 
-class Pretraining(LightningModule):
-    """Augments a batch on the device and asks the objective for its loss.
+class ClipTraining(LightningModule, ABC):
+    """Augments a batch on the device and asks for its loss.
 
     Everything random is drawn from seeds that follow from the run's seed and the number of the
     batch, so that a resumed run draws what an uninterrupted one would have drawn.
 
     Args:
-        objective: what is trained.
         augment: what is done to clips first, or None.
         training: optimiser and schedule.
         stream: which batch this is.
@@ -34,27 +34,36 @@ class Pretraining(LightningModule):
 
     Attributes:
         losses: those of the latest batch.
+        rates: how fast each part learns.
     """
 
     losses: Losses
+    rates: Rates = UNIFORM
 
     def __init__(
         self,
-        objective: Objective,
         *,
-        augment: Augmentation | None,
+        augment: nn.Module | None,
         training: Training,
         stream: BatchStream,
         faults: FaultCounter,
         seed: int,
     ) -> None:
         super().__init__()
-        self.objective = objective
-        self.augment: nn.Module | None = augment
+        self.augment = augment
         self.training_plan = training
         self.stream = stream
         self.faults = faults
         self.seed = seed
+
+    @property
+    @abstractmethod
+    def learner(self) -> nn.Module:
+        """What is trained."""
+
+    @abstractmethod
+    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
+        """Losses of a batch whose pixels are `clip` by now."""
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Scalar loss of one batch."""
@@ -63,14 +72,14 @@ class Pretraining(LightningModule):
         self.faults.tally(batch)
         whole = bool((batch.lengths == batch.frames.shape[1]).all())
         lengths = None if whole else batch.lengths
-        clip = batch.frames
+        clip = batch.clip()
         if self.augment is not None:
             # Each process augments its own clips in its own way ...
             self._reseed(number, 1 + self.global_rank)
             clip = self.augment(clip, lengths)
         # ... but what the loss draws is the same in all, since it sees all clips in each.
         self._reseed(number, 0)
-        self.losses = self.objective(clip, lengths)
+        self.losses = self.losses_of(clip, lengths, batch)
         if not torch.isfinite(self.losses.total):
             raise InputError(
                 f"loss is {float(self.losses.total.detach())} at step {self.global_step}, videos "
@@ -82,7 +91,7 @@ class Pretraining(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule moved at every step."""
-        optimiser = make_optimiser(self.objective, self.training_plan)
+        optimiser = make_optimiser(self.learner, self.training_plan, self.rates)
         schedule = make_schedule(optimiser, self.training_plan)
         return {
             "optimizer": optimiser,
@@ -95,7 +104,7 @@ class Pretraining(LightningModule):
         Lightning's own clipping refuses a fused optimiser, whose gradients a loss scaler might not
         have unscaled yet. No number format here needs such a scaler.
         """
-        weights = self.objective.parameters()
+        weights = self.learner.parameters()
         if self.training_plan.clip_norm is not None:
             nn.utils.clip_grad_norm_(weights, self.training_plan.clip_norm)
         elif self.training_plan.clip_value is not None:
@@ -119,3 +128,27 @@ class Pretraining(LightningModule):
     def _reseed(self, *place: int) -> None:
         seed = np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0]
         torch.manual_seed(int(seed) & (2**63 - 1))
+
+
+class Pretraining(ClipTraining):
+    """Trains an objective.
+
+    Args:
+        objective: what is trained.
+        more: as `ClipTraining` explains them.
+    """
+
+    def __init__(self, objective: Objective, **more: Any) -> None:
+        super().__init__(**more)
+        self.objective = objective
+
+    @property
+    def learner(self) -> nn.Module:
+        """The objective, with the encoder in it."""
+        return self.objective
+
+    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
+        """The objective's; there are no labels."""
+        del batch
+        losses: Losses = self.objective(clip, lengths)
+        return losses

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import time
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from selfvid.engine.checkpoints import accumulating
 from selfvid.engine.collapse import CollapseMeasures, measure_collapse
-from selfvid.engine.module import Pretraining
+from selfvid.engine.journal import Journal
 from selfvid.engine.precision import Precision, autocast
 from selfvid.engine.run_folder import RunFolder
 from selfvid.objectives.base import Objective
@@ -23,10 +20,8 @@ from selfvid.types import ClipBatch
 
 logger = logging.getLogger(__name__)
 
-LOG_EVERY = 10
 
-
-class Observer(Callback):
+class Observer(Journal):
     """Writes the history, TensorBoard's events and previews, and watches for collapse.
 
     Args:
@@ -38,7 +33,6 @@ class Observer(Callback):
 
     Attributes:
         measures: the latest collapse measures.
-        latest: the latest losses by name.
     """
 
     def __init__(
@@ -50,24 +44,19 @@ class Observer(Callback):
         every: int,
         precision: Precision,
     ) -> None:
+        super().__init__(run.history, run.tensorboard)
         self.run = run
         self.objective = objective
         self.sample = sample
         self.every = every
         self.precision = precision
         self.measures: CollapseMeasures | None = None
-        self.latest: dict[str, float] = {}
-        self._since = (0.0, 0)
         self._warned = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the logs; look at the encoder before it has learnt anything."""
-        del pl_module
-        self._since = (time.perf_counter(), trainer.global_step)
-        if not trainer.is_global_zero:
-            return
-        self.events = SummaryWriter(str(self.run.tensorboard), purge_step=trainer.global_step + 1)
-        if trainer.global_step == 0:
+        super().on_train_start(trainer, pl_module)
+        if trainer.is_global_zero and trainer.global_step == 0:
             self._look(0)
 
     def on_train_batch_end(
@@ -79,43 +68,11 @@ class Observer(Callback):
         batch_idx: int,
     ) -> None:
         """Log and look where a step was made and it is time."""
-        del outputs, batch_idx
-        if accumulating(trainer) or not trainer.is_global_zero:
-            return
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         step = trainer.global_step
-        last = step == trainer.max_steps
-        if step % LOG_EVERY == 0 or last:
-            assert isinstance(pl_module, Pretraining)
-            losses = pl_module.losses
-            parts = {"loss": losses.total} | losses.parts
-            self.latest = {name: float(part.detach()) for name, part in parts.items()}
-            clips = len(batch) * trainer.accumulate_grad_batches * trainer.world_size
-            self._log(step, self.latest | self._speed(trainer, step, clips))
-        if step % self.every == 0 or last:
+        due = step % self.every == 0 or step == trainer.max_steps
+        if due and trainer.is_global_zero and not accumulating(trainer):
             self._look(step)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Close the logs."""
-        del trainer, pl_module, stage
-        self._close()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Close the logs: after an error Lightning calls no teardown."""
-        del trainer, pl_module, exception
-        self._close()
-
-    def _close(self) -> None:
-        if hasattr(self, "events"):
-            self.events.close()
-
-    def _speed(self, trainer: Trainer, step: int, clips: int) -> dict[str, float]:
-        now = time.perf_counter()
-        before, since = self._since
-        self._since = (now, step)
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        return {"rate": rate, "clips_per_second": (step - since) * clips / (now - before)}
 
     @torch.no_grad()
     def _look(self, step: int) -> None:
@@ -130,18 +87,12 @@ class Observer(Callback):
             pictures = self.objective.preview(frames[:: max(1, len(frames) // 12)])
         self.objective.train(was_training)
         self.measures = measure_collapse(vectors, list(self.sample.videos))
-        self._log(step, self.measures.as_dict())
+        self.note(step, self.measures.as_dict())
         if step and self.measures.collapsed and not self._warned:
             self._warned = True
             logger.warning("step %d: %s", step, self.measures.words())
         for name, picture in pictures.items():
             self._show(name, picture.cpu(), step)
-
-    def _log(self, step: int, values: dict[str, float]) -> None:
-        with self.run.history.open("a") as history:
-            history.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items():
-            self.events.add_scalar(name, value, step)
 
     def _show(self, name: str, picture: Tensor, step: int) -> None:
         self.events.add_image(name, picture, step)

@@ -44,6 +44,7 @@ def pretrain(
     clips: Sampling | None = None,
     size: int | list[int] | None = None,
     augment: Augmentation | None = None,
+    flow: Path | str | None = None,
     training: Training = Training(),
     split: str | None = None,
     decoder: DecoderName = "auto",
@@ -66,6 +67,7 @@ def pretrain(
         size: H and W that frames are resized to while decoding, or one number for both; 64 by
             default.
         augment: random changes to clips, on the device.
+        flow: folder of the footage's optical flow, for an encoder that eats flow.
         training: steps, batch, optimiser, precision and the like.
         split: take only rows of this split; all usable rows by default.
         decoder: auto, decord or pyav.
@@ -96,6 +98,7 @@ def pretrain(
         faults=faults,
         seed=seed,
         init=None if init is None else str(init),
+        flow=None if flow is None else str(flow),
     )
     source = job.source()
     job.check(source)

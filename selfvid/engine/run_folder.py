@@ -44,6 +44,10 @@ class RunFolder:
     pictures = property(lambda self: self.path / "pictures")
     summary = property(lambda self: self.path / "summary.json")
 
+    def fold(self, number: int) -> Path:
+        """Where a run of several folds keeps one of them, counted from 1."""
+        return self.path / "folds" / str(number)
+
     def create(self) -> None:
         """Make the folder.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from torch import nn
 
 from selfvid.engine.clamped_sgd import ClampedSGD
 from selfvid.engine.precision import Accelerator, Precision
+from selfvid.engine.rates import UNIFORM, Rates
 from selfvid.errors import InputError
 
 
@@ -32,6 +34,7 @@ class Training:
         warmup: steps in which the rate rises from zero; after them it falls as a cosine to zero.
         staircase: factor and steps, in place of the cosine: every so many steps the rate is
             multiplied by the factor.
+        milestones: steps, in place of the cosine, at each of which the rate is divided by ten.
         clip_norm: gradients are scaled down to this norm; None leaves them.
         clip_value: each element of a gradient is clamped to this, instead.
         clip_update: each element of an update of SGD is clamped to this, momentum and rate
@@ -57,6 +60,7 @@ class Training:
     momentum: float = 0.9
     warmup: int = 100
     staircase: tuple[float, int] | None = None
+    milestones: tuple[int, ...] | None = None
     clip_norm: float | None = 1.0
     clip_value: float | None = None
     clip_update: float | None = None
@@ -83,6 +87,11 @@ class Training:
         if self.staircase is not None and not (self.staircase[0] > 0 and self.staircase[1] >= 1):
             raise InputError(
                 f"staircase must be a positive factor and 1 or more steps, got {self.staircase}"
+            )
+        if self.milestones is not None and self.staircase is not None:
+            raise InputError(
+                f"milestones are {list(self.milestones)} and staircase {list(self.staircase)}; "
+                "expected one of them to be null"
             )
         if not 0 <= self.warmup <= self.steps:
             raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
@@ -112,14 +121,22 @@ class Training:
             )
 
 
-def make_optimiser(model: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """The optimiser over the weights that want gradients."""
+def make_optimiser(
+    model: nn.Module, training: Training, rates: Rates = UNIFORM
+) -> torch.optim.Optimizer:
+    """The optimiser over the weights that want gradients.
+
+    Args:
+        model: whose weights.
+        training: which optimiser.
+        rates: how much faster or slower than `training.rate` each part of the model learns.
+    """
     decayed, plain = get_weight_decay_parameters([model])
     groups = [
-        {"params": [p for p in decayed if p.requires_grad], "weight_decay": training.weight_decay},
-        {"params": [p for p in plain if p.requires_grad], "weight_decay": 0.0},
+        {"params": members, "weight_decay": decay, "lr": training.rate * factor}
+        for parameters, decay in ((decayed, training.weight_decay), (plain, 0.0))
+        for factor, members in rates.parted(model, parameters).items()
     ]
-    groups = [group for group in groups if group["params"]]
     if training.optimiser == "adamw":
         # Fused: one pass over the memory of weights and moments, 8 times as fast on a CPU.
         return torch.optim.AdamW(groups, lr=training.rate, fused=True)
@@ -138,12 +155,22 @@ def make_schedule(
     optimiser: torch.optim.Optimizer, training: Training
 ) -> torch.optim.lr_scheduler.LRScheduler:
     """Warm-up, then a cosine to zero or a staircase; one call per optimiser step."""
-    if training.staircase is not None:
-        factor, every = training.staircase
-        warmup = training.warmup
+    decay = _steps_down(training)
+    if decay is not None:
 
         def scale(step: int) -> float:
-            return min(1.0, (step + 1) / (warmup + 1)) * float(factor ** (step // every))
+            return min(1.0, (step + 1) / (training.warmup + 1)) * decay(step)
 
         return torch.optim.lr_scheduler.LambdaLR(optimiser, scale)
     return CosineWarmupScheduler(optimiser, training.warmup, training.steps)
+
+
+def _steps_down(training: Training) -> Callable[[int], float] | None:
+    """The factor of the rate at a step, where it falls in steps; None for a cosine."""
+    if training.milestones is not None:
+        milestones = training.milestones
+        return lambda step: float(0.1 ** sum(step >= mark for mark in milestones))
+    if training.staircase is not None:
+        factor, every = training.staircase
+        return lambda step: float(factor ** (step // every))
+    return None

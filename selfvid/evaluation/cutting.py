@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from selfvid.data.sampling import DenseClips, EvenClips, Sampling, Short, WholeVideo
-from selfvid.encoders.base import Provenance
+from selfvid.encoders.base import Encoder, Provenance
 from selfvid.errors import InputError
 
 Clips = int | Literal["whole", "dense"]
@@ -58,6 +58,19 @@ def choose_sampling(
         raise InputError(f"clips is {clips!r}; expected whole, dense or a number")
     _unused(f"clips {clips}", hop=hop)
     return EvenClips(frames=length, stride=stride, fps=fps, short=short, clips=clips)
+
+
+def check_eats_pixels(encoder: Encoder) -> None:
+    """Refuse an encoder of flow where videos are decoded.
+
+    Raises:
+        InputError: naming what it eats.
+    """
+    if encoder.eats != 3:
+        raise InputError(
+            f"the encoder eats flow of {encoder.eats} channels; expected one of pixels, or "
+            "selfvid finetune with --flow"
+        )
 
 
 def choose_size(provenance: Provenance, size: int | tuple[int, int] | None) -> tuple[int, int]:

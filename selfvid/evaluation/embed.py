@@ -21,7 +21,12 @@ from selfvid.data.manifest import Manifest, Row
 from selfvid.data.sampling import Short
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
-from selfvid.evaluation.cutting import choose_device, choose_sampling, choose_size
+from selfvid.evaluation.cutting import (
+    check_eats_pixels,
+    choose_device,
+    choose_sampling,
+    choose_size,
+)
 from selfvid.evaluation.features import Cut, Look, Pooling, Precision, encode
 from selfvid.evaluation.reading import Read, read_clips
 from selfvid.evaluation.vector_files import Embedding, check_output, open_vector_file
@@ -117,6 +122,7 @@ def embed(
     output = Path(output)
     check_output(output, overwrite=overwrite)
     look = Look(load_encoder(encoder, allow=allow or ()))
+    check_eats_pixels(look.encoder)
     used_to = look.encoder.provenance
     sampling = choose_sampling(
         used_to, clips=clips, frames=frames, stride=stride, fps=fps, hop=hop, short=short

@@ -24,6 +24,13 @@ class Floor(Recorded, ABC):
 
     name: str
 
+    def check(self, manifest: Manifest) -> None:
+        """Refuse, before anything is decoded, a manifest that this floor has no features of.
+
+        Raises:
+            InputError: naming what is missing.
+        """
+
     @abstractmethod
     def features(self, manifest: Manifest) -> NDArray[np.float64]:
         """Features of every row, finite, (N, D)."""

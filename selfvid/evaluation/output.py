@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
-from selfvid.data.manifest import Manifest, Row
+from selfvid.data.manifest import Manifest
+from selfvid.data.rows import segment_id
 from selfvid.data.tables import Cell, write_table
 from selfvid.errors import InputError
 from selfvid.evaluation.comparison import ENCODER
@@ -49,14 +49,6 @@ def write_result(
     lines = _prediction_lines(assessed, task, manifest)
     write_table(result.path / PREDICTIONS, list(lines[0]), lines)
     result.write(result.path / RESULT)
-
-
-def segment_id(row: Row) -> str:
-    """The content id; for a labelled segment, with its seconds."""
-    if row.start is None and row.end is None:
-        return row.video
-    end = math.inf if row.end is None else row.end
-    return f"{row.video}@{row.start or 0.0:g}-{end:g}"
 
 
 def _prediction_lines(

@@ -27,9 +27,15 @@ from selfvid.evaluation.comparison import (
     compare,
     in_words,
 )
-from selfvid.evaluation.cutting import choose_device, choose_sampling, choose_size
+from selfvid.evaluation.cutting import (
+    check_eats_pixels,
+    choose_device,
+    choose_sampling,
+    choose_size,
+)
 from selfvid.evaluation.features import Cut, Look, Pooling, Precision
 from selfvid.evaluation.floors import Floor, Metadata
+from selfvid.evaluation.flow_histograms import FlowHistograms
 from selfvid.evaluation.footage import relate_footage
 from selfvid.evaluation.gathering import Extraction, Gathered, floor_features, gather
 from selfvid.evaluation.label_curve import LabelCurve
@@ -62,6 +68,7 @@ def probe(
     seeds: int = 3,
     label_curve: tuple[int, ...] = (1, 2, 5, 10),
     motion: bool = True,
+    flow: Path | None = None,
     floors: list[Floor] | None = None,
     out: Path | None = None,
     fresh: bool = False,
@@ -98,6 +105,8 @@ def probe(
             label curve has.
         label_curve: labelled videos per class, beside all there are; [] draws no curve.
         motion: also probe clips frozen at their middle frame and with their frames shuffled.
+        flow: folder of the videos' optical flow, as `selfvid flow` wrote it; its histograms of
+            directions become one more floor.
         floors: further floors beside metadata.
         out: folder for the result; by default the run's probe/, or beside the encoder.
         fresh: extract features again though they were kept.
@@ -118,6 +127,7 @@ def probe(
     """
     given = dict(locals())
     subject = load_subject(encoder, allow=allow or ())
+    check_eats_pixels(subject.encoder)
     used_to = subject.encoder.provenance
     cut = Cut(
         sampling=choose_sampling(used_to, clips=clips, frames=frames, short=short),
@@ -133,7 +143,11 @@ def probe(
         seed=seed,
         counts=tuple(label_curve),
         motion=motion and cut.sampling.length > 1,
-        floors=(Metadata(), *(floors or ())),
+        floors=(
+            Metadata(),
+            *([] if flow is None else [FlowHistograms(Path(flow))]),
+            *(floors or ()),
+        ),
         allow=tuple(allow or ()),
     )
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
@@ -172,6 +186,8 @@ class _Plan:
         began = time.monotonic()
         videos = self.labelled(whole)
         self.task(videos)  # at the door: what does not fit fails before anything is decoded
+        for floor in self.floors:
+            floor.check(videos)
         gathered = gather(self.looks(subject), videos, cut, how)
         extracted = time.monotonic()
         videos = videos.select(gathered.read)

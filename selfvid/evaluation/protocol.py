@@ -41,7 +41,10 @@ def command(name: str, function: Callable[..., Any], arguments: Mapping[str, Any
     for option, parameter in inspect.signature(function).parameters.items():
         value = arguments[option]
         if parameter.default is inspect.Parameter.empty:
-            words.append(_word(value))
+            named = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            several = not named and isinstance(value, (list, tuple))
+            words += [f"--{option}"] if named else []
+            words += map(_word, value) if several else [_word(value)]
         elif value != parameter.default:
             words += [f"--{option}", _word(value)]
     return shlex.join(words)

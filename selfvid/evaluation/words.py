@@ -17,6 +17,13 @@ def points(difference: Interval) -> str:
     return f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
+def percents(share: Interval) -> str:
+    """A share as "71.0 % [66.0, 76.0]"."""
+    low, mean, high = (100 * end for end in share)
+    ends = "[no interval]" if math.isnan(low) else f"[{low:.1f}, {high:.1f}]"
+    return f"{mean:.1f} % {ends}"
+
+
 def against_random(difference: Interval, *, over: str, videos: int, groups: int) -> str:
     """Whether pretraining helped, from the paired difference to what it is held against."""
     if difference.low > 0:

@@ -102,6 +102,10 @@ def export(
     folder = _default_output(source) / format if output is None else Path(output)
     _check_output(folder, overwrite)
     loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
+    if loaded.eats != 3:
+        raise InputError(
+            f"the encoder eats flow of {loaded.eats} channels; expected one of pixels to export"
+        )
     plan = _plan(loaded, frames, size, tolerance)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:

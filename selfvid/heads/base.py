@@ -46,13 +46,19 @@ class Head(Recorded, nn.Module, ABC):
             state: left by the clips before these, for heads that carry one on.
         """
 
-    def loss(self, features: Features, labels: Tensor) -> Tensor:
-        """Cross-entropy of each true step's vote, mean over steps and clips; labels (B,)."""
-        votes = self(features).votes
+    def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Cross-entropy of each true step's vote, mean over steps and clips.
+
+        Args:
+            prediction: what this head has said.
+            labels: class indices (B,).
+            lengths: true number of steps of each clip, (B,), as the features had them.
+        """
+        votes = prediction.votes
         each = functional.cross_entropy(
             votes.flatten(0, 1), labels.repeat_interleave(votes.shape[1]), reduction="none"
         ).unflatten(0, votes.shape[:2])
-        return mean_over_time(each.unsqueeze(-1), features.lengths).mean()
+        return mean_over_time(each.unsqueeze(-1), lengths).mean()
 
 
 HeadFactory = Callable[[Widths, int], Head]

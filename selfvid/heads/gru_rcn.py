@@ -91,9 +91,10 @@ class GRURCN(Head):
         )
         return Prediction(votes, log_mean_probability(votes).exp())
 
-    def loss(self, features: Features, labels: Tensor) -> Tensor:
+    def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Negative logarithm of the averaged probability of the label, mean over clips."""
-        return functional.nll_loss(log_mean_probability(self(features).votes), labels)
+        del lengths
+        return functional.nll_loss(log_mean_probability(prediction.votes), labels)
 
     def _grus(self, channels: Sequence[int], kernels: Sequence[int]) -> nn.ModuleList:
         below = [None, *self.hidden[:-1]] if self.stacked else [None] * len(channels)

@@ -2,6 +2,7 @@
 
 from selfvid.pictures.canvas import Picture, png_bytes, write_png
 from selfvid.pictures.charts import Bar, Curve, bars, confusion, curves, heatmap, scatter
+from selfvid.pictures.differences import differences
 from selfvid.pictures.flow import flow_in_colour, forecast
 from selfvid.pictures.frames import grid, strip
 
@@ -12,6 +13,7 @@ __all__ = [
     "bars",
     "confusion",
     "curves",
+    "differences",
     "flow_in_colour",
     "forecast",
     "grid",

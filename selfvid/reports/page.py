@@ -13,10 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from selfvid import __version__
 from selfvid.errors import InputError
+from selfvid.reports.evaluated import evaluated
 from selfvid.reports.forecasted import forecasted
 from selfvid.reports.probed import probed
 from selfvid.reports.run import RunReader
-from selfvid.reports.sections import Forecasted, Image, Page, Probed
+from selfvid.reports.sections import Evaluated, Forecasted, Image, Page, Probed
 from selfvid.reports.table import Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
 from selfvid.whole import write_whole
@@ -57,6 +58,7 @@ def read_page(run: Path) -> Page:
         InputError: where `run` is no run.
     """
     reader = RunReader(run)
+    own = reader.section("result.json", evaluated)
     result = reader.section("probe/result.json", probed)
     found = (_forecast(reader, folder) for folder in ("forecast", "reconstruction"))
     forecasts = tuple(each for each in found if each is not None)
@@ -68,6 +70,7 @@ def read_page(run: Path) -> Page:
     recipe = reader.text("recipe.yaml")
     return Page(
         name=run.resolve().name,
+        evaluated=own,
         probed=result,
         forecasts=forecasts,
         trained=training,
@@ -75,7 +78,7 @@ def read_page(run: Path) -> Page:
         previews=previews,
         exports=_exports(reader),
         recipe=recipe,
-        commands=_commands(run, recipe, result, forecasts),
+        commands=_commands(run, recipe, result, forecasts) if own is None else _repeat(own),
         notes=tuple(reader.notes),
         version=__version__,
     )
@@ -130,6 +133,11 @@ def _commands(
     if result is None:
         return (("not probed yet: run this", probe), *following)
     return (("probe it again", result.command or probe), *following)
+
+
+def _repeat(own: Evaluated) -> tuple[tuple[str, str], ...]:
+    """A folder with a result of its own has nothing to pretrain or probe."""
+    return (("to have it again", own.command),)
 
 
 def _data(recipe: str) -> str:

@@ -12,7 +12,14 @@ from selfvid.errors import InputError
 LARGEST_PICTURE = 4_000_000  # bytes; a page is to be mailed
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Files that make a folder a run.
-TRACES = ("recipe.yaml", "summary.json", "history.jsonl", "probe/result.json", "encoder")
+TRACES = (
+    "recipe.yaml",
+    "summary.json",
+    "history.jsonl",
+    "probe/result.json",
+    "encoder",
+    "result.json",
+)
 
 Made = TypeVar("Made")
 

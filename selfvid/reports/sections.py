@@ -122,6 +122,33 @@ class Forecasted:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """What the folder's own result says: of finetuning, fusing or comparing.
+
+    Attributes:
+        title: which of them.
+        headline: the first verdict.
+        tone: how the headline is coloured.
+        heading: what was held against what.
+        tables: what each is about, "" for the main one, and the table.
+        images: the same, drawn.
+        verdicts: everything else that was said.
+        protocol: everything that was decided, as JSON.
+        command: what asked for it.
+    """
+
+    title: str
+    headline: str
+    tone: Tone
+    heading: str
+    tables: tuple[tuple[str, Table], ...]
+    images: tuple[Image, ...]
+    verdicts: tuple[str, ...]
+    protocol: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Trained:
     """How pretraining went.
 
@@ -145,6 +172,7 @@ class Page:
     Attributes:
         name: of the run.
         notes: files that were there and could not be read.
+        evaluated: what the folder's own result says.
         probed: what the probe found.
         forecasts: how well frames are predicted, and reconstructed.
         trained: how pretraining went.
@@ -158,6 +186,7 @@ class Page:
 
     name: str
     notes: tuple[str, ...]
+    evaluated: Evaluated | None
     probed: Probed | None
     forecasts: tuple[Forecasted, ...]
     trained: Trained | None

@@ -38,6 +38,11 @@ def test_a_staircase_goes_down_every_so_many_steps() -> None:
     assert seen == pytest.approx([1 / 3, 2 / 3, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25])
 
 
+def test_the_rate_is_divided_at_each_milestone() -> None:
+    seen = rates(Training(steps=7, warmup=1, rate=1.0, milestones=(3, 5)))
+    assert seen == pytest.approx([0.5, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
 def test_updates_are_clamped_and_what_was_cut_off_is_forgotten() -> None:
     weight = nn.Parameter(torch.tensor([1.0, 1.0]))
     optimiser = ClampedSGD([weight], lr=0.1, bound=0.05, momentum=0.9, weight_decay=0.5)
@@ -76,6 +81,7 @@ def test_frozen_weights_are_left_out() -> None:
         ({"clip_value": 5.0}, "clip_norm is 1.0 and clip_value 5.0; expected one of them"),
         ({"clip_update": 0.1}, "clip_update is 0.1 but optimiser 'adamw'; expected sgd"),
         ({"staircase": (0.5, 0)}, r"staircase must be a positive factor and 1 or more steps"),
+        ({"staircase": (0.5, 9), "milestones": (3,)}, r"milestones are \[3\] and staircase"),
         ({"average": 1.5}, "average must lie between 0 and 1, got 1.5"),
         ({"strategy": "magic"}, "strategy 'magic' is unknown; expected one of auto, "),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more, got -1.0"),

@@ -12,6 +12,7 @@ import torch
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.encode import write_video
+from selfvid.data.flow_files import compute_flow
 from selfvid.data.index import index
 from selfvid.data.manifest import Manifest
 from selfvid.encoders.base import Encoder, Provenance
@@ -93,6 +94,32 @@ def test_every_floor_stands_beside_the_encoder(result: ProbeResult) -> None:
     assert result.row("chance (largest class)").accuracy.mean == pytest.approx(0.5)
     assert len(result.row("random weights").repeat_accuracies) == 2
     assert all(len(row.fold_accuracies) == 3 for row in result.rows)
+
+
+def test_flow_of_the_videos_is_one_more_floor(run: Path, bars: Path, tmp_path: Path) -> None:
+    compute_flow(bars, out=tmp_path / "flow", workers=1, quiet=True)
+    found = probe(run, bars, flow=tmp_path / "flow", out=tmp_path, **(FAST | {"label_curve": ()}))
+    assert [row.name for row in found.rows][3:6] == [
+        "metadata",
+        "optical flow",
+        "chance (largest class)",
+    ]
+    row = found.row("optical flow")
+    assert row.features == 3 * 4 * 4 * 8
+    assert row.accuracy.mean > 0.9
+    assert any(
+        "than what optical flow" in said or "what optical flow" in said for said in found.verdicts
+    )
+
+
+def test_flow_that_is_missing_is_said_before_anything_is_decoded(
+    run: Path, bars: Path, tmp_path: Path
+) -> None:
+    some = Manifest.read(bars).select(range(3))
+    compute_flow(some, out=tmp_path / "flow", workers=1, quiet=True)
+    with pytest.raises(InputError, match="has no forward flow of video"):
+        probe(run, bars, flow=tmp_path / "flow", out=tmp_path, **FAST)
+    assert not (tmp_path / "features").exists()
 
 
 def test_direction_is_read_from_order_and_from_nothing_else(result: ProbeResult) -> None:

@@ -1,0 +1,139 @@
+"""The first layer of encoders that eat flow: fields in pixels to stacks or pictures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from selfvid.encoders.input import Input
+from selfvid.errors import InputError
+from selfvid.flow.stack import Along, flow_image, stack_flow
+
+
+class FlowStack(Input):
+    """L neighbouring fields side by side, as a temporal stream eats them.
+
+    After Simonyan and Zisserman (2014): channels x1, y1, x2, y2 and so on, from each field its
+    mean displacement taken away. A clip of T fields gives S = T - L + 1 steps.
+
+    Args:
+        length: L.
+        ways: ``forward`` takes clips (B, T, 2, H, W); ``both`` takes (B, T, 4, H, W), backward
+            fields behind forward ones, and looks half of L forward and half backward from the
+            middle of each stack.
+        subtract_mean: take the mean displacement from each field.
+        along: ``place``, or ``path`` for trajectory stacking.
+        scale: what displacements are divided by, in pixels.
+
+    Raises:
+        InputError: where length or scale are not positive, or length is odd and both ways are
+            asked for.
+    """
+
+    def __init__(
+        self,
+        length: int = 10,
+        *,
+        ways: Literal["forward", "both"] = "forward",
+        subtract_mean: bool = True,
+        along: Along = "place",
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if length < 1 or scale <= 0:
+            raise InputError(f"length is {length} and scale {scale}; expected both positive")
+        if ways == "both" and length % 2:
+            raise InputError(f"length is {length}; expected an even number, half each way")
+        self.window = length
+        self.channels = 2 * length
+        self.eats = 2 if ways == "forward" else 4
+        self.ways, self.along = ways, along
+        self.subtract_mean, self.scale = subtract_mean, scale
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """(B, T, 2 or 4, H, W) in pixels to (B, T - L + 1, 2L, H, W)."""
+        check_flow(clip, self.eats)
+        batch = clip.shape[0]
+        windows = clip.unfold(1, self.window, 1).movedim(-1, 2).flatten(0, 1)
+        if self.ways == "forward":
+            stacks = self._stacked(windows)
+        else:
+            half = self.window // 2
+            # Both halves lead away from the middle, so that paths can be followed.
+            forward, backward = windows[:, half:, :2], windows[:, :half, 2:].flip(1)
+            stacks = torch.cat((self._stacked(forward), self._stacked(backward)), 1)
+        return (stacks / self.scale).unflatten(0, (batch, -1))
+
+    def _stacked(self, fields: Tensor) -> Tensor:
+        return stack_flow(fields, subtract_mean=self.subtract_mean, along=self.along)
+
+
+class FlowImage(Input):
+    """Each field as a picture of x, y and length, for networks that learnt from pictures.
+
+    After Donahue et al. (2015): 16 grey levels per pixel around 128, clipped to 0 to 255; then 128
+    taken away and divided by `deviation`, on the 0..1 scale.
+
+    Args:
+        levels: grey levels per pixel of displacement.
+        deviation: what the picture is divided by.
+
+    Raises:
+        InputError: where a number is not positive.
+    """
+
+    channels = 3
+    eats = 2
+
+    def __init__(self, *, levels: float = 16.0, deviation: float = 0.226) -> None:
+        super().__init__()
+        if levels <= 0 or deviation <= 0:
+            raise InputError(
+                f"levels are {levels} and deviation {deviation}; expected both positive"
+            )
+        self.levels, self.deviation = levels, deviation
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """(B, T, 2, H, W) in pixels to (B, T, 3, H, W)."""
+        check_flow(clip, self.eats)
+        return (flow_image(clip, scale=self.levels) - 128) / 255 / self.deviation
+
+
+class FlowFields(Input):
+    """Each field as it is, for LSTM encoders over flow.
+
+    Args:
+        scale: what displacements are divided by, in pixels.
+
+    Raises:
+        InputError: where the scale is not positive.
+    """
+
+    channels = 2
+    eats = 2
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__()
+        if scale <= 0:
+            raise InputError(f"scale is {scale}; expected a positive number of pixels")
+        self.scale = scale
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """(B, T, 2, H, W) in pixels to the same, scaled."""
+        check_flow(clip, self.eats)
+        return clip / self.scale
+
+
+def check_flow(clip: Tensor, channels: int) -> None:
+    """Refuse pixels where flow is expected.
+
+    Raises:
+        InputError: naming shape and expectation.
+    """
+    if clip.ndim != 5 or clip.shape[2] != channels or not clip.is_floating_point():
+        raise InputError(
+            f"clip is {str(clip.dtype).removeprefix('torch.')} {tuple(clip.shape)}; expected flow "
+            f"in pixels, floats (B, T, {channels}, H, W)"
+        )

@@ -1,0 +1,93 @@
+"""What a run writes down while it goes on: a history of numbers, and TensorBoard's events."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.utils.tensorboard import SummaryWriter
+
+from selfvid.engine.checkpoints import accumulating
+from selfvid.engine.module import ClipTraining
+from selfvid.types import ClipBatch
+
+LOG_EVERY = 10
+
+
+class Journal(Callback):
+    """Writes losses, learning rate and speed every few steps.
+
+    Args:
+        history: file of one JSON object per line.
+        tensorboard: folder of the events.
+
+    Attributes:
+        latest: the latest losses by name.
+    """
+
+    def __init__(self, history: Path, tensorboard: Path) -> None:
+        self.history = history
+        self.tensorboard = tensorboard
+        self.latest: dict[str, float] = {}
+        self._since = (0.0, 0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the logs."""
+        del pl_module
+        self._since = (time.perf_counter(), trainer.global_step)
+        if trainer.is_global_zero:
+            self.events = SummaryWriter(str(self.tensorboard), purge_step=trainer.global_step + 1)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: ClipBatch,
+        batch_idx: int,
+    ) -> None:
+        """Log where a step was made and it is time."""
+        del outputs, batch_idx
+        if accumulating(trainer) or not trainer.is_global_zero:
+            return
+        step = trainer.global_step
+        if step % LOG_EVERY == 0 or step == trainer.max_steps:
+            assert isinstance(pl_module, ClipTraining)
+            losses = pl_module.losses
+            parts = {"loss": losses.total} | losses.parts
+            self.latest = {name: float(part.detach()) for name, part in parts.items()}
+            clips = len(batch) * trainer.accumulate_grad_batches * trainer.world_size
+            self.note(step, self.latest | self._speed(trainer, step, clips))
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close the logs."""
+        del trainer, pl_module, stage
+        self._close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the logs: after an error Lightning calls no teardown."""
+        del trainer, pl_module, exception
+        self._close()
+
+    def note(self, step: int, values: dict[str, float]) -> None:
+        """Write named numbers of a step."""
+        with self.history.open("a") as history:
+            history.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self.events.add_scalar(name, value, step)
+
+    def _close(self) -> None:
+        if hasattr(self, "events"):
+            self.events.close()
+
+    def _speed(self, trainer: Trainer, step: int, clips: int) -> dict[str, float]:
+        now = time.perf_counter()
+        before, since = self._since
+        self._since = (now, step)
+        rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
+        return {"rate": rate, "clips_per_second": (step - since) * clips / (now - before)}

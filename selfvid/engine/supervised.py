@@ -1,0 +1,53 @@
+"""One supervised training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfvid.data.crops import Crop
+from selfvid.engine.classifier import Classifier
+from selfvid.engine.module import ClipTraining
+from selfvid.engine.rates import Rates, keep_still
+from selfvid.types import ClipBatch, Losses
+
+
+class Supervised(ClipTraining):
+    """Trains a classifier on labelled clips.
+
+    Args:
+        classifier: what is trained.
+        rates: how fast each of its parts learns.
+        crop: cuts a smaller frame from each clip, behind all other augmentation.
+        more: as `ClipTraining` explains them.
+    """
+
+    def __init__(
+        self, classifier: Classifier, *, rates: Rates, crop: Crop | None, **more: Any
+    ) -> None:
+        super().__init__(**more)
+        self.classifier = classifier
+        self.rates = rates
+        self.crop = crop
+        rates.freeze(classifier)
+
+    @property
+    def learner(self) -> nn.Module:
+        """Encoder and head."""
+        return self.classifier
+
+    def on_train_start(self) -> None:
+        """Frozen parts do not even change their averages."""
+        keep_still(self.classifier)
+
+    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
+        """The head's loss, and the share of clips it names rightly."""
+        assert batch.labels is not None
+        if self.crop is not None:
+            clip = self.crop(clip)
+        prediction, features = self.classifier(clip, lengths)
+        loss = self.classifier.head.loss(prediction, batch.labels, features.lengths)
+        right = prediction.probabilities.argmax(1) == batch.labels
+        return Losses(loss, {"accuracy": right.to(torch.float32).mean()})

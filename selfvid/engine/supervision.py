@@ -1,0 +1,141 @@
+"""One supervised run as it was ordered: arguments that fit together."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from selfvid.construction import describe
+from selfvid.data.crops import Crop
+from selfvid.data.dataset import ClipDataset
+from selfvid.data.decode import DecoderName
+from selfvid.data.faults import FaultPolicy
+from selfvid.data.manifest import Manifest
+from selfvid.data.sampling import Sampling
+from selfvid.data.transforms import Augmentation
+from selfvid.encoders.base import Encoder, Provenance
+from selfvid.engine.balanced import BalancedStream
+from selfvid.engine.batches import BatchStream
+from selfvid.engine.classifier import Classifier, check_fits
+from selfvid.engine.rates import Rates
+from selfvid.engine.reading import check_diet, clip_dataset
+from selfvid.engine.schedule import Training
+from selfvid.errors import InputError
+from selfvid.heads.base import Head
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """The arguments of `finetune`, which explains them, with defaults filled in.
+
+    Raises:
+        InputError: where they do not go together.
+    """
+
+    data: str
+    out: str
+    encoder: Encoder
+    head: Head
+    init: str | None
+    label: str
+    clips: Sampling
+    views: Sampling
+    size: tuple[int, int] | None
+    flow: str | None
+    crop: Crop | None
+    augment: Augmentation | None
+    rates: Rates
+    training: Training
+    balanced: bool
+    decoder: DecoderName
+    workers: int
+    faults: FaultPolicy
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or self.workers < 0:
+            raise InputError(
+                f"seed is {self.seed} and workers {self.workers}; expected 0 or more of both"
+            )
+        if self.training.batch % (self.training.accumulate * self._clips_per_video):
+            raise InputError(
+                f"batch {self.training.batch} is no multiple of accumulate "
+                f"{self.training.accumulate} times clips per video {self._clips_per_video}"
+            )
+        check_diet(self.encoder, self.flow)
+        if self.flow is not None and self.augment is not None:
+            raise InputError("augment changes colours, and flow is no picture; expected null")
+        if self.clips.length < self.encoder.window:
+            raise InputError(
+                f"clips of {self.clips.length} are shorter than the {self.encoder.window} that one "
+                "step of the encoder sees; expected at least as many"
+            )
+        self.rates.check(Classifier(self.encoder, self.head))
+
+    def check(self, dataset: ClipDataset) -> None:
+        """Refuse frames that are too small, before anything is trained.
+
+        Raises:
+            InputError: where they do not fit the crop, or the encoder.
+        """
+        if self.crop is not None:
+            self.crop.check(dataset.size)
+        seen = dataset.size if self.crop is None else self.crop.size
+        check_fits(Classifier(self.encoder, self.head), seen, frames=self.clips.length)
+
+    @property
+    def _clips_per_video(self) -> int:
+        return int(getattr(self.clips, "clips", 1))
+
+    def recipe(self) -> dict[str, Any]:
+        """The arguments as plain data that `finetune --config` reads."""
+        plain: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain["training"] = dataclasses.asdict(self.training)
+        plain["faults"] = dataclasses.asdict(self.faults)
+        plain["rates"] = dict(self.rates.factors)
+        described: dict[str, Any] = describe(plain)
+        for told in ("widths", "classes"):  # by the encoder and the labels
+            del described["head"]["init_args"][told]
+        return described
+
+    def provenance(self, seen: Manifest, size: tuple[int, int]) -> Provenance:
+        """Where the encoder comes from, once it is trained on these videos too."""
+        before = self.encoder.provenance
+        frozen = self.rates.of("encoder") == 0
+        footage = set() if frozen else {row.video for row in seen.rows}
+        return dataclasses.replace(
+            before,
+            footage=tuple(sorted({*before.footage, *footage})),
+            size=size if self.crop is None else self.crop.size,
+            frames=self.clips.length,
+            stride=int(getattr(self.clips, "stride", 1)),
+            fps=getattr(self.clips, "fps", None),
+            notes=(*before.notes, *([] if frozen else ["fine-tuned with labels"])),
+        )
+
+    def stream(self, labels: np.ndarray) -> BatchStream:
+        """Which videos of a training part make up which batch."""
+        training = self.training
+        per_batch = training.batch // training.accumulate // self._clips_per_video
+        total = training.steps * training.accumulate
+        if self.balanced:
+            return BalancedStream(labels.tolist(), per_batch=per_batch, total=total, seed=self.seed)
+        return BatchStream(len(labels), per_batch=per_batch, total=total, seed=self.seed)
+
+    def dataset(self, part: Manifest, classes: tuple[str, ...], *, testing: bool) -> ClipDataset:
+        """Labelled clips of some of the videos; in a test none may fail."""
+        return clip_dataset(
+            part,
+            self.views if testing else self.clips,
+            self.encoder,
+            flow=self.flow,
+            size=self.size,
+            seed=self.seed,
+            decoder=self.decoder,
+            label=self.label,
+            classes=classes,
+            faults=FaultPolicy(share=0) if testing else self.faults,
+        )

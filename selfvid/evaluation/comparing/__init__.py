@@ -1,0 +1,1 @@
+"""`selfvid compare`: two runs on the same videos, class by class."""

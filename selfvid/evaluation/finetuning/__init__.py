@@ -1,0 +1,1 @@
+"""`selfvid finetune`: heads trained with labels, and tested on whole videos."""

@@ -1,0 +1,164 @@
+"""`selfvid finetune`: any head on any encoder, trained with labels and tested on whole videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from selfvid.data.crops import Crop
+from selfvid.data.decode import DecoderName
+from selfvid.data.faults import FaultPolicy
+from selfvid.data.manifest import Manifest
+from selfvid.data.sampling import EvenClips, RandomClips, Sampling
+from selfvid.data.transforms import Augmentation
+from selfvid.encoders.base import Encoder, Provenance, load_encoder
+from selfvid.engine.rates import Rates
+from selfvid.engine.reading import pair, spare_workers
+from selfvid.engine.schedule import Training
+from selfvid.engine.supervision import Supervision
+from selfvid.engine.warm_start import warm_start
+from selfvid.errors import InputError
+from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.evaluation.finetuning.run import FinetuneRun
+from selfvid.evaluation.protocol import command
+from selfvid.heads.base import HeadFactory
+
+DEFAULT_FRAMES = 16
+POSITIONS = 10
+
+
+def finetune(
+    data: Path | str,
+    out: Path | str,
+    *,
+    head: HeadFactory,
+    encoder: Encoder | None = None,
+    init: Path | str | None = None,
+    label: str = "label",
+    clips: Sampling | None = None,
+    views: Sampling | None = None,
+    size: int | list[int] | None = None,
+    flow: Path | str | None = None,
+    crop: Crop | None = None,
+    augment: Augmentation | None = None,
+    rates: dict[str, float] | None = None,
+    training: Training = Training(),
+    balanced: bool = False,
+    folds: int | None = None,
+    score_training: bool = False,
+    decoder: DecoderName = "auto",
+    workers: int | None = None,
+    faults: FaultPolicy = FaultPolicy(),
+    seed: int = 0,
+    resume: bool = False,
+    quiet: bool = False,
+) -> FinetuneResult:
+    """Train a head, and as much of its encoder as is wanted, on labelled videos; then test it.
+
+    Args:
+        data: manifest of the labelled videos, as `index` writes it.
+        out: folder for the run; must not exist yet.
+        head: class of the head and its arguments, without widths and classes.
+        encoder: the network under it; left out, the one of `init` is taken as it is.
+        init: a run or encoder to start from.
+        label: column of the labels.
+        clips: which frames of a video make a clip in training; by default random ones, as long
+            and as far apart as the encoder is used to.
+        views: which clips of a test video are classified and averaged; by default ten, evenly
+            spread.
+        size: H and W that frames are resized to while decoding, or one number for both; by
+            default what the encoder is used to, else 64.
+        flow: folder of the videos' optical flow, for an encoder that eats flow.
+        crop: smaller frames cut from those, by chance in training and at fixed places in tests.
+        augment: random changes to clips, on the device.
+        rates: factor of the learning rate by part, such as encoder: 0.1; 0 freezes a part.
+        training: steps, batch, optimiser, precision and the like.
+        balanced: whether each place of a batch draws a class first, then a video of it.
+        folds: number of folds by group, where the manifest has no split of its own; 5 by default.
+        score_training: also score the training part, which fusing by SVM is fitted on.
+        decoder: auto, decord or pyav.
+        workers: loading processes; by default one less than cores, at most 8.
+        faults: how many clips may fail in training before the run stops.
+        seed: of everything random in the run.
+        resume: continue the run in `out`.
+        quiet: print neither progress of tests nor result.
+
+    Returns:
+        Accuracy with its interval and the protocol; in the folder beside scores.csv.
+
+    Raises:
+        InputError: where something handed in is not as expected.
+        Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
+    """
+    asked = command("finetune", finetune, dict(locals()))
+    videos = labelled_videos(str(data), label)
+    network = _network(encoder, init)
+    used_to = network.provenance
+    chosen = default_clips(used_to) if clips is None else clips
+    job = Supervision(
+        data=str(data),
+        out=str(out),
+        encoder=network,
+        head=head(network.widths, len(videos.classes(label))),
+        init=None if init is None else str(init),
+        label=label,
+        clips=chosen,
+        views=default_views(chosen) if views is None else views,
+        size=pair(size) or used_to.size,
+        flow=None if flow is None else str(flow),
+        crop=crop,
+        augment=augment,
+        rates=Rates(rates or {}),
+        training=training,
+        balanced=balanced,
+        decoder=decoder,
+        workers=spare_workers() if workers is None else workers,
+        faults=faults,
+        seed=seed,
+    )
+    run = FinetuneRun(job, videos, folds=folds, score_training=score_training, quiet=quiet)
+    result = run.carry_out(resume=resume, asked=asked)
+    if not quiet:
+        print(result)
+    return result
+
+
+def _network(encoder: Encoder | None, init: Path | str | None) -> Encoder:
+    if encoder is None and init is None:
+        raise InputError("neither encoder nor init is given; expected one of them, or both")
+    if encoder is None:
+        assert init is not None
+        return load_encoder(init)
+    if init is not None:
+        warm_start(encoder, init)
+    return encoder
+
+
+def labelled_videos(data: str, label: str) -> Manifest:
+    """The usable rows that have a label.
+
+    Raises:
+        InputError: where there are none, or labels that cannot be learnt.
+    """
+    usable = Manifest.read(data).usable
+    if not len(usable):
+        raise InputError(f"{data!r} has no usable video; expected at least two of each class")
+    texts = usable.column(label)
+    chosen = usable.select([bool(text) for text in texts]) if any(texts) else usable
+    chosen.require_labels(label)
+    return chosen
+
+
+def default_clips(used_to: Provenance) -> RandomClips:
+    """Random clips as long and as far apart as the encoder is used to."""
+    frames = DEFAULT_FRAMES if used_to.frames is None else used_to.frames
+    return RandomClips(frames=frames, stride=used_to.stride, fps=used_to.fps)
+
+
+def default_views(clips: Sampling) -> Sampling:
+    """Clips spread evenly along a video, otherwise as in training."""
+    if not isinstance(clips, RandomClips):
+        return clips
+    spacing: Mapping[str, Any] = {name: getattr(clips, name) for name in ("stride", "fps", "short")}
+    return EvenClips(frames=clips.frames, clips=POSITIONS, **spacing)

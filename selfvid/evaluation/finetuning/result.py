@@ -1,0 +1,113 @@
+"""What a finetune run came to: figures, words and protocol; as a table, and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfvid.evaluation import words
+from selfvid.evaluation.resampling import Draws
+from selfvid.evaluation.result import aligned, plain
+from selfvid.metrics import Interval, confusion, mean_average_precision, per_class_accuracy
+from selfvid.scores import Scores
+from selfvid.whole import write_whole
+
+KIND = "selfvid finetune"
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, eq=False)
+class FinetuneResult:
+    """A supervised run's outcome.
+
+    Attributes:
+        heading: what was trained and how it was tested, in a line.
+        accuracy: share of test videos named rightly.
+        mean_average_precision: over classes.
+        classes: names of the K classes.
+        confusion: (K, K), a row for each true class.
+        per_class: accuracy of each class, (K,).
+        largest_class: share of test videos of the commonest class, which naming it always gives.
+        footage: how test videos relate to what the encoder had seen before.
+        verdicts: what the figures say, in plain sentences.
+        protocol: everything that was decided, in plain data.
+        path: the run's folder.
+    """
+
+    heading: str
+    accuracy: Interval
+    mean_average_precision: float
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    per_class: NDArray[np.float64]
+    largest_class: float
+    footage: dict[str, Any]
+    verdicts: tuple[str, ...]
+    protocol: dict[str, Any]
+    path: Path
+
+    @staticmethod
+    def of(
+        scores: Scores,
+        *,
+        heading: str,
+        groups: Sequence[int],
+        footage: dict[str, Any],
+        protocol: dict[str, Any],
+        path: Path,
+    ) -> FinetuneResult:
+        """The result that follows from the scores of all test videos."""
+        right = scores.predicted == scores.labels
+        accuracy = Draws.of(groups, seed=protocol["seed"]).interval(right)
+        count = len(scores.classes)
+        largest = float(np.bincount(scores.labels).max() / len(scores.labels))
+        above = words.against_chance(accuracy, chance=largest)
+        few = words.about_groups(len(set(groups)))
+        mean_precision = mean_average_precision(scores.probabilities, scores.labels)
+        headline = (
+            f"{words.percents(accuracy)} of {len(scores.labels)} test videos named rightly, mean "
+            f"average precision {100 * mean_precision:.1f} %"
+        )
+        said = (headline, words.about_footage(**footage), above, few)
+        return FinetuneResult(
+            heading=heading,
+            accuracy=accuracy,
+            mean_average_precision=mean_precision,
+            classes=scores.classes,
+            confusion=confusion(scores.predicted, scores.labels, count),
+            per_class=per_class_accuracy(scores.predicted, scores.labels, count),
+            largest_class=largest,
+            footage=footage,
+            verdicts=tuple(sentence for sentence in said if sentence is not None),
+            protocol=protocol,
+            path=path,
+        )
+
+    def __str__(self) -> str:
+        lines = [["", "accuracy", "videos"]]
+        for name, share, row in zip(self.classes, self.per_class, self.confusion, strict=True):
+            lines.append([name, f"{100 * share:.1f}", str(int(row.sum()))])
+        return "\n\n".join(
+            [
+                self.heading,
+                aligned(lines),
+                "\n".join(f"- {verdict}" for verdict in self.verdicts),
+            ]
+        )
+
+    def write(self) -> Path:
+        """Write everything as JSON into the run's folder, whole or not at all."""
+        fields = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "path"
+        }
+        text = json.dumps(plain({"kind": KIND, **fields}), indent=1, allow_nan=False)
+        return write_whole(self.path / RESULT, text + "\n")

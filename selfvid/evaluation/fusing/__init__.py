@@ -1,0 +1,1 @@
+"""`selfvid fuse`: one verdict from several runs."""

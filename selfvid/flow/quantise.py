@@ -1,0 +1,69 @@
+"""Flow in eight bits, and back.
+
+::
+
+    code        1                 128                 255
+    flow     -bound                0                +bound      step = bound / 127
+
+What lies within the bound comes back with an error of at most half a step; what lies beyond is
+clipped to it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from selfvid.errors import InputError
+from selfvid.types import FLOW_ZERO
+
+_CODES = 127
+
+
+def default_bound(height: int, width: int) -> float:
+    """A sixteenth of a frame's longer side, in pixels: 20 for frames 320 wide."""
+    return max(height, width) / 16
+
+
+def flow_step(bound: float) -> float:
+    """Pixels from one code to the next.
+
+    Raises:
+        InputError: where the bound is not a positive number.
+    """
+    if not (math.isfinite(bound) and bound > 0):
+        raise InputError(f"bound is {bound} pixels; expected more than 0")
+    return bound / _CODES
+
+
+def quantise(flow: Tensor, *, bound: float) -> tuple[Tensor, float]:
+    """Flow in eight bits.
+
+    Args:
+        flow: floats in pixels, any shape.
+        bound: the longest displacement along x or y that is kept, in pixels.
+
+    Returns:
+        Codes, uint8 of the same shape, and the share of values that were clipped.
+
+    Raises:
+        InputError: where the bound is not a positive number, or flow is not finite.
+    """
+    step = flow_step(bound)
+    low, high = (float(end) for end in torch.aminmax(flow))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError("flow is not finite; expected displacements in pixels")
+    clipped = 0.0
+    if max(-low, high) > bound:
+        clipped = int((flow.abs() > bound).sum()) / flow.numel()
+        flow = flow.clamp(-bound, bound)
+    # One pass over memory; the cast to whole numbers cuts, and the half makes it round.
+    middle = torch.tensor(FLOW_ZERO + 0.5, dtype=flow.dtype, device=flow.device)
+    return torch.add(middle, flow, alpha=1 / step).to(torch.uint8), clipped
+
+
+def dequantise(codes: Tensor, *, bound: float) -> Tensor:
+    """The flow that codes stand for, float32 in pixels, on the device of the codes."""
+    return codes.float().sub_(FLOW_ZERO).mul_(flow_step(bound))
