@@ -7,11 +7,18 @@ import pytest
 import yaml
 
 from selfvid.cli import main
+from selfvid.data.flow_files import compute_flow
+from selfvid.data.moving_digits import DIRECTIONS
 from selfvid.encoders.base import load_encoder
+from selfvid.engine.classifier import load_classifier
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 SHRUNK = ("--training.steps", "1", "--training.batch", "8", "--training.warmup", "0")
 FROM_FILES = ("--size", "32", "--workers", "0")
+
+
+PRETRAINED = [path for path in RECIPES if "objective" in yaml.safe_load(path.read_text())]
+FINETUNED = [path for path in RECIPES if "head" in yaml.safe_load(path.read_text())]
 
 
 def plain(recipe: Path) -> dict[str, Any]:
@@ -33,11 +40,51 @@ def shrunk(recipe: Path, manifest: Path) -> list[str]:
     return [*words, *FROM_FILES, "--data", str(manifest)]
 
 
+def shrunk_head(recipe: Path, manifest: Path, flow: Path) -> list[str]:
+    """The same for recipes of heads; published networks need more than 90 pixels."""
+    settings = plain(recipe)
+    words = [*SHRUNK, "--workers", "0", "--label", "direction", "--data", str(manifest)]
+    if settings["clips"]["init_args"]["frames"] > 1:
+        words += ["--clips.frames", "4", "--clips.stride", "1"]
+        words += ["--views.frames", "4", "--views.stride", "1"]
+    if "clips" in settings["views"]["init_args"]:
+        words += ["--views.clips", "2"]
+    if "crop" in settings:
+        words += ["--crop.size", "92", "--crop.tested", "centre"]
+    if "sides" in settings.get("crop", {}).get("init_args", {}):
+        words += ["--crop.sides", "[92, 96]"]
+    if "FlowStack" not in recipe.read_text():
+        return [*words, "--size", "96" if "crop" in settings else "32"]
+    shorter = ["--encoder.input.length", "3", "--encoder.backbone.channels", "6"]
+    return [*words, *shorter, "--flow", str(flow)]
+
+
+@pytest.fixture(scope="module")
+def flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("flow") / "flow"
+    compute_flow(digits_manifest, out=out, size=96, workers=1, quiet=True)
+    return out
+
+
 def test_there_are_recipes() -> None:
-    assert len(RECIPES) >= 6
+    assert len(PRETRAINED) >= 6
+    assert len(FINETUNED) >= 4
+    assert sorted(PRETRAINED + FINETUNED) == RECIPES
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("recipe", FINETUNED, ids=lambda path: path.stem)
+def test_a_recipe_of_a_head_runs(
+    recipe: Path, digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    words = ["finetune", "--config", recipe.stem, "--out", str(run)]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, *shrunk_head(recipe, digits_manifest, flow)])
+    assert stopped.value.code == 0
+    assert load_classifier(run).classes == tuple(sorted(DIRECTIONS))
+
+
+@pytest.mark.parametrize("recipe", PRETRAINED, ids=lambda path: path.stem)
 def test_a_recipe_runs(recipe: Path, digits_manifest: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["pretrain", "--config", recipe.stem, "--out", str(run)]

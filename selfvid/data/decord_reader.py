@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch  # always before decord, which otherwise crashes torch's CUDA
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import resize
 
 from selfvid.data.packets import PacketIndex, packet_index
 from selfvid.data.pyav_reader import PyAVReader
@@ -123,6 +121,10 @@ def _why_not(index: PacketIndex) -> str | None:
 
 
 def _resized(frames: Frames, size: Size) -> Frames:
+    # torchvision takes a second to import, which processes that never come here do without.
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.functional import resize
+
     pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)
     smaller = resize(pictures, list(size), InterpolationMode.BILINEAR, antialias=True)
     return smaller.permute(0, 2, 3, 1).contiguous().numpy()
