@@ -37,7 +37,8 @@ def supervise(
     Raises:
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
     """
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    for folder in (run.checkpoints, run.pictures):
+        folder.mkdir(parents=True, exist_ok=True)
     # Every fold begins with the same weights.
     classifier = Classifier(copy.deepcopy(job.encoder), copy.deepcopy(job.head))
     dataset = job.dataset(train, classes, testing=False)

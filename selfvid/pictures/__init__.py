@@ -5,6 +5,7 @@ from selfvid.pictures.charts import Bar, Curve, bars, confusion, curves, heatmap
 from selfvid.pictures.differences import differences
 from selfvid.pictures.flow import flow_in_colour, forecast
 from selfvid.pictures.frames import grid, strip
+from selfvid.pictures.gates import gates
 
 __all__ = [
     "Bar",
@@ -16,6 +17,7 @@ __all__ = [
     "differences",
     "flow_in_colour",
     "forecast",
+    "gates",
     "grid",
     "heatmap",
     "png_bytes",

@@ -4,6 +4,7 @@ from selfvid.recurrent.bottom_up_gru import BottomUpGRUCell
 from selfvid.recurrent.cell import Cell, State
 from selfvid.recurrent.conv_gru import ConvGRUCell
 from selfvid.recurrent.conv_lstm import ConvLSTMCell
+from selfvid.recurrent.gate_values import GateValues, gate_values
 from selfvid.recurrent.peephole_lstm import PeepholeLSTMCell
 from selfvid.recurrent.sequences import ConvGRU, ConvLSTM, PeepholeLSTM, Recurrent
 from selfvid.recurrent.stack import Stack
@@ -17,11 +18,13 @@ __all__ = [
     "ConvLSTM",
     "ConvLSTMCell",
     "Feedback",
+    "GateValues",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
     "Recurrent",
     "Stack",
     "State",
+    "gate_values",
     "unroll",
     "unroll_free",
 ]

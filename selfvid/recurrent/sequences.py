@@ -31,6 +31,11 @@ class Recurrent(Recorded, nn.Module):
         super().__init__()
         self.cell = cell
 
+    @property
+    def layers(self) -> tuple[Cell, ...]:
+        """The cells, from the lowest layer to the top."""
+        return tuple(self.cell.cells) if isinstance(self.cell, Stack) else (self.cell,)
+
     def forward(
         self,
         x: Tensor,

@@ -20,9 +20,11 @@ from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.supervise import supervise
 from selfvid.engine.supervision import Supervision
 from selfvid.engine.testing import Tester
+from selfvid.evaluation.finetuning.gate_pictures import gate_pictures
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.evaluation.footage import relate_footage
 from selfvid.evaluation.protocol import about_machine
+from selfvid.pictures import write_png
 from selfvid.scores import Scores
 
 SCORES, TRAINING_SCORES = "scores.csv", "scores_training.csv"
@@ -95,7 +97,11 @@ class FinetuneRun:
             made.write(folder / TRAINING_SCORES)
         unknown = job.dataset(test, classes, testing=True)
         scores = tester.scores(classifier, unknown, classes=classes, what="testing")
-        save_classifier(classifier.cpu(), folder, classes=classes)
+        classifier.cpu().eval()
+        for number, picture in enumerate(gate_pictures(classifier, unknown), start=1):
+            name = f"gates_of_video_{number}-{job.training.steps:08d}.png"
+            write_png(picture, RunFolder(folder).pictures / name)
+        save_classifier(classifier, folder, classes=classes)
         scores.write(folder / SCORES)
         return scores
 

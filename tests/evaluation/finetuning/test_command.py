@@ -263,3 +263,11 @@ def test_the_report_shows_the_test(split_manifest: Path, tmp_path: Path) -> None
     assert "of 8 test videos named rightly" in page
     assert "Average on FrameEncoder, direction, one split" in page
     assert "not as" not in page
+
+
+def test_gates_of_an_lrcn_are_drawn_for_the_report(split_manifest: Path, tmp_path: Path) -> None:
+    tuned(split_manifest, tmp_path / "run", head=HEADS["lrcn"])
+    drawn = sorted((tmp_path / "run" / "pictures").glob("gates_of_video_*.png"))
+    assert len(drawn) == 3
+    page = report(tmp_path / "run", quiet=True).read_text()
+    assert "gates_of_video_3" in page
