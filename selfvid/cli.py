@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from selfvid import __version__
+from selfvid.deep_nulls import with_nulls, without_deep_nulls
 from selfvid.errors import InputError
 from selfvid.recipe_files import with_recipe_paths
 
@@ -181,9 +182,13 @@ def _parse(
         several = f"{command.several}, one after another"
         parser.add_argument(command.several, type=Path, nargs="+", help=several)
     parser.add_function_arguments(function, as_positional=command.positional, skip=by_hand)
-    words = _spelt_out(words, function)
+    words, nulls = without_deep_nulls(_spelt_out(words, function))
     try:
         settings = parser.parse_args(words)
+        if nulls:
+            plain = settings.as_dict()
+            plain.pop("config", None)
+            settings = parser.parse_object(with_nulls(plain, nulls))
         if "seed" in settings:
             # Weights are drawn when the recipe's objects are made, which is next.
             import torch

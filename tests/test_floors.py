@@ -31,6 +31,7 @@ FLOORS: dict[str, float] = {
     "reports": 6,
     "demo": 7,
     "complaints": 7,
+    "deep_nulls": 7,
     "recipe_files": 7,
     "cli": 8,
     "__main__": 9,
