@@ -12,7 +12,7 @@ from selfvid.data.flow_folder import FlowFolder
 from selfvid.data.manifest import Manifest, Row
 from selfvid.data.sampling import Sampling, Timeline
 from selfvid.errors import InputError
-from selfvid.flow.estimate import Direction
+from selfvid.flow.direction import Direction
 from selfvid.flow.quantise import flow_step
 from selfvid.types import Clip
 

@@ -32,7 +32,8 @@ from selfvid.data.guard import guarded_calls
 from selfvid.data.learnt_flow import LearntFlow
 from selfvid.data.manifest import Manifest
 from selfvid.errors import InputError
-from selfvid.flow.estimate import DIS, TVL1, Direction, Farneback, FlowEstimator
+from selfvid.flow.direction import Direction
+from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator
 from selfvid.flow.quantise import flow_step
 from selfvid.flow.raft import RAFT
 

@@ -14,7 +14,7 @@ from selfvid.data.flow_video import read_flow_video
 from selfvid.data.manifest import Manifest
 from selfvid.data.tables import Table, read_table, write_table
 from selfvid.errors import InputError
-from selfvid.flow.estimate import Direction
+from selfvid.flow.direction import Direction
 from selfvid.flow.quantise import dequantise
 
 TABLE = "flow.csv"

@@ -16,7 +16,8 @@ from selfvid.data.flow_folder import TABLE, FlowRow, read_rows
 from selfvid.data.flow_work import Film, FlowFault, compute_film
 from selfvid.data.manifest import Manifest, Row
 from selfvid.errors import InputError
-from selfvid.flow.estimate import Direction, FlowEstimator
+from selfvid.flow.direction import Direction
+from selfvid.flow.estimate import FlowEstimator
 from selfvid.flow.quantise import default_bound
 
 _TRIED, _TRIED_FIELDS, _MOST_TRIED = 3, 12, 12

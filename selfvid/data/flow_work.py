@@ -19,7 +19,8 @@ from selfvid.data.decode import DecodeError, DecoderName, VideoReader, open_vide
 from selfvid.data.flow_video import FlowWriter
 from selfvid.data.reader import Frames
 from selfvid.errors import InputError
-from selfvid.flow.estimate import Direction, FlowEstimator, limited_threads
+from selfvid.flow.direction import Direction
+from selfvid.flow.estimate import FlowEstimator, limited_threads
 from selfvid.flow.quantise import default_bound, flow_step, quantise
 
 # Fields of one run, and their pixels together: what stays in a processor's cache is done soonest.

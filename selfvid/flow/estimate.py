@@ -16,8 +16,8 @@ from torch import Tensor
 
 from selfvid.construction import Recorded, describe
 from selfvid.errors import InputError
+from selfvid.flow.direction import Direction
 
-Direction = Literal["forward", "backward"]
 Preset = Literal["ultrafast", "fast", "medium"]
 
 _PRESETS = {

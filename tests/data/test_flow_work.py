@@ -11,7 +11,8 @@ from selfvid.data.decode import open_video
 from selfvid.data.encode import write_video
 from selfvid.data.flow_video import read_flow_video
 from selfvid.data.flow_work import Film, FlowFault, compute_film
-from selfvid.flow.estimate import DIS, Direction, FlowEstimator
+from selfvid.flow.direction import Direction
+from selfvid.flow.estimate import DIS, FlowEstimator
 from selfvid.flow.quantise import dequantise, quantise
 from tests.data.footage import numbered_video, numbers, spoil
 from tests.flow.test_estimate import drifting
