@@ -53,6 +53,8 @@ def shrunk_head(recipe: Path, manifest: Path, flow: Path) -> list[str]:
         words += ["--crop.size", "92", "--crop.tested", "centre"]
     if "sides" in settings.get("crop", {}).get("init_args", {}):
         words += ["--crop.sides", "[92, 96]"]
+    if "coherence" in settings:
+        words += ["--coherence.data", str(manifest), "--coherence.batch", "4"]
     if "FlowStack" not in recipe.read_text():
         return [*words, "--size", "96" if "crop" in settings else "32"]
     shorter = ["--encoder.input.length", "3", "--encoder.backbone.channels", "6"]

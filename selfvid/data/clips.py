@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from selfvid.data.dataset import ClipDataset, ClipKey, Loaded
+from selfvid.data.side_by_side import SideBySide
 from selfvid.data.watch import Board
 from selfvid.errors import InputError
 from selfvid.types import ClipBatch
@@ -63,7 +64,7 @@ class ClipLoader(DataLoader[Any]):
 
 
 def clip_loader(
-    dataset: ClipDataset,
+    dataset: ClipDataset | SideBySide,
     *,
     batches: Iterable[Sequence[ClipKey]] | None = None,
     batch_size: int = 8,
@@ -108,7 +109,7 @@ class _Carrying(Dataset[Any]):
     A DataLoader wraps an exception of its worker into a traceback of many lines.
     """
 
-    def __init__(self, dataset: ClipDataset) -> None:
+    def __init__(self, dataset: ClipDataset | SideBySide) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:

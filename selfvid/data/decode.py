@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from selfvid.data.decord_reader import DecordReader
-from selfvid.data.image_folder import ImageFolder
+from selfvid.data.image_folder import ImageFolder, is_image
 from selfvid.data.pyav_reader import PyAVReader
 from selfvid.data.reader import BrokenDecoderError, DecodeError, Frames, Size, VideoReader
 from selfvid.errors import InputError
@@ -44,13 +44,13 @@ def open_video(
     threads: int = 1,
     known_frames: int | None = None,
 ) -> VideoReader:
-    """Open a video file or a folder of frame images.
+    """Open a video file, a folder of frame images, or an image as a video of one frame.
 
     `auto` takes decord where it is installed and finds the file's frames reliably, else PyAV.
     A decoder that is named is never replaced by another.
 
     Args:
-        path: the file, or a folder of png or jpg images.
+        path: the file, or a folder of images.
         decoder: who decodes; the variable SELFVID_DECODER chooses where this is auto.
         size: (H, W) to resize to while decoding, or None for the native size.
         threads: decoding threads.
@@ -62,10 +62,10 @@ def open_video(
         DecodeError: where the file cannot be decoded.
     """
     path = Path(path)
-    if path.is_dir():
-        return ImageFolder(str(path), size=size)
     if not path.exists():
         raise InputError(f"video {path} does not exist; expected a file or a folder of images")
+    if path.is_dir() or is_image(path):
+        return ImageFolder(str(path), size=size)
     chosen = resolve_decoder(decoder)
     checked = decoder != "auto" and known_frames is not None
     if chosen == "auto":

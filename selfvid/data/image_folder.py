@@ -1,9 +1,9 @@
-"""A folder of frame images read as one video."""
+"""A folder of frame images read as one video, or one image as a video of one frame."""
 
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import av
@@ -13,24 +13,39 @@ from selfvid.data.packets import in_words
 from selfvid.data.pyav_reader import picture
 from selfvid.data.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm")
 RATE = 25.0
 
 
-def frame_images(folder: Path) -> list[Path]:
-    """The images directly in `folder`, frame 2 before frame 10."""
-    images = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
+def is_image(path: Path) -> bool:
+    """Whether a file is named as an image is."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def frame_images(path: Path) -> list[Path]:
+    """The images directly in the folder `path`, frame 2 before frame 10; or the one that it is."""
+    if not path.is_dir():
+        return [path]
+    images = [file for file in path.iterdir() if is_image(file)]
     return sorted(images, key=lambda file: _natural(file.name))
 
 
 class ImageFolder(VideoReader):
-    """Frame images of one folder in natural order of their names, at 25 frames per second."""
+    """Frame images of one folder in natural order of their names, at 25 frames per second.
+
+    Args:
+        path: the folder, or a single image.
+        size: (H, W) to resize to, or None for the native size.
+
+    Raises:
+        DecodeError: where the folder holds no images.
+    """
 
     decoder = "images"
 
     def __init__(self, path: str, *, size: Size | None = None) -> None:
         super().__init__(path)
-        self._files = frame_images(Path(path))
+        self._files = _remembered(path, Path(path).stat().st_mtime_ns)
         if not self._files:
             raise DecodeError(path, f"the folder holds no images ({', '.join(SUFFIXES)})")
         self._size = size
@@ -62,6 +77,17 @@ class ImageFolder(VideoReader):
 
     def close(self) -> None:
         """Nothing is held open between frames."""
+
+
+@lru_cache(maxsize=64)
+def _remembered(path: str, changed: int) -> list[Path]:
+    """The images at `path`, listed anew where the folder has changed.
+
+    Training opens a folder for every clip, and sorting hundreds of names takes longer than
+    decoding two of them.
+    """
+    del changed
+    return frame_images(Path(path))
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

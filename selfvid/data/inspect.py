@@ -59,7 +59,7 @@ def content_id(path: Path) -> str:
     end are read. A folder of frame images is hashed image by image in their order.
     """
     digest = hashlib.blake2b(digest_size=8)
-    for file in frame_images(path) if path.is_dir() else [path]:
+    for file in frame_images(path):
         size = file.stat().st_size
         digest.update(size.to_bytes(8, "little"))
         with file.open("rb") as content:
@@ -92,7 +92,8 @@ def _measured(reader: VideoReader) -> Finding:
         decoder=reader.decoder,
         timestamps=reader.times is not None,
     )
-    if reader.frames < 2:
+    # A file of one frame was cut short; an image was never meant to be more.
+    if reader.frames < 2 and reader.decoder != "images":
         words = f"too short ({reader.frames} frame{'s' * (reader.frames != 1)}; 2 needed)"
         return dataclasses.replace(finding, error=words)
     pictures: list[np.ndarray] = []

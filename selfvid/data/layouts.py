@@ -22,7 +22,7 @@ AUDIO_SUFFIXES = frozenset((
     ".aac", ".aiff", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma",
 ))
 # fmt: on
-IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
+IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,11 @@ class BatchStream:
         self.done = 0
         self._shuffled: tuple[int, NDArray[np.int64]] | None = None
 
+    @property
+    def draw(self) -> int:
+        """The number that, with the seed, decides what is random about the batch under way."""
+        return self.done
+
     def share_out(self, rank: int, world: int) -> None:
         """Keep the part of every batch that is for process `rank` of `world`.
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
 from pytorch_lightning import LightningDataModule
 
 from selfvid.engine.batches import BatchStream, ResumableLoader
-from selfvid.engine.sources import Source
+from selfvid.types import ClipBatch
+
+
+class GivesBatches(Protocol):
+    """Where a run's clips come from."""
+
+    def batches(self, stream: BatchStream, device: torch.device) -> Iterable[ClipBatch]:
+        """This process's batches from where `stream` stands."""
 
 
 class RunClips(LightningDataModule):
@@ -16,7 +27,7 @@ class RunClips(LightningDataModule):
         stream: which of them make up which batch.
     """
 
-    def __init__(self, source: Source, stream: BatchStream) -> None:
+    def __init__(self, source: GivesBatches, stream: BatchStream) -> None:
         super().__init__()
         self.source = source
         self.stream = stream

@@ -23,23 +23,26 @@ class Journal(Callback):
     Args:
         history: file of one JSON object per line.
         tensorboard: folder of the events.
+        updates: of the optimiser that make one step of the run.
 
     Attributes:
         latest: the latest losses by name.
     """
 
-    def __init__(self, history: Path, tensorboard: Path) -> None:
+    def __init__(self, history: Path, tensorboard: Path, *, updates: int = 1) -> None:
         self.history = history
         self.tensorboard = tensorboard
+        self.updates = updates
         self.latest: dict[str, float] = {}
-        self._since = (0.0, 0)
+        self._since, self._clips = 0.0, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the logs."""
         del pl_module
-        self._since = (time.perf_counter(), trainer.global_step)
+        self._since, self._clips = time.perf_counter(), 0
         if trainer.is_global_zero:
-            self.events = SummaryWriter(str(self.tensorboard), purge_step=trainer.global_step + 1)
+            done = trainer.global_step // self.updates
+            self.events = SummaryWriter(str(self.tensorboard), purge_step=done + 1)
 
     def on_train_batch_end(
         self,
@@ -51,16 +54,15 @@ class Journal(Callback):
     ) -> None:
         """Log where a step was made and it is time."""
         del outputs, batch_idx
-        if accumulating(trainer) or not trainer.is_global_zero:
+        self._clips += len(batch) * trainer.world_size
+        step, unfinished = divmod(trainer.global_step, self.updates)
+        if unfinished or accumulating(trainer) or not trainer.is_global_zero:
             return
-        step = trainer.global_step
-        if step % LOG_EVERY == 0 or step == trainer.max_steps:
+        if step % LOG_EVERY == 0 or trainer.global_step == trainer.max_steps:
             assert isinstance(pl_module, ClipTraining)
-            losses = pl_module.losses
-            parts = {"loss": losses.total} | losses.parts
-            self.latest = {name: float(part.detach()) for name, part in parts.items()}
-            clips = len(batch) * trainer.accumulate_grad_batches * trainer.world_size
-            self.note(step, self.latest | self._speed(trainer, step, clips))
+            figures = pl_module.figures()
+            self.latest = {name: float(value.detach()) for name, value in figures.items()}
+            self.note(step, self.latest | self._speed(trainer))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the logs."""
@@ -85,9 +87,9 @@ class Journal(Callback):
         if hasattr(self, "events"):
             self.events.close()
 
-    def _speed(self, trainer: Trainer, step: int, clips: int) -> dict[str, float]:
-        now = time.perf_counter()
-        before, since = self._since
-        self._since = (now, step)
+    def _speed(self, trainer: Trainer) -> dict[str, float]:
+        now, clips = time.perf_counter(), self._clips
+        seconds = now - self._since
+        self._since, self._clips = now, 0
         rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
-        return {"rate": rate, "clips_per_second": (step - since) * clips / (now - before)}
+        return {"rate": rate, "clips_per_second": clips / seconds}

@@ -68,17 +68,17 @@ class ClipTraining(LightningModule, ABC):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Scalar loss of one batch."""
         del batch_idx
-        number = self.stream.done
+        draw = self.stream.draw
         self.faults.tally(batch)
         whole = bool((batch.lengths == batch.frames.shape[1]).all())
         lengths = None if whole else batch.lengths
         clip = batch.clip()
         if self.augment is not None:
             # Each process augments its own clips in its own way ...
-            self._reseed(number, 1 + self.global_rank)
+            self._reseed(draw, 1 + self.global_rank)
             clip = self.augment(clip, lengths)
         # ... but what the loss draws is the same in all, since it sees all clips in each.
-        self._reseed(number, 0)
+        self._reseed(draw, 0)
         self.losses = self.losses_of(clip, lengths, batch)
         if not torch.isfinite(self.losses.total):
             raise InputError(
@@ -86,8 +86,12 @@ class ClipTraining(LightningModule, ABC):
                 f"{', '.join(batch.videos[:8])}; expected a finite one: lower the rate, "
                 "the last checkpoint is kept"
             )
-        self.stream.done = number + 1
+        self.stream.done += 1
         return self.losses.total
+
+    def figures(self) -> dict[str, Tensor]:
+        """What is worth writing down of the latest batch, by name."""
+        return {"loss": self.losses.total} | self.losses.parts
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule moved at every step."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
+from dataclasses import replace
 
 import torch
 
@@ -10,18 +12,24 @@ from selfvid.data.faults import FaultCounter
 from selfvid.data.manifest import Manifest
 from selfvid.engine.checkpoints import Checkpoints, newest_whole
 from selfvid.engine.classifier import Classifier
+from selfvid.engine.course import Course
 from selfvid.engine.datamodule import RunClips
 from selfvid.engine.fit import fit
+from selfvid.engine.joint import with_coherence
 from selfvid.engine.journal import Journal
 from selfvid.engine.pretrain import Interrupted
 from selfvid.engine.run_folder import RunFolder
-from selfvid.engine.sources import FilmedSource
-from selfvid.engine.supervised import Supervised
 from selfvid.engine.supervision import Supervision
 
 
 def supervise(
-    job: Supervision, train: Manifest, run: RunFolder, *, classes: tuple[str, ...], what: str
+    job: Supervision,
+    train: Manifest,
+    run: RunFolder,
+    *,
+    classes: tuple[str, ...],
+    what: str,
+    unlabelled: Collection[str] = (),
 ) -> Classifier:
     """A classifier trained on `train`, from the weights that the job begins with.
 
@@ -33,6 +41,7 @@ def supervise(
         run: where checkpoints, history and events go.
         classes: names of the K classes.
         what: is being trained, for the progress bar.
+        unlabelled: content ids of the footage that coherence is asked of.
 
     Raises:
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
@@ -44,24 +53,28 @@ def supervise(
     dataset = job.dataset(train, classes, testing=False)
     dataset.require_fitting()
     job.check(dataset)
-    stream = job.stream(train.labels(job.label, classes=classes))
-    module = Supervised(
+    labels = train.labels(job.label, classes=classes)
+    course = Course(dataset, job.stream(labels), workers=job.workers)
+    if job.coherence is not None:
+        course = with_coherence(course, job, dataset)
+    module = course.module(
         classifier,
         rates=job.rates,
         crop=job.crop,
         augment=job.augment,
         training=job.training,
-        stream=stream,
+        stream=course.stream,
         faults=FaultCounter(job.faults),
         seed=job.seed,
     )
-    checkpoints = Checkpoints(run.checkpoints, every=job.training.checkpoint_every)
+    updates = course.updates
+    checkpoints = Checkpoints(run.checkpoints, every=updates * job.training.checkpoint_every)
     torch.manual_seed(job.seed)
     fit(
         module,
-        RunClips(FilmedSource(dataset, workers=job.workers), stream),
-        training=job.training,
-        callbacks=[Journal(run.history, run.tensorboard), checkpoints],
+        RunClips(course, course.stream),
+        training=replace(job.training, steps=updates * job.training.steps),
+        callbacks=[Journal(run.history, run.tensorboard, updates=updates), checkpoints],
         checkpoint=newest_whole(run.checkpoints),
         out=run.path,
         what=what,
@@ -71,5 +84,5 @@ def supervise(
             f"stopped by {checkpoints.stopped_by.name} and saved in {str(run.checkpoints)!r}; "
             "continue with --resume"
         )
-    classifier.encoder.provenance = job.provenance(train, dataset.size)
+    classifier.encoder.provenance = job.provenance(train, dataset.size, unlabelled=unlabelled)
     return classifier

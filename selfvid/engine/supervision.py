@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from selfvid.encoders.base import Encoder, Provenance
 from selfvid.engine.balanced import BalancedStream
 from selfvid.engine.batches import BatchStream
 from selfvid.engine.classifier import Classifier, check_fits
+from selfvid.engine.coherence import Coherence
 from selfvid.engine.rates import Rates
 from selfvid.engine.reading import check_diet, clip_dataset
 from selfvid.engine.schedule import Training
@@ -50,6 +52,7 @@ class Supervision:
     rates: Rates
     training: Training
     balanced: bool
+    coherence: Coherence | None
     decoder: DecoderName
     workers: int
     faults: FaultPolicy
@@ -74,6 +77,10 @@ class Supervision:
                 "step of the encoder sees; expected at least as many"
             )
         self.rates.check(Classifier(self.encoder, self.head))
+        if self.coherence is not None:
+            self.coherence.check(
+                self.encoder, flow=self.flow, rates=self.rates, training=self.training
+            )
 
     def check(self, dataset: ClipDataset) -> None:
         """Refuse frames that are too small, before anything is trained.
@@ -97,15 +104,29 @@ class Supervision:
         plain["faults"] = dataclasses.asdict(self.faults)
         plain["rates"] = dict(self.rates.factors)
         described: dict[str, Any] = describe(plain)
+        if self.coherence is not None:
+            described["coherence"] = described["coherence"]["init_args"]
         for told in ("widths", "classes"):  # by the encoder and the labels
             del described["head"]["init_args"][told]
         return described
 
-    def provenance(self, seen: Manifest, size: tuple[int, int]) -> Provenance:
-        """Where the encoder comes from, once it is trained on these videos too."""
+    def provenance(
+        self, seen: Manifest, size: tuple[int, int], *, unlabelled: Collection[str]
+    ) -> Provenance:
+        """Where the encoder comes from, once it is trained on these videos too.
+
+        Args:
+            seen: the labelled ones.
+            size: H and W that frames were decoded at.
+            unlabelled: content ids of those that coherence was asked of.
+        """
         before = self.encoder.provenance
         frozen = self.rates.of("encoder") == 0
         footage = set() if frozen else {row.video for row in seen.rows}
+        notes = [] if frozen else ["fine-tuned with labels"]
+        if self.coherence is not None:
+            footage |= set(unlabelled)
+            notes.append("trained with temporal coherence in turn")
         return dataclasses.replace(
             before,
             footage=tuple(sorted({*before.footage, *footage})),
@@ -113,7 +134,7 @@ class Supervision:
             frames=self.clips.length,
             stride=int(getattr(self.clips, "stride", 1)),
             fps=getattr(self.clips, "fps", None),
-            notes=(*before.notes, *([] if frozen else ["fine-tuned with labels"])),
+            notes=(*before.notes, *notes),
         )
 
     def stream(self, labels: np.ndarray) -> BatchStream:

@@ -28,10 +28,29 @@ def temporal_coherence(z: Tensor, *, margin: float = 1.0, shift: int = 1) -> Los
     """
     if z.ndim != 3 or min(z.shape[:2]) < 2:
         raise ValueError(f"z must be (B>=2, T>=2, D), got {tuple(z.shape)}")
-    near = (z[:, 1:] - z[:, :-1]).abs().sum(-1)  # (B, T-1)
-    far = (z - z.roll(shift, dims=0)).abs().sum(-1)  # (B, T)
-    pull, push = near.mean(), (margin - far).clamp_min(0).mean()
+    pull, push = pull_loss(z), push_loss(z, margin=margin, shift=shift)
     return Losses(pull + push, {"pull": pull, "push": push})
+
+
+def pull_loss(z: Tensor) -> Tensor:
+    """Mean L1 distance of consecutive frames, of embeddings (B, T, D) with T >= 2."""
+    return (z[:, 1:] - z[:, :-1]).abs().sum(-1).mean()
+
+
+def push_loss(z: Tensor, *, margin: float, shift: int = 1, counted: Tensor | None = None) -> Tensor:
+    """Mean of what the L1 distance between frames of different clips lacks to `margin`.
+
+    Args:
+        z: frame embeddings, (B, T, D), with B >= 2.
+        margin: L1 distance beyond which two frames cost nothing.
+        shift: a clip's other is the one `shift` rows before it, 1 <= shift < B.
+        counted: which of the pairs count, bool (B, T); None counts all.
+    """
+    far = (z - z.roll(shift, dims=0)).abs().sum(-1)  # (B, T)
+    lacking = (margin - far).clamp_min(0)
+    if counted is None:
+        return lacking.mean()
+    return (lacking * counted).sum() / counted.sum().clamp_min(1)
 
 
 class TemporalCoherence(Objective):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import EvenClips, RandomClips, Sampling
 from selfvid.data.transforms import Augmentation
 from selfvid.encoders.base import Encoder, Provenance, load_encoder
+from selfvid.engine.coherence import Coherence
 from selfvid.engine.rates import Rates
 from selfvid.engine.reading import pair, spare_workers
 from selfvid.engine.schedule import Training
@@ -21,7 +23,6 @@ from selfvid.engine.warm_start import warm_start
 from selfvid.errors import InputError
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.evaluation.finetuning.run import FinetuneRun
-from selfvid.evaluation.protocol import command
 from selfvid.heads.base import HeadFactory
 
 DEFAULT_FRAMES = 16
@@ -45,6 +46,7 @@ def finetune(
     rates: dict[str, float] | None = None,
     training: Training = Training(),
     balanced: bool = False,
+    coherence: Coherence | str | None = None,
     folds: int | None = None,
     score_training: bool = False,
     decoder: DecoderName = "auto",
@@ -75,6 +77,8 @@ def finetune(
         rates: factor of the learning rate by part, such as encoder: 0.1; 0 freezes a part.
         training: steps, batch, optimiser, precision and the like.
         balanced: whether each place of a batch draws a class first, then a video of it.
+        coherence: unlabelled footage, a manifest; after each supervised step a pull and a push
+            step are made on it. steps of training counts the supervised ones.
         folds: number of folds by group, where the manifest has no split of its own; 5 by default.
         score_training: also score the training part, which fusing by SVM is fitted on.
         decoder: auto, decord or pyav.
@@ -91,7 +95,8 @@ def finetune(
         InputError: where something handed in is not as expected.
         Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
-    asked = command("finetune", finetune, dict(locals()))
+    # What was asked for holds objects; the recipe that the run leaves has them in words.
+    asked = f"selfvid finetune --config {shlex.quote(f'{out}/recipe.yaml')} --out NEW_FOLDER"
     videos = labelled_videos(str(data), label)
     network = _network(encoder, init)
     used_to = network.provenance
@@ -112,6 +117,7 @@ def finetune(
         rates=Rates(rates or {}),
         training=training,
         balanced=balanced,
+        coherence=Coherence(data=coherence) if isinstance(coherence, str) else coherence,
         decoder=decoder,
         workers=spare_workers() if workers is None else workers,
         faults=faults,

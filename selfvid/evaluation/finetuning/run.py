@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from selfvid.data.manifest import Manifest
 from selfvid.data.rows import segment_id
 from selfvid.data.splits import Fold
 from selfvid.data.splits import folds as make_folds
+from selfvid.data.stills import stills
 from selfvid.engine.classifier import save_classifier
 from selfvid.engine.precision import pick_device
 from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.supervise import supervise
 from selfvid.engine.supervision import Supervision
 from selfvid.engine.testing import Tester
+from selfvid.engine.turns import TURNS
 from selfvid.evaluation.finetuning.gate_pictures import gate_pictures
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.evaluation.footage import relate_footage
@@ -76,13 +79,26 @@ class FinetuneRun:
         result.write()
         return result
 
+    @cached_property
+    def unlabelled(self) -> set[str]:
+        """Content ids of what coherence is asked of, labelled stills that it shows among them."""
+        coherence = self.job.coherence
+        return set() if coherence is None else coherence.seen(stills(self.videos))
+
     def _scores(self, fold: Fold, folder: Path) -> Scores:
         if (folder / SCORES).is_file():
             return Scores.read(folder / SCORES)
         job = self.job
         train, test = self.videos.select(fold.train), self.videos.select(fold.test)
         classes = tuple(self.videos.classes(job.label))
-        classifier = supervise(job, train, RunFolder(folder), classes=classes, what=fold.name)
+        classifier = supervise(
+            job,
+            train,
+            RunFolder(folder),
+            classes=classes,
+            what=fold.name,
+            unlabelled=self.unlabelled,
+        )
         tester = Tester(
             crop=job.crop,
             device=pick_device(job.training.accelerator),
@@ -109,9 +125,12 @@ class FinetuneRun:
         job = self.job
         tests = f"{len(parts)} folds" if len(parts) > 1 else "one split"
         crops = "" if job.crop is None else f", {job.crop.count} crops of each"
+        turns = ""
+        if job.coherence is not None:
+            turns = f", in turn with coherence on {len(job.coherence.footage)} videos"
         return (
-            f"{type(job.head).__name__} on {type(job.encoder).__name__}, {job.label}, {tests}; "
-            f"tested on {job.views}{crops}"
+            f"{type(job.head).__name__} on {type(job.encoder).__name__}{turns}, {job.label}, "
+            f"{tests}; tested on {job.views}{crops}"
         )
 
     def _groups(self, scores: Scores) -> list[int]:
@@ -120,11 +139,12 @@ class FinetuneRun:
         return [of[video] for video in scores.videos]
 
     def _footage(self, scores: Scores) -> dict[str, Any]:
-        """How the tested videos relate to what the encoder had seen before."""
+        """How the tested videos relate to what the encoder has seen without labels."""
         past = self.job.encoder.provenance
         tested = set(scores.videos)
         rows = [row for row in self.videos.rows if segment_id(row) in tested]
-        related = relate_footage(self.videos, rows, past.footage, generated=past.generated)
+        seen = {*past.footage, *self.unlabelled}
+        related = relate_footage(self.videos, rows, tuple(seen), generated=past.generated)
         return dataclasses.asdict(related)
 
     def _protocol(self, parts: list[Fold], asked: str, *, seconds: float) -> dict[str, Any]:
@@ -142,6 +162,8 @@ class FinetuneRun:
             "crops": 1 if job.crop is None else job.crop.count,
             "size": job.size,
             "steps": job.training.steps,
+            "updates": job.training.steps * (1 if job.coherence is None else len(TURNS)),
+            "coherence": job.recipe()["coherence"],
             "batch": job.training.batch,
             "rates": dict(job.rates.factors),
             "init": job.init,

@@ -1,0 +1,41 @@
+"""Two data sets behind one loader, so that one set of workers reads both in a fixed order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch.utils.data import Dataset
+
+from selfvid.data.dataset import ClipDataset, ClipKey, Loaded
+from selfvid.data.watch import Board
+
+
+class SideBySide(Dataset[Loaded]):
+    """The items of `first`, and behind them those of `second`.
+
+    Args:
+        first: items 0 to N - 1.
+        second: items N and up; as its own they begin with 0.
+    """
+
+    def __init__(self, first: ClipDataset, second: ClipDataset) -> None:
+        self.first, self.second = first, second
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, key: ClipKey | int) -> Loaded:
+        """The clips of one video, as the data set that it belongs to gives them."""
+        key = key if isinstance(key, ClipKey) else ClipKey(0, key)
+        if key.index < len(self.first):
+            return self.first[key]
+        return self.second[replace(key, index=key.index - len(self.first))]
+
+    @property
+    def board(self) -> Board | None:
+        """Where workers note what they are reading."""
+        return self.first.board
+
+    @board.setter
+    def board(self, board: Board | None) -> None:
+        self.first.board = self.second.board = board
