@@ -81,7 +81,7 @@ class Observer(Journal):
         self.objective.eval()
         # Previews may draw random numbers; a look must not change what training draws next.
         with torch.random.fork_rng(enabled=True), autocast(self.precision, device):
-            frames = self.sample.frames.to(device)
+            frames = self.sample.to(device).clip()
             shown = frames[:, : self.objective.shown(frames.shape[1])]
             vectors = torch.cat([self.objective.encoder(part).clip for part in shown.split(32)])
             pictures = self.objective.preview(frames[:: max(1, len(frames) // 12)])

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from selfvid.backbones.small import SmallNet
+from selfvid.data.flow_files import compute_flow
+from selfvid.data.sampling import RandomClips
+from selfvid.data.transforms import Augmentation
+from selfvid.encoders.base import load_encoder
+from selfvid.encoders.flow_input import FlowFields
+from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.lstm import LSTMEncoder
+from selfvid.encoders.vectors import FlatFrames
+from selfvid.engine.pretrain import pretrain
+from selfvid.engine.schedule import Training
+from selfvid.errors import InputError
+from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
+from selfvid.objectives.vicreg import VICReg
+
+PLAN = Training(steps=2, batch=4, warmup=0, precision="32-true", look_every=1)
+
+
+@pytest.fixture(scope="module")
+def flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("flow") / "flow"
+    compute_flow(digits_manifest, out=out, size=16, workers=1, quiet=True)
+    return out
+
+
+def on_flow() -> LSTMAutoencoder:
+    encoder = LSTMEncoder(FlatFrames((16, 16), input=FlowFields()), hidden=8)
+    return LSTMAutoencoder(encoder, future=2, loss="squared_error")
+
+
+def test_an_lstm_learns_from_flow(digits_manifest: Path, flow: Path, tmp_path: Path) -> None:
+    run = pretrain(
+        digits_manifest, tmp_path / "run", objective=on_flow(), flow=flow, training=PLAN,
+        clips=RandomClips(frames=6), workers=0,
+    )  # fmt: skip
+    encoder = load_encoder(run)
+    assert encoder.eats == 2
+    assert encoder.provenance.size == (16, 16)
+    assert list((run / "pictures").glob("forecast-*.png"))
+
+
+def test_pixels_and_flow_are_not_mixed_up(
+    digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    pixels = VICReg(FrameEncoder(SmallNet(channels=1, stages=(8,))))
+    with pytest.raises(InputError, match="but the encoder eats pixels"):
+        pretrain(digits_manifest, tmp_path / "a", objective=pixels, flow=flow, training=PLAN)
+    with pytest.raises(InputError, match="the encoder eats flow, flow is null"):
+        pretrain(digits_manifest, tmp_path / "b", objective=on_flow(), training=PLAN)
+    with pytest.raises(InputError, match="augment changes colours, and flow is no picture"):
+        pretrain(
+            digits_manifest, tmp_path / "c", objective=on_flow(), flow=flow, training=PLAN,
+            augment=Augmentation(),
+        )  # fmt: skip
