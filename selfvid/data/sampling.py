@@ -231,16 +231,19 @@ class DenseClips(_Window):
         fps: frames per second of the clip, chosen by presentation time, in place of stride.
         short: "repeat_last", "loop" or "skip", as for RandomClips.
         hop: distance between the beginnings of neighbouring windows, in frames of the video.
+        to_end: whether one more window, here 5 to 8, ends with the video where none else does.
     """
 
     hop: int = 8
+    to_end: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _at_least(self, "hop", 1)
 
     def _starts(self, first: int, last: int, rng: np.random.Generator) -> Indices:  # noqa: ARG002
-        return np.arange(first, last + 1, self.hop)
+        starts = np.arange(first, last + 1, self.hop)
+        return np.append(starts, last) if self.to_end and starts[-1] < last else starts
 
 
 @dataclass(frozen=True)

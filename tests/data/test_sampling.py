@@ -47,6 +47,14 @@ def test_dense_clips_are_all_windows_that_fit_whole() -> None:
     assert chosen(DenseClips(frames=4, hop=2), nine) == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
 
 
+def test_dense_clips_may_reach_the_end() -> None:
+    nine, ten = Timeline(frames=9, rate=5.0), Timeline(frames=10, rate=5.0)
+    rule = DenseClips(frames=4, hop=2, to_end=True)
+    assert chosen(rule, nine)[-2:] == [[4, 5, 6, 7], [5, 6, 7, 8]]
+    assert chosen(rule, ten) == chosen(DenseClips(frames=4, hop=2), ten)
+    assert len(chosen(rule, Timeline(frames=4, rate=5.0))) == 1
+
+
 def test_the_whole_video_is_cut_into_parts_and_shown_by_their_middles() -> None:
     assert chosen(WholeVideo(frames=4), Timeline(frames=12, rate=5.0)) == [[1, 4, 7, 10]]
     assert chosen(WholeVideo(frames=10), TEN) == [list(range(10))]
