@@ -13,6 +13,7 @@ FLOORS: dict[str, float] = {
     "errors": -2,
     "whole": -1,
     "types": 0,
+    "device": 0,
     "construction": 0,
     "metrics": 0,
     "scores": 0,

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from selfvid.device import choose_device
 from selfvid.encoders.base import encoder_folder, load_encoder
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
-from selfvid.flow.raft import chosen_device
 from selfvid.saving import CONFIG, WEIGHTS
 
 _CONTEXT = 9  # where an encoder does not say how many frames it is used to
@@ -38,7 +38,7 @@ class LearntFlow(FlowEstimator):
 
     def __init__(self, run: str, *, device: str = "auto") -> None:
         self._folder = encoder_folder(run)
-        self.device = chosen_device(device)
+        self.device = choose_device(device)
         self.on_gpu = self.device.type == "cuda"
         self._encoder = load_encoder(self._folder).to(self.device)
         if not self._encoder.widths.flow or self._encoder.window != 1:

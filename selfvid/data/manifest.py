@@ -155,6 +155,17 @@ class Manifest:
         pieces = sorted(f"{row.video} {row.start} {row.end}" for row in self.rows)
         return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
 
+    def labelled(self, column: str) -> Manifest:
+        """The rows that have a label in `column`.
+
+        Raises:
+            InputError: where they cannot be learned from.
+        """
+        texts = self.column(column)
+        chosen = self.select([bool(text) for text in texts]) if any(texts) else self
+        chosen.require_labels(column)
+        return chosen
+
     def require_labels(self, column: str = "label", *, least: int = 2) -> None:
         """Check that `column` can be learned from.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-
 from selfvid.data.sampling import DenseClips, EvenClips, Sampling, Short, WholeVideo
 from selfvid.encoders.base import Encoder, Provenance
 from selfvid.errors import InputError
@@ -88,21 +86,6 @@ def choose_size(provenance: Provenance, size: int | tuple[int, int] | None) -> t
     if min(height, width) < 1:
         raise InputError(f"size is {size}; expected at least 1 pixel")
     return int(height), int(width)
-
-
-def choose_device(device: str) -> torch.device:
-    """The device of that name; ``auto`` takes CUDA where there is one.
-
-    Raises:
-        InputError: where there is no such device.
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise InputError(f"device {device!r} cannot be used here; expected auto or cpu") from None
-    return torch.device(device)
 
 
 def _unused(what: str, **options: object) -> None:

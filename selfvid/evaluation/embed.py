@@ -19,11 +19,11 @@ from selfvid.data.decode import DecoderName
 from selfvid.data.index import index
 from selfvid.data.manifest import Manifest, Row
 from selfvid.data.sampling import Short
+from selfvid.device import choose_device
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
 from selfvid.evaluation.cutting import (
     check_eats_pixels,
-    choose_device,
     choose_sampling,
     choose_size,
 )

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from selfvid.data.manifest import Manifest
 from selfvid.data.rows import segment_id
 from selfvid.data.tables import Cell, write_table
-from selfvid.errors import InputError
 from selfvid.evaluation.comparison import ENCODER
-from selfvid.evaluation.result import KIND, ProbeResult
+from selfvid.evaluation.folder import RESULT
+from selfvid.evaluation.result import ProbeResult
 from selfvid.evaluation.variants import Assessed, Task
 from selfvid.scores import Scores
 
-RESULT = "result.json"
 SCORES = "scores.csv"
 PREDICTIONS = "predictions.csv"
 FEATURES = "features"
-
-
-def check_folder(folder: Path) -> None:
-    """Raise an InputError where `folder` is a file, or holds files of our names but not ours."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"out is {str(folder)!r}, a file; expected a folder")
-    ours = _is_probe(folder / RESULT)
-    for name in (RESULT, SCORES, PREDICTIONS):
-        if (folder / name).exists() and not ours:
-            raise InputError(
-                f"out {str(folder)!r} holds a {name} that no probe left there; "
-                "expected another folder"
-            )
 
 
 def write_result(
@@ -72,10 +55,3 @@ def _prediction_lines(
                     line[f"{name}{several}"] = task.classes[guess]
             lines.append(line)
     return lines
-
-
-def _is_probe(path: Path) -> bool:
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("kind") == KIND
-    except (OSError, ValueError, AttributeError):
-        return False

@@ -14,6 +14,7 @@ from selfvid.data.decode import DecoderName
 from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import Short
 from selfvid.data.splits import folds as make_folds
+from selfvid.device import choose_device
 from selfvid.errors import InputError
 from selfvid.evaluation import words
 from selfvid.evaluation.comparison import (
@@ -29,18 +30,18 @@ from selfvid.evaluation.comparison import (
 )
 from selfvid.evaluation.cutting import (
     check_eats_pixels,
-    choose_device,
     choose_sampling,
     choose_size,
 )
 from selfvid.evaluation.features import Cut, Look, Pooling, Precision
 from selfvid.evaluation.floors import Floor, Metadata
 from selfvid.evaluation.flow_histograms import FlowHistograms
+from selfvid.evaluation.folder import check_folder
 from selfvid.evaluation.footage import relate_footage
 from selfvid.evaluation.gathering import Extraction, Gathered, floor_features, gather
 from selfvid.evaluation.label_curve import LabelCurve
 from selfvid.evaluation.label_curve import label_curve as draw_curve
-from selfvid.evaluation.output import FEATURES, check_folder, write_result
+from selfvid.evaluation.output import FEATURES, PREDICTIONS, SCORES, write_result
 from selfvid.evaluation.protocol import (
     about_data,
     about_machine,
@@ -48,7 +49,7 @@ from selfvid.evaluation.protocol import (
     about_subject,
     command,
 )
-from selfvid.evaluation.result import ProbeResult
+from selfvid.evaluation.result import KIND, ProbeResult
 from selfvid.evaluation.subject import Subject, load_subject, random_weights
 from selfvid.evaluation.variants import Task
 
@@ -152,7 +153,7 @@ def probe(
     )
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     folder = subject.home if out is None else Path(out)
-    check_folder(folder)
+    check_folder(folder, kind=KIND, files=(SCORES, PREDICTIONS), called="probe")
     how = Extraction(folder / FEATURES, fresh, choose_device(device), workers, quiet)
     result = plan.carry_out(subject, whole, cut, how, asked=command("probe", probe, given))
     if not quiet:
@@ -230,10 +231,7 @@ class _Plan:
         usable = manifest.usable
         if not len(usable):
             raise InputError(f"manifest has no usable video among {len(manifest)} rows")
-        texts = usable.column(self.label)
-        chosen = usable.select([bool(text) for text in texts]) if any(texts) else usable
-        chosen.require_labels(self.label)
-        return chosen
+        return usable.labelled(self.label)
 
     def task(self, videos: Manifest) -> Task:
         """Labels, groups and folds of `videos`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.evaluation.comparison import ENCODER, Comparison
+from selfvid.evaluation.folder import write_result
 from selfvid.evaluation.footage import Footage
 from selfvid.evaluation.knn import RECALLS, SHOWN_K
 from selfvid.evaluation.label_curve import LabelCurve
 from selfvid.evaluation.motion import MotionCheck
 from selfvid.evaluation.variants import Task, VariantResult
 from selfvid.metrics import Interval, confusion, per_class_accuracy
-from selfvid.whole import write_whole
 
 KIND = "selfvid probe"
 
@@ -96,13 +94,7 @@ class ProbeResult:
 
     def write(self, path: Path) -> Path:
         """Write everything as JSON, whole or not at all; unknown numbers are null."""
-        fields = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "path"
-        }
-        text = json.dumps(plain({"kind": KIND, **fields}), indent=1, allow_nan=False)
-        return write_whole(path, text + "\n")
+        return write_result(self, path, kind=KIND)
 
 
 def table(rows: tuple[VariantResult, ...]) -> str:
@@ -144,25 +136,6 @@ def aligned(lines: list[list[str]]) -> str:
         ).rstrip()
         for line in lines
     )
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: intervals by name, arrays as lists, NaN as null."""
-    if isinstance(value, Interval):
-        return plain(value._asdict())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _named(row: VariantResult) -> str:

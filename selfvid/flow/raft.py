@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.models import get_model, get_model_weights
 
+from selfvid.device import choose_device
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
 
@@ -49,7 +50,7 @@ class RAFT(FlowEstimator):
             raise InputError(f"variant is {variant!r}; expected small or large")
         if updates < 1:
             raise InputError(f"updates is {updates}; expected at least 1")
-        self.device = chosen_device(device)
+        self.device = choose_device(device)
         self.on_gpu = self.device.type == "cuda"
         self.updates = updates
         self._network: nn.Module = get_model(f"raft_{variant}", weights=None)
@@ -82,21 +83,6 @@ class RAFT(FlowEstimator):
             found = self._network(framed[:-1], framed[1:], num_flow_updates=self.updates)[-1]
             fields.append(found[..., :height, :width].to(frames.device))
         return torch.cat(fields).clone()
-
-
-def chosen_device(device: str) -> torch.device:
-    """The device of that name; ``auto`` takes CUDA where there is one.
-
-    Raises:
-        InputError: where there is no such device.
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise InputError(f"device {device!r} cannot be used here; expected auto or cpu") from None
-    return torch.device(device)
 
 
 def _missing(side: int) -> int:

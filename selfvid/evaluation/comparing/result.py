@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,12 +80,7 @@ class CompareResult:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         write_png(self.picture(), self.path / PICTURE)
-        fields = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "path"
-        }
-        write_result(self.path / RESULT, kind=KIND, fields=fields)
+        write_result(self, self.path / RESULT, kind=KIND)
 
 
 def class_table(rows: tuple[ClassRow, ...]) -> str:

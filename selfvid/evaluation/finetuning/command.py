@@ -150,10 +150,7 @@ def labelled_videos(data: str, label: str) -> Manifest:
     usable = Manifest.read(data).usable
     if not len(usable):
         raise InputError(f"{data!r} has no usable video; expected at least two of each class")
-    texts = usable.column(label)
-    chosen = usable.select([bool(text) for text in texts]) if any(texts) else usable
-    chosen.require_labels(label)
-    return chosen
+    return usable.labelled(label)
 
 
 def default_clips(used_to: Provenance) -> RandomClips:

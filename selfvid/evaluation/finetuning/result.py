@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.evaluation import words
+from selfvid.evaluation.folder import RESULT, write_result
 from selfvid.evaluation.resampling import Draws
-from selfvid.evaluation.result import aligned, plain
+from selfvid.evaluation.result import aligned
 from selfvid.metrics import Interval, confusion, mean_average_precision, per_class_accuracy
 from selfvid.scores import Scores
-from selfvid.whole import write_whole
 
 KIND = "selfvid finetune"
-RESULT = "result.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +101,4 @@ class FinetuneResult:
 
     def write(self) -> Path:
         """Write everything as JSON into the run's folder, whole or not at all."""
-        fields = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "path"
-        }
-        text = json.dumps(plain({"kind": KIND, **fields}), indent=1, allow_nan=False)
-        return write_whole(self.path / RESULT, text + "\n")
+        return write_result(self, self.path / RESULT, kind=KIND)

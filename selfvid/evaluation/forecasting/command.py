@@ -9,16 +9,16 @@ from typing import Any
 
 from selfvid.construction import describe
 from selfvid.data.decode import DecoderName
+from selfvid.device import choose_device
 from selfvid.errors import InputError
-from selfvid.evaluation.cutting import choose_device
 from selfvid.evaluation.features import Precision
+from selfvid.evaluation.folder import RESULT, check_folder
 from selfvid.evaluation.forecasting.clips import Sequences
 from selfvid.evaluation.forecasting.floors import MEANINGS
 from selfvid.evaluation.forecasting.measures import measure, measure_flow
 from selfvid.evaluation.forecasting.result import (
-    RESULT,
+    KIND,
     ForecastResult,
-    check_folder,
     flow_in_words,
     in_words,
 )
@@ -96,7 +96,7 @@ def forecast(
         raise InputError(f"future is {future} but frames shown are reconstructed; expected null")
     folder = Path(run) / ("reconstruction" if reconstruct else "forecast")
     folder = folder if out is None else Path(out)
-    check_folder(folder)
+    check_folder(folder, kind=KIND, called="forecast")
     place = choose_device(device)
     began = time.monotonic()
     forecaster = Forecaster(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfvid.errors import InputError
+from selfvid.evaluation.folder import write_result
 from selfvid.evaluation.forecasting.measures import PREDICTION, ZERO, FlowRow, Measure
-from selfvid.evaluation.result import aligned, plain
+from selfvid.evaluation.result import aligned
 from selfvid.metrics import Interval
-from selfvid.whole import write_whole
 
 KIND = "selfvid forecast"
-RESULT = "result.json"
 AIM = 0.5  # share of zero flow's error that a learnt flow should stay below
 
 
@@ -51,13 +47,7 @@ class ForecastResult:
 
     def write(self, path: Path) -> Path:
         """Write everything as JSON, whole or not at all; unknown numbers are null."""
-        fields = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "path"
-        }
-        text = json.dumps(plain({"kind": KIND, **fields}), indent=1, allow_nan=False)
-        return write_whole(path, text + "\n")
+        return write_result(self, path, kind=KIND)
 
 
 def error_table(measure: Measure) -> str:
@@ -134,24 +124,6 @@ def ends(interval: Interval, *, signed: bool = False) -> str:
         return ""
     low, high = (amount(end, signed=signed) for end in (interval.low, interval.high))
     return f"[{low}, {high}]"
-
-
-def check_folder(folder: Path) -> None:
-    """Raise an InputError where `folder` is a file, or holds a result that is not of this kind."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"out is {str(folder)!r}, a file; expected a folder")
-    if (folder / RESULT).exists() and not _is_ours(folder / RESULT):
-        raise InputError(
-            f"out {str(folder)!r} holds a {RESULT} that no forecast left there; "
-            "expected another folder"
-        )
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("kind") == KIND
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _percent(share: Interval) -> str:

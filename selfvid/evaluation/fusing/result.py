@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,12 +89,7 @@ class FuseResult:
         """Write the fused scores and, last, the result itself."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.scores.write(self.path / SCORES)
-        fields = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in ("path", "scores")
-        }
-        write_result(self.path / RESULT, kind=KIND, fields=fields)
+        write_result(self, self.path / RESULT, kind=KIND, without=("path", "scores"))
 
 
 def accuracy_of(scored: Scored, groups: Groups, *, seed: int) -> Interval:
