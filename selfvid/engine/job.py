@@ -48,6 +48,7 @@ class Job:
     seed: int
     init: str | None
     flow: str | None = None
+    decoded: str | None = None
 
     def __post_init__(self) -> None:
         pair(self.size)
@@ -156,6 +157,7 @@ class Job:
             size=pair(self.size),
             seed=self.seed,
             decoder=self.decoder,
+            decoded=self.decoded,
             faults=self.faults,
         )
         dataset.require_fitting()

@@ -114,6 +114,7 @@ def with_coherence(course: Course, job: Supervision, dataset: ClipDataset) -> Co
         size=dataset.size,
         seed=job.seed,
         decoder=job.decoder,
+        decoded=job.decoded,
         faults=job.faults,
     )
     footage.require_fitting()

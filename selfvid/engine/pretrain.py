@@ -48,6 +48,7 @@ def pretrain(
     training: Training = Training(),
     split: str | None = None,
     decoder: DecoderName = "auto",
+    decoded: Path | str | None = None,
     workers: int | None = None,
     faults: FaultPolicy = FaultPolicy(),
     seed: int = 0,
@@ -71,6 +72,8 @@ def pretrain(
         training: steps, batch, optimiser, precision and the like.
         split: take only rows of this split; all usable rows by default.
         decoder: auto, decord or pyav.
+        decoded: folder that keeps decoded frames at training size, so that a video is decoded
+            once and not at every step; frames x H x W x 3 bytes for each.
         workers: loading processes; by default one less than cores, at most 8.
         faults: how many clips may fail before the run stops.
         seed: of everything random in the run.
@@ -94,6 +97,7 @@ def pretrain(
         training=training,
         split=split,
         decoder=decoder,
+        decoded=None if decoded is None else str(decoded),
         workers=workers,
         faults=faults,
         seed=seed,

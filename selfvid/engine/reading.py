@@ -28,6 +28,7 @@ def clip_dataset(
     flow: Path | str | None,
     size: tuple[int, int] | None,
     decoder: DecoderName,
+    decoded: Path | str | None = None,
     **more: Any,
 ) -> ClipDataset:
     """Clips cut from the videos of a manifest.
@@ -39,15 +40,19 @@ def clip_dataset(
         flow: folder of the videos' flow, for an encoder that eats flow.
         size: (H, W) of the frames; by default 64x64, and of flow what is there.
         decoder: who decodes pixels.
+        decoded: folder where decoded frames are kept.
         more: as in `ClipDataset`.
 
     Raises:
-        InputError: where flow is given to an encoder of pixels, or not to one of flow; otherwise
-            as the data sets say.
+        InputError: where flow is given to an encoder of pixels, or not to one of flow, or both
+            flow and `decoded` are given; otherwise as the data sets say.
     """
     check_diet(encoder, flow)
     if flow is None:
-        return ClipDataset(manifest, sampling, size=size or DEFAULT_SIZE, decoder=decoder, **more)
+        more |= {"decoder": decoder, "decoded": decoded}
+        return ClipDataset(manifest, sampling, size=size or DEFAULT_SIZE, **more)
+    if decoded is not None:
+        raise InputError(f"decoded is {str(decoded)!r} but clips are flow; expected null")
     return FlowClipDataset(
         manifest,
         sampling,
