@@ -22,7 +22,8 @@ class AlexNet(Backbone):
     Args:
         vector: the layer that the vector is read from.
         weights: ``random``, ``imagenet`` or the path of a state dict.
-        channels: C of the frames; anything but 3 replaces the first convolution.
+        channels: C of the frames; weights of another first layer, of three colours, are inflated
+            to it: their mean, repeated.
 
     Raises:
         InputError: where weights cannot be had or do not fit.
@@ -38,7 +39,7 @@ class AlexNet(Backbone):
         channels: int = 3,
     ) -> None:
         super().__init__()
-        check_channels(channels, weights)
+        check_channels(channels)
         self.network = models.alexnet()
         depth = CLASSIFIER_LAYERS[vector]
         self.network.classifier = self.network.classifier[:depth]

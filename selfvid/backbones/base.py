@@ -34,9 +34,7 @@ class Backbone(Recorded, nn.Module, ABC):
         """Vector (N, D) and maps (N, C_l, H_l, W_l) of frames (N, C, H, W)."""
 
 
-def check_channels(channels: int, weights: str) -> None:
-    """Refuse downloaded weights for a first layer that they do not fit."""
+def check_channels(channels: int) -> None:
+    """Refuse frames without channels."""
     if channels < 1:
         raise InputError(f"channels must be at least 1, got {channels}")
-    if channels != 3 and weights != "random":
-        raise InputError(f"weights {weights!r} are for 3 channels, got channels {channels}")

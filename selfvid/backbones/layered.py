@@ -44,7 +44,7 @@ class LayeredNet(Backbone):
         weights: str,
     ) -> None:
         super().__init__()
-        check_channels(channels, weights)
+        check_channels(channels)
         if weights == "imagenet":
             raise InputError(
                 f"weights of {type(self).__name__} are published nowhere that can be fetched; "

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
+from selfvid.backbones.inflation import inflate_colours
 from selfvid.errors import InputError
 
+Published = Literal["imagenet", "kinetics"]
 
-def load_weights(network: nn.Module, weights: str, *, name: str) -> None:
-    """Fill `network` in place.
+
+def load_weights(
+    network: nn.Module, weights: str, *, name: str, published: Published | None = "imagenet"
+) -> None:
+    """Fill `network` in place; a first layer of three colours is inflated to its channels.
 
     Args:
         network: a torchvision network, possibly without its classifier.
-        weights: ``random`` (leave as it is), ``imagenet`` (torchvision's default weights, from
-            its cache or downloaded), or the path of a state dict (.pth or .safetensors).
+        weights: ``random`` (leave as it is), what `published` says (torchvision's default
+            weights, from its cache or downloaded), or the path of a state dict (.pth or
+            .safetensors).
         name: torchvision's name of the network, such as ``resnet18``.
+        published: what torchvision's weights of it were trained on; None where it has none.
 
     Raises:
         InputError: without a network connection, or where the weights do not fit.
     """
     if weights == "random":
         return
-    state = _downloaded(name) if weights == "imagenet" else _from_file(Path(weights))
+    state = _downloaded(name, weights) if weights == published else _from_file(weights, published)
     wanted = set(network.state_dict())
     missing = sorted(wanted - set(state))
     if missing:
@@ -34,14 +42,17 @@ def load_weights(network: nn.Module, weights: str, *, name: str) -> None:
             f"weights {weights!r} lack {len(missing)} of {len(wanted)} entries of {name}, "
             f"first {missing[0]!r}; expected a state dict of torchvision's {name}"
         )
+    ours = network.state_dict()
     try:
-        network.load_state_dict({key: state[key] for key in wanted})
+        network.load_state_dict(
+            {key: inflate_colours(state[key], like=ours[key]) for key in wanted}
+        )
     except RuntimeError as error:
         cause = str(error).splitlines()[-1].strip()
         raise InputError(f"weights {weights!r} do not fit {name}: {cause}") from None
 
 
-def _downloaded(name: str) -> dict[str, Tensor]:
+def _downloaded(name: str, weights: str) -> dict[str, Tensor]:
     published = get_model_weights(name)["DEFAULT"]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(published.url).name
     try:
@@ -50,15 +61,17 @@ def _downloaded(name: str) -> dict[str, Tensor]:
         )
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"weights 'imagenet' of {name} could not be downloaded ({_first_line(error)}); "
+            f"weights {weights!r} of {name} could not be downloaded ({_first_line(error)}); "
             f"expected a network connection, the file at {cached}, or weights: random"
         ) from None
     return dict(state)
 
 
-def _from_file(path: Path) -> dict[str, Tensor]:
+def _from_file(weights: str, published: Published | None) -> dict[str, Tensor]:
+    path = Path(weights)
     if not path.is_file():
-        raise InputError(f"weights {str(path)!r} is no file; expected random, imagenet or a file")
+        named = "random" if published is None else f"random, {published}"
+        raise InputError(f"weights {weights!r} is no file; expected {named} or a file")
     if path.suffix == ".safetensors":
         return dict(load_file(path))
     try:

@@ -23,7 +23,8 @@ class ResNet(Backbone):
     Args:
         depth: number of layers.
         weights: ``random``, ``imagenet`` or the path of a state dict.
-        channels: C of the frames; anything but 3 replaces the first convolution.
+        channels: C of the frames; weights of another first layer, of three colours, are inflated
+            to it: their mean, repeated.
 
     Raises:
         InputError: where weights cannot be had or do not fit.
@@ -36,7 +37,7 @@ class ResNet(Backbone):
         self, depth: Literal[18, 34, 50] = 18, *, weights: str = "random", channels: int = 3
     ) -> None:
         super().__init__()
-        check_channels(channels, weights)
+        check_channels(channels)
         name = f"resnet{depth}"
         self.network = BUILDERS[depth]()
         features = self.network.fc.in_features

@@ -23,7 +23,8 @@ class VGG16(Backbone):
         vector: ``fc6`` or ``fc7`` (4096 features, after their ReLU), or ``pool5`` (the average
             over the last map, 512 features).
         weights: ``random``, ``imagenet`` or the path of a state dict.
-        channels: C of the frames; anything but 3 replaces the first convolution.
+        channels: C of the frames; weights of another first layer, of three colours, are inflated
+            to it: their mean, repeated.
 
     Raises:
         InputError: where weights cannot be had or do not fit.
@@ -39,7 +40,7 @@ class VGG16(Backbone):
         channels: int = 3,
     ) -> None:
         super().__init__()
-        check_channels(channels, weights)
+        check_channels(channels)
         self.network = models.vgg16()
         depth = CLASSIFIER_LAYERS[vector]
         self.network.classifier = self.network.classifier[:depth]

@@ -49,12 +49,16 @@ class Encoder(Recorded, nn.Module, ABC):
     Attributes:
         widths: D and C_l of the features, known before any data is seen.
         window: frames that one step sees; a clip must have as many.
+        stride: frames between the starts of neighbouring steps.
+        one_length: whether clips must have exactly `window` frames.
         eats: C of the clips: 3 for pixels; for flow 2, or 4 with backward behind forward fields.
         provenance: where the weights come from.
     """
 
     widths: Widths
     window: int = 1
+    stride: int = 1
+    one_length: bool = False
     eats: int = 3
     provenance: Provenance = Provenance()
 

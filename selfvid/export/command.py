@@ -102,6 +102,8 @@ def export(
     folder = _default_output(source) / format if output is None else Path(output)
     _check_output(folder, overwrite)
     loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
+    # torch.export takes weights of another layout for parts of larger ones, and complains.
+    loaded.to(memory_format=torch.contiguous_format)
     if loaded.eats != 3:
         raise InputError(
             f"the encoder eats flow of {loaded.eats} channels; expected one of pixels to export"
@@ -147,7 +149,7 @@ def _write(write: Writer, encoder: Encoder, folder: Path, plan: Plan) -> tuple[P
     """The export for clips of any length or, where that cannot be had, of the planned one."""
     fixed = dataclasses.replace(plan, any_length=False)
     reason = ""
-    for attempt in (plan, fixed):
+    for attempt in (plan, fixed) if plan.any_length else (plan,):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
@@ -180,7 +182,8 @@ def _plan(
     height, width = (size, size) if isinstance(size, int) else size
     if min(frames, height, width) < 1:
         raise InputError(f"frames and size must be positive, got {frames} and {height}×{width}")
-    plan = Plan(frames, (height, width), 1, 1, any_length=True, tolerance=tolerance)
+    any_length = not encoder.one_length
+    plan = Plan(frames, (height, width), 1, 1, any_length=any_length, tolerance=tolerance)
     try:
         with torch.no_grad():
             features = encoder(plan.clip(2, frames))

@@ -44,7 +44,7 @@ class Plan:
     @property
     def shortest(self) -> int:
         """Least T of a clip; a traced clip never has a single step, which tracing treats apart."""
-        return self.window + 1 if self.any_length else self.frames
+        return self.window + self.stride if self.any_length else self.frames
 
     @property
     def checked(self) -> tuple[tuple[int, int], ...]:

@@ -29,7 +29,7 @@ class Objective(Recorded, nn.Module, ABC):
     @property
     def least_frames(self) -> int:
         """T that a clip must have for the loss to be defined."""
-        return self.least_steps + self.encoder.window - 1
+        return (self.least_steps - 1) * self.encoder.stride + self.encoder.window
 
     def shown(self, frames: int) -> int:
         """T that the encoder gets of a clip of `frames`; fewer where the rest is predicted."""

@@ -106,9 +106,13 @@ def test_a_deviation_that_cannot_be_divided_by_is_refused() -> None:
         PixelInput("grey", deviation=[0.0])
 
 
-def test_downloaded_weights_fit_three_channels_only() -> None:
-    with pytest.raises(InputError, match="got channels 1"):
-        ResNet(18, weights="imagenet", channels=1)
+def test_downloaded_weights_begin_other_channels_as_the_mean_of_colours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    colours = ResNet(18).network.state_dict()
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: colours)
+    grey = ResNet(18, weights="imagenet", channels=1).network.conv1.weight
+    torch.testing.assert_close(grey[:, 0], colours["conv1.weight"].sum(1) / 3)
 
 
 def test_a_missing_weights_file_is_one_line() -> None:

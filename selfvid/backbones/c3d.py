@@ -1,0 +1,118 @@
+"""C3D (Tran et al., Learning spatiotemporal features with 3D convolutional networks, ICCV 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
+from selfvid.backbones.conv3d import check_dropout, convolution, dense, places
+from selfvid.backbones.pretrained import load_weights
+from selfvid.errors import InputError
+from selfvid.types import Widths
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the network is.
+
+    Attributes:
+        stages: channels of the convolutions in front of each of five poolings.
+        units: of fc6 and fc7.
+        side: H and W of pool5 of frames of the size that this is made for.
+    """
+
+    stages: tuple[tuple[int, ...], ...]
+    units: int
+    side: int
+
+
+SIZES = {
+    # 112x112.
+    "published": Size(((64,), (128,), (256, 256), (512, 512), (512, 512)), units=4096, side=4),
+    # 64x64.
+    "small": Size(((16,), (32,), (64,), (96,), (96,)), units=256, side=3),
+}
+
+
+class C3D(ClipBackbone):
+    """Convolutions of 3x3x3 and poolings of 2x2x2 on 16 frames, the first pooling in space only.
+
+    The maps are pool1 to pool5. Zeros around conv5b, in space, make pool5 of 112x112 frames 4x4,
+    as in the network that its authors released.
+
+    Args:
+        vector: ``fc6`` or ``fc7``, after its ReLU.
+        size: ``published``, for frames of 112x112, or ``small``, for 64x64, with one convolution
+            in front of each pooling.
+        channels: C of the clips.
+        norm: ``none`` as published, or ``batch`` behind every convolution.
+        dropout: share dropped of what fc7 reads in training; a head drops what it reads.
+        weights: ``random`` or the path of a state dict of `network`.
+
+    Raises:
+        InputError: where the size is not known, dropout is no share, or the weights do not fit.
+    """
+
+    frames = 16
+    # Four halvings, then one more of a place with zeros around it.
+    least = 16
+    network: nn.ModuleDict
+
+    def __init__(
+        self,
+        vector: Literal["fc6", "fc7"] = "fc6",
+        *,
+        size: Literal["published", "small"] = "published",
+        channels: int = 3,
+        norm: Literal["none", "batch"] = "none",
+        dropout: float = 0.0,
+        weights: str = "random",
+    ) -> None:
+        super().__init__()
+        check_dropout(dropout)
+        if size not in SIZES or vector not in ("fc6", "fc7") or channels < 1:
+            raise InputError(
+                f"size is {size!r}, vector {vector!r} and channels {channels}; expected one of "
+                f"{', '.join(SIZES)}, fc6 or fc7, and at least 1"
+            )
+        plan = SIZES[size]
+        ends = [channels, *(stage[-1] for stage in plan.stages)]
+        stages = nn.ModuleList(
+            _stage([before, *filters], norm=norm, number=number)
+            for number, (before, filters) in enumerate(zip(ends[:-1], plan.stages, strict=True))
+        )
+        layers = dense(ends[-1] * plan.side**2, plan.units, 0.0)
+        if vector == "fc7":
+            layers += dense(plan.units, plan.units, dropout)
+        self.network = nn.ModuleDict({"features": stages, "classifier": nn.Sequential(*layers)})
+        load_weights(self.network, weights, name="C3D", published=None)
+        self.channels, self.side = channels, plan.side
+        self.widths = Widths(clip=plan.units, maps=tuple(ends[1:]))
+
+    def forward(self, clips: Tensor) -> ClipMaps:
+        """Vector (N, D) and five maps of clips (N, C, 16, H, W)."""
+        self.check(clips)
+        maps, x = [], clips
+        for stage in self.network["features"].children():
+            x = stage(x)
+            maps.append(x)
+        return ClipMaps(self.network["classifier"](places(x, self.side)), tuple(maps))
+
+
+def _stage(ends: Sequence[int], *, norm: Literal["none", "batch"], number: int) -> nn.Sequential:
+    layers = [
+        layer
+        for before, after in pairwise(ends)
+        for layer in convolution(before, after, 3, extent=3, norm=norm, pad_time=True)
+    ]
+    if number == 0:
+        pool = nn.MaxPool3d((1, 2, 2))
+    else:
+        # Behind a ReLU a maximum among zeros is one among minus infinities too.
+        pool = nn.MaxPool3d(2, padding=(0, 1, 1) if number == 4 else 0)
+    return nn.Sequential(*layers, pool)
