@@ -9,6 +9,7 @@ turns them into what its network eats.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -190,6 +191,24 @@ class Features:
         maps = None if self.maps is None else [_shape(m) for m in self.maps]
         steps = None if self.steps is None else _shape(self.steps)
         return f"Features(clip={_shape(self.clip)}, steps={steps}, maps={maps})"
+
+    def of(self, clips: slice) -> Features:
+        """The features of some of the clips."""
+        return self._each(lambda tensor: tensor[clips])
+
+    def to(self, device: torch.device | str) -> Features:
+        """The same features with their tensors on `device`."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Features:
+        return replace(
+            self,
+            clip=change(self.clip),
+            steps=None if self.steps is None else change(self.steps),
+            lengths=None if self.lengths is None else change(self.lengths),
+            maps=None if self.maps is None else tuple(map(change, self.maps)),
+            flow=None if self.flow is None else change(self.flow),
+        )
 
     def need_steps(self, who: str) -> Tensor:
         """The step vectors (B, S, D), or an InputError that says `who` needs them."""

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from selfvid.cli import main
+from selfvid.data.digit_footage import write_footage
 from selfvid.data.flow_files import compute_flow
+from selfvid.data.index import index
 from selfvid.data.moving_digits import DIRECTIONS
 from selfvid.encoders.base import load_encoder
 from selfvid.engine.classifier import load_classifier
@@ -18,7 +20,13 @@ FROM_FILES = ("--size", "32", "--workers", "0")
 
 
 PRETRAINED = [path for path in RECIPES if "objective" in yaml.safe_load(path.read_text())]
-FINETUNED = [path for path in RECIPES if "head" in yaml.safe_load(path.read_text())]
+# Of detectors; tests/evaluation/detecting/test_command.py runs it.
+DETECTED = [path for path in RECIPES if "lanes" in yaml.safe_load(path.read_text())]
+FINETUNED = [
+    path for path in RECIPES if "head" in yaml.safe_load(path.read_text()) and path not in DETECTED
+]
+ON_CLIPS = [path for path in FINETUNED if "ClipEncoder" in path.read_text()]
+ON_FRAMES = [path for path in FINETUNED if path not in ON_CLIPS]
 
 
 def plain(recipe: Path) -> dict[str, Any]:
@@ -55,10 +63,33 @@ def shrunk_head(recipe: Path, manifest: Path, flow: Path) -> list[str]:
         words += ["--crop.sides", "[92, 96]"]
     if "coherence" in settings:
         words += ["--coherence.data", str(manifest), "--coherence.batch", "4"]
+    if "also" in settings:
+        words += ["--also.data", str(manifest), "--also.label", "direction", "--also.batch", "8"]
     if "FlowStack" not in recipe.read_text():
         return [*words, "--size", "96" if "crop" in settings else "32"]
     shorter = ["--encoder.input.length", "3", "--encoder.backbone.channels", "6"]
     return [*words, *shorter, "--flow", str(flow)]
+
+
+def shrunk_on_clips(recipe: Path, manifest: Path) -> list[str]:
+    """The same for networks on clips, which take no other number of frames."""
+    settings = plain(recipe)
+    words = [*SHRUNK, "--workers", "0", "--label", "direction", "--data", str(manifest)]
+    words += ["--clips.stride", "1", "--views.stride", "1"]
+    if "clips" in settings["views"]["init_args"]:
+        words += ["--views.clips", "2"]
+    if "crop" in settings:
+        return [*words, "--crop.size", "92", "--size", "96"]
+    return words if "Baccouche" in recipe.read_text() else [*words, "--size", "32"]
+
+
+@pytest.fixture(scope="module")
+def long_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drifting digits as long as the longest clips of recipes."""
+    folder = tmp_path_factory.mktemp("long")
+    table = write_footage(folder / "videos", videos=32, frames=33, size=32, seed=1)
+    index(table, output=folder / "digits.csv", quiet=True, workers=1)
+    return folder / "digits.csv"
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +101,23 @@ def flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_there_are_recipes() -> None:
     assert len(PRETRAINED) >= 6
-    assert len(FINETUNED) >= 4
-    assert sorted(PRETRAINED + FINETUNED) == RECIPES
+    assert len(ON_FRAMES) >= 4
+    assert len(ON_CLIPS) >= 9
+    assert [path.stem for path in DETECTED] == ["montes2016_activitynet"]
+    assert sorted(PRETRAINED + FINETUNED + DETECTED) == RECIPES
 
 
-@pytest.mark.parametrize("recipe", FINETUNED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("recipe", ON_CLIPS, ids=lambda path: path.stem)
+def test_a_recipe_of_a_head_on_clips_runs(recipe: Path, long_videos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["finetune", "--config", recipe.stem, "--out", str(run)]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, *shrunk_on_clips(recipe, long_videos)])
+    assert stopped.value.code == 0
+    assert load_classifier(run).classes == tuple(sorted(DIRECTIONS))
+
+
+@pytest.mark.parametrize("recipe", ON_FRAMES, ids=lambda path: path.stem)
 def test_a_recipe_of_a_head_runs(
     recipe: Path, digits_manifest: Path, flow: Path, tmp_path: Path
 ) -> None:

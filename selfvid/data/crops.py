@@ -13,7 +13,8 @@ from selfvid.construction import Recorded
 from selfvid.errors import InputError
 from selfvid.flow.stack import flip_flow
 
-TestCrops = Literal["centre", "ten"]
+TestCrops = Literal["centre", "four", "ten"]
+VIEWS: dict[TestCrops, int] = {"centre": 1, "four": 4, "ten": 10}
 
 
 class Crop(Recorded, nn.Module):
@@ -31,7 +32,8 @@ class Crop(Recorded, nn.Module):
             resized; None cuts the size itself.
         mirror: probability of swapping left and right in training; labels may depend on
             direction.
-        tested: ``centre``, or ``ten`` for the four corners and the centre, each also mirrored.
+        tested: ``centre``; ``four`` for the corners, of which two that lie across from one
+            another are mirrored; or ``ten`` for corners and centre, each also mirrored.
 
     Raises:
         InputError: where a number is out of its range.
@@ -49,6 +51,8 @@ class Crop(Recorded, nn.Module):
         height, width = (size, size) if isinstance(size, int) else size
         if min(height, width, *(sides or (1,))) < 1:
             raise InputError(f"size and sides of a crop must be positive, got {size} and {sides}")
+        if tested not in VIEWS:
+            raise InputError(f"tested is {tested!r}; expected one of {', '.join(VIEWS)}")
         if not 0 <= mirror <= 1:
             raise InputError(f"mirror is {mirror}; expected a probability from 0 to 1")
         self.size = (int(height), int(width))
@@ -58,7 +62,7 @@ class Crop(Recorded, nn.Module):
     @property
     def count(self) -> int:
         """Views of a clip in a test."""
-        return 10 if self.tested == "ten" else 1
+        return VIEWS[self.tested]
 
     def check(self, size: Sequence[int]) -> None:
         """Refuse frames that are smaller than what is cut from them.
@@ -83,10 +87,12 @@ class Crop(Recorded, nn.Module):
         """All views of clips (B, T, C, H, W), those of one clip together: (B * V, T, C, h, w)."""
         (height, width), (h, w) = clip.shape[-2:], self.size
         bottom, right = height - h, width - w
-        places = [(bottom // 2, right // 2)]
-        if self.tested == "ten":
-            places += [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+        corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+        centre = [(bottom // 2, right // 2)]
+        places = {"centre": centre, "four": corners, "ten": centre + corners}[self.tested]
         cut = [clip[..., top : top + h, left : left + w] for top, left in places]
+        if self.tested == "four":
+            cut[1:3] = [self._mirrored(each) for each in cut[1:3]]
         if self.tested == "ten":
             cut += [self._mirrored(each) for each in cut]
         return torch.stack(cut, 1).flatten(0, 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from selfvid.data.decode import (
     resolve_decoder,
 )
 from selfvid.data.faults import FaultPolicy
+from selfvid.data.frame_store import FrameStore
 from selfvid.data.manifest import Manifest, Row
 from selfvid.data.sampling import Sampling, Timeline
 from selfvid.data.watch import Board
@@ -67,6 +70,11 @@ class ClipDataset(Dataset[Loaded]):
         label: column of the labels, or None for footage nobody labelled.
         classes: what the labels count into, where the manifest is part of a larger one.
         faults: whether clips that cannot be read are replaced.
+        decoded: folder where decoded frames are kept, so that each video is decoded once; None
+            decodes what is needed every time.
+
+    Attributes:
+        labels: class index of each row, int64 (N,), or None.
 
     Raises:
         InputError: for an empty manifest, a nonsense size, an unknown column or class, or a
@@ -84,6 +92,7 @@ class ClipDataset(Dataset[Loaded]):
         label: str | None = None,
         classes: Sequence[str] | None = None,
         faults: FaultPolicy | None = None,
+        decoded: Path | str | None = None,
     ) -> None:
         if not manifest.rows:
             raise InputError("manifest has no rows to read clips from; expected at least one")
@@ -95,8 +104,12 @@ class ClipDataset(Dataset[Loaded]):
         self.seed = seed
         self.decoder = resolve_decoder(decoder)
         self.faults = faults or FaultPolicy()
+        self.decoded = decoded
+        self._store = None if decoded is None else FrameStore(decoded, size=size)
+        if self._store is not None:
+            self._store.check_room(manifest)
         self.board: Board | None = None
-        self._labels = None if label is None else manifest.labels(label, classes=classes)
+        self.labels = None if label is None else manifest.labels(label, classes=classes)
         self._stand_ins = self._rows_with_clips()
         self._installed = set(decoder_versions())
         self._working: set[str] = set()
@@ -110,6 +123,7 @@ class ClipDataset(Dataset[Loaded]):
             seed=self.seed,
             decoder=self.decoder,
             faults=self.faults,
+            decoded=self.decoded,
         )
 
     def __len__(self) -> int:
@@ -191,7 +205,7 @@ class ClipDataset(Dataset[Loaded]):
                 return []
             frames = torch.from_numpy(reader.read(chosen.ravel()))
         seconds = chosen / reader.rate if reader.times is None else reader.times[chosen]
-        label = None if self._labels is None else int(self._labels[place])
+        label = None if self.labels is None else int(self.labels[place])
         return [
             Clip(pictures.permute(0, 3, 1, 2), torch.from_numpy(times), row.video, label)
             for pictures, times in zip(frames.unflatten(0, chosen.shape), seconds, strict=True)
@@ -205,7 +219,10 @@ class ClipDataset(Dataset[Loaded]):
             raise DecodeError(str(path), "does not exist any more")
         decoder = self._decoder_of(row)
         known = row.frames if decoder == row.decoder and row.frames else None
-        return open_video(path, decoder=decoder, size=self.size, known_frames=known)
+        video = partial(open_video, path, decoder=decoder, size=self.size, known_frames=known)
+        if self._store is None:
+            return video()
+        return self._store.open(row.video, decoder=decoder, otherwise=video)
 
     def _decoder_of(self, row: Row) -> DecoderName:
         """The decoder asked for, else the one noted if it is installed here, else any."""

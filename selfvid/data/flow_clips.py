@@ -92,7 +92,7 @@ class FlowClipDataset(ClipDataset):
                 f"flow of {row.path} has another bound forward than backward; expected one, "
                 "compute both with the same bound"
             )
-        label = None if self._labels is None else int(self._labels[place])
+        label = None if self.labels is None else int(self.labels[place])
         seconds = torch.from_numpy(chosen / timeline.rate)
         return [
             Clip(fields, times, row.video, label, step=min(steps))

@@ -52,6 +52,20 @@ class Manifest:
         rows = tuple(parse_row(table, index) for index in range(len(table.lines)))
         return Manifest(rows, Path(path).absolute().parent)
 
+    @staticmethod
+    def read_labelled(path: str | Path, column: str) -> Manifest:
+        """The usable rows of the manifest at `path` that have a label in `column`.
+
+        Raises:
+            InputError: as `read`, and where there are none, or labels that cannot be learned from.
+        """
+        usable = Manifest.read(path).usable
+        if not len(usable):
+            raise InputError(
+                f"{str(path)!r} has no usable video; expected at least two of each class"
+            )
+        return usable.labelled(column)
+
     def write(self, path: str | Path) -> Manifest:
         """Write the rows to `path` (.csv or .parquet), whole or not at all.
 

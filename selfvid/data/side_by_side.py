@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from selfvid.data.dataset import ClipDataset, ClipKey, Loaded
 from selfvid.data.watch import Board
+from selfvid.types import Clip
 
 
 class SideBySide(Dataset[Loaded]):
@@ -16,10 +17,12 @@ class SideBySide(Dataset[Loaded]):
     Args:
         first: items 0 to N - 1.
         second: items N and up; as its own they begin with 0.
+        classes: number of classes of `first`, where both are labelled: labels of the second, too,
+            count on from those of the first.
     """
 
-    def __init__(self, first: ClipDataset, second: ClipDataset) -> None:
-        self.first, self.second = first, second
+    def __init__(self, first: ClipDataset, second: ClipDataset, *, classes: int = 0) -> None:
+        self.first, self.second, self.classes = first, second, classes
 
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
@@ -29,7 +32,11 @@ class SideBySide(Dataset[Loaded]):
         key = key if isinstance(key, ClipKey) else ClipKey(0, key)
         if key.index < len(self.first):
             return self.first[key]
-        return self.second[replace(key, index=key.index - len(self.first))]
+        loaded = self.second[replace(key, index=key.index - len(self.first))]
+        return replace(loaded, clips=[self._counted_on(clip) for clip in loaded.clips])
+
+    def _counted_on(self, clip: Clip) -> Clip:
+        return clip if clip.label is None else replace(clip, label=clip.label + self.classes)
 
     @property
     def board(self) -> Board | None:

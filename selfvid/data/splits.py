@@ -52,7 +52,7 @@ def folds(
             trained and tested on, or the manifest's own split leaks or is no split.
     """
     manifest.require_labels(column)
-    fixed = _own_split(manifest)
+    fixed = own_split(manifest)
     if fixed is not None and folds is not None:
         raise InputError(
             f"folds is {folds} and the manifest has a split of its own; expected one of the two: "
@@ -97,8 +97,12 @@ def check_no_leak(manifest: Manifest, fold: Fold) -> None:
             )
 
 
-def _own_split(manifest: Manifest) -> Fold | None:
-    """The fold that the column split gives, or None where it parts nothing."""
+def own_split(manifest: Manifest) -> Fold | None:
+    """The fold that the column split gives, or None where it parts nothing.
+
+    Raises:
+        InputError: where it parts the rows into other than training and test.
+    """
     places: dict[str, list[int]] = defaultdict(list)
     for at, row in enumerate(manifest.rows):
         if row.split:

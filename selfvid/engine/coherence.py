@@ -85,10 +85,12 @@ class Coherence:
             raise InputError(f"{who}, and the encoder eats flow; expected an encoder of pixels")
         if encoder.widths.steps is None:
             raise InputError("coherence needs step features (B, S, D); this encoder has none")
-        if self.clips.length <= encoder.window:
+        two_steps = encoder.window + encoder.stride
+        if encoder.one_length or self.clips.length < two_steps:
+            slides = ", of a SlidingEncoder" if encoder.one_length else ""
             raise InputError(
                 f"clips of coherence have {self.clips.length} frames; expected at least "
-                f"{encoder.window + 1}, which give two steps of the encoder"
+                f"{two_steps}, which give two steps of the encoder{slides}"
             )
         if not any(rates.of(f"encoder.{name}") for name, _ in encoder.named_parameters()):
             raise InputError("coherence trains the encoder, whose rate is 0; expected more than 0")

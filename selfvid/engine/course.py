@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,6 @@ from selfvid.data.dataset import ClipDataset
 from selfvid.data.side_by_side import SideBySide
 from selfvid.engine.batches import BatchStream
 from selfvid.engine.supervised import Supervised
-from selfvid.types import ClipBatch
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Course:
     module: Callable[..., Supervised] = Supervised
     updates: int = 1
 
-    def batches(self, stream: BatchStream, device: torch.device) -> Iterable[ClipBatch]:
+    def batches(self, stream: BatchStream, device: torch.device) -> Iterable[Sized]:
         """Clips read ahead by worker processes."""
         del device
         return clip_loader(self.clips, batches=stream, workers=self.workers)

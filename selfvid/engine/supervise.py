@@ -10,13 +10,16 @@ import torch
 
 from selfvid.data.faults import FaultCounter
 from selfvid.data.manifest import Manifest
+from selfvid.engine.cached import with_cache
 from selfvid.engine.checkpoints import Checkpoints, newest_whole
 from selfvid.engine.classifier import Classifier
 from selfvid.engine.course import Course
 from selfvid.engine.datamodule import RunClips
+from selfvid.engine.feature_cache import FeatureCache
 from selfvid.engine.fit import fit
 from selfvid.engine.joint import with_coherence
 from selfvid.engine.journal import Journal
+from selfvid.engine.multi_task import with_second
 from selfvid.engine.pretrain import Interrupted
 from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.supervision import Supervision
@@ -30,6 +33,8 @@ def supervise(
     classes: tuple[str, ...],
     what: str,
     unlabelled: Collection[str] = (),
+    second: Manifest | None = None,
+    cache: FeatureCache | None = None,
 ) -> Classifier:
     """A classifier trained on `train`, from the weights that the job begins with.
 
@@ -42,21 +47,28 @@ def supervise(
         classes: names of the K classes.
         what: is being trained, for the progress bar.
         unlabelled: content ids of the footage that coherence is asked of.
+        second: the videos of the second data set's training part, where the job has one; the
+            classifier has two heads then.
+        cache: features of the training part's clips, which are not read then.
 
     Raises:
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
     """
     for folder in (run.checkpoints, run.pictures):
         folder.mkdir(parents=True, exist_ok=True)
-    # Every fold begins with the same weights.
-    classifier = Classifier(copy.deepcopy(job.encoder), copy.deepcopy(job.head))
+    # Every fold begins with the same weights; an encoder that was loaded is in evaluation mode.
+    classifier = copy.deepcopy(job.classifier).train()
     dataset = job.dataset(train, classes, testing=False)
     dataset.require_fitting()
     job.check(dataset)
     labels = train.labels(job.label, classes=classes)
     course = Course(dataset, job.stream(labels), workers=job.workers)
+    if cache is not None:
+        course = with_cache(course, dataset, cache.training)
     if job.coherence is not None:
         course = with_coherence(course, job, dataset)
+    if second is not None:
+        course = with_second(course, job, dataset, train=second)
     module = course.module(
         classifier,
         rates=job.rates,
@@ -84,5 +96,6 @@ def supervise(
             f"stopped by {checkpoints.stopped_by.name} and saved in {str(run.checkpoints)!r}; "
             "continue with --resume"
         )
-    classifier.encoder.provenance = job.provenance(train, dataset.size, unlabelled=unlabelled)
+    labelled = {row.video for part in (train, second) if part is not None for row in part.rows}
+    classifier.encoder.provenance = job.provenance(labelled, dataset.size, unlabelled=unlabelled)
     return classifier

@@ -11,7 +11,8 @@ from selfvid.data.crops import Crop
 from selfvid.engine.classifier import Classifier
 from selfvid.engine.module import ClipTraining
 from selfvid.engine.rates import Rates, keep_still
-from selfvid.types import ClipBatch, Losses
+from selfvid.heads.base import Head
+from selfvid.types import ClipBatch, Features, Losses
 
 
 class Supervised(ClipTraining):
@@ -47,7 +48,18 @@ class Supervised(ClipTraining):
         assert batch.labels is not None
         if self.crop is not None:
             clip = self.crop(clip)
-        prediction, features = self.classifier(clip, lengths)
-        loss = self.classifier.head.loss(prediction, batch.labels, features.lengths)
-        right = prediction.probabilities.argmax(1) == batch.labels
-        return Losses(loss, {"accuracy": right.to(torch.float32).mean()})
+        return judged(self.classifier.head, self.classifier.encoder(clip, lengths), batch.labels)
+
+
+def judged(head: Head, features: Features, labels: Tensor) -> Losses:
+    """A head's loss, and the share of clips it names rightly.
+
+    Args:
+        head: what is asked.
+        features: of B clips.
+        labels: class indices (B,).
+    """
+    prediction = head(features)
+    loss = head.loss(prediction, labels, features.lengths)
+    right = prediction.probabilities.argmax(1) == labels
+    return Losses(loss, {"accuracy": right.to(torch.float32).mean()})

@@ -26,6 +26,16 @@ class Footage:
     same_group: int
     known: bool
 
+    @staticmethod
+    def summed(parts: Sequence[Footage]) -> Footage:
+        """That of several parts of the test videos together."""
+        return Footage(
+            tested=sum(part.tested for part in parts),
+            seen=sum(part.seen for part in parts),
+            same_group=sum(part.same_group for part in parts),
+            known=all(part.known for part in parts),
+        )
+
 
 def relate_footage(
     manifest: Manifest, tested: Sequence[Row], footage: Sequence[str], *, generated: str = ""

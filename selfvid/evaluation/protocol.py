@@ -16,9 +16,9 @@ from selfvid import __version__
 from selfvid.construction import describe
 from selfvid.data.decode import decoder_versions, resolve_decoder
 from selfvid.data.manifest import Manifest
-from selfvid.evaluation import knn, linear
+from selfvid.encoders.fingerprint import fingerprint
+from selfvid.evaluation import inner_folds, knn, linear
 from selfvid.evaluation.features import Cut
-from selfvid.evaluation.store import fingerprint
 from selfvid.evaluation.subject import Subject
 from selfvid.evaluation.variants import Task, chance
 
@@ -37,7 +37,7 @@ RANDOM = (
 
 def command(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     """The command line that asks for the same: arguments that differ from their defaults."""
-    words = ["selfvid", name]
+    words = ["selfvid", *name.split()]
     for option, parameter in inspect.signature(function).parameters.items():
         value = arguments[option]
         if parameter.default is inspect.Parameter.empty:
@@ -107,7 +107,7 @@ def about_method(cut: Cut, *, seed: int, seeds: int) -> dict[str, Any]:
         "classifier": linear.PROTOCOL,
         "grid": linear.GRID,
         "default_c": linear.DEFAULT_C,
-        "inner_folds": linear.INNER_FOLDS,
+        "inner_folds": inner_folds.INNER_FOLDS,
         "knn": knn.PROTOCOL,
         "interval": INTERVAL,
         "random_weights": RANDOM,

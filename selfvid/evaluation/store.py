@@ -9,22 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from selfvid.construction import describe
 from selfvid.data.decode import decoder_versions, resolve_decoder
 from selfvid.data.manifest import Manifest
-from selfvid.encoders.base import Encoder
+from selfvid.encoders.fingerprint import fingerprint
 from selfvid.evaluation.features import Cut, Look, VideoFeatures
 from selfvid.whole import replacing
-
-
-def fingerprint(encoder: Encoder) -> str:
-    """A hash of what an encoder computes: its construction and every weight and buffer."""
-    digest = hashlib.sha256(json.dumps(describe(encoder), sort_keys=True).encode())
-    for name, tensor in sorted(encoder.state_dict().items()):
-        plain = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{name} {plain.dtype} {plain.shape}".encode())
-        digest.update(plain.tobytes())
-    return digest.hexdigest()
 
 
 class FeatureStore:

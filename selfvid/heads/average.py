@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from selfvid.heads.base import Head, averaged, checked_dropout, no_steps
+from selfvid.heads.base import Head, averaged, checked_dropout, no_steps, without_maps
 from selfvid.recurrent import State
 from selfvid.types import Features, Prediction, Widths
 
@@ -36,6 +36,10 @@ class Average(Head):
         votes: Tensor = self.last(self.dropout(self._vectors(features)))
         lengths = None if features.steps is None else features.lengths
         return Prediction(votes, averaged(votes, lengths))
+
+    def reads(self, features: Features) -> Features:
+        """Vectors alone."""
+        return without_maps(features)
 
     def _vectors(self, features: Features) -> Tensor:
         return no_steps(features) if features.steps is None else features.steps

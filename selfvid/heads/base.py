@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,13 @@ class Head(Recorded, nn.Module, ABC):
             features: of a batch of clips.
             state: left by the clips before these, for heads that carry one on.
         """
+
+    def reads(self, features: Features) -> Features:
+        """`features` without what this head never looks at; maps that it skips have no steps.
+
+        A head that does not say is taken to look at everything.
+        """
+        return features
 
     def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Cross-entropy of each true step's vote, mean over steps and clips.
@@ -102,6 +110,11 @@ def initialised(layer: nn.Linear, deviation: float) -> nn.Linear:
 def no_steps(features: Features) -> Tensor:
     """The clip vector (B, 1, D) in place of steps, for encoders that have none."""
     return features.clip.unsqueeze(1)
+
+
+def without_maps(features: Features) -> Features:
+    """The vectors alone: what a head `reads` that looks at nothing else."""
+    return replace(features, maps=None, flow=None)
 
 
 def first_state(state: State | None, like: Tensor) -> State | None:

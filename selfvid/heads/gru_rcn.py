@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -90,6 +91,15 @@ class GRURCN(Head):
             [last(self.dropout(end)) for last, end in zip(self.last, ends, strict=True)], 1
         )
         return Prediction(votes, log_mean_probability(votes).exp())
+
+    def reads(self, features: Features) -> Features:
+        """The maps of its levels, and vectors where they are one more."""
+        maps = tuple(
+            level if number in self.levels else level[:, :0]
+            for number, level in enumerate(features.need_maps("GRURCN"))
+        )
+        steps = features.steps if self.vector else None
+        return replace(features, maps=maps, steps=steps, flow=None)
 
     def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Negative logarithm of the averaged probability of the label, mean over clips."""

@@ -16,6 +16,7 @@ from selfvid.heads.base import (
     first_state,
     initialised,
     step_width,
+    without_maps,
 )
 from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.types import Features, Prediction, Widths
@@ -74,6 +75,10 @@ class LRCN(Head):
         )
         votes: Tensor = self.last(self.after(outputs))
         return Prediction(votes, averaged(votes, features.lengths), after)
+
+    def reads(self, features: Features) -> Features:
+        """Vectors alone."""
+        return without_maps(features)
 
 
 def _pretrained(folder: Path, *, inputs: int, hidden: int, layers: int) -> PeepholeLSTM:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from selfvid.recurrent.cell import Cell, State, check_sizes, product_dtype, spread
-from selfvid.recurrent.maps import convolve, convolve_steps
+from selfvid.recurrent.cell import Cell, State, Step, check_sizes, product_dtype, spread
+from selfvid.recurrent.maps import convolve, convolve_steps, laid_out
 
 
 class ConvGRUCell(Cell):
@@ -70,6 +70,16 @@ class ConvGRUCell(Cell):
 
     def step(self, projected: Tensor, state: State | None) -> State:
         """The next h (B, D, H, W), a running average in the format of the weights."""
+        return self._step(projected, state, self.gate_weight, self.candidate_weight)
+
+    def stepping(self, steps: int) -> Step:  # noqa: ARG002
+        """`step` with weights that are laid out, and their gradients added up, once for all."""
+        gate, candidate = map(laid_out, (self.gate_weight, self.candidate_weight))
+        return lambda projected, state: self._step(projected, state, gate, candidate)
+
+    def _step(
+        self, projected: Tensor, state: State | None, gate_weight: Tensor, candidate_weight: Tensor
+    ) -> State:
         gates, candidate = projected.split((2 * self.hidden, self.hidden), -3)
         if state is None:
             z, r = gates.sigmoid().chunk(2, -3)
@@ -78,8 +88,8 @@ class ConvGRUCell(Cell):
             return ((z * (candidate + 0 * r).tanh()).to(self.bias.dtype),)
         (h,) = state
         narrow = h.to(projected.dtype)
-        z, r = (gates + convolve(narrow, self.gate_weight)).sigmoid().chunk(2, -3)
-        candidate = (candidate + convolve(r * narrow, self.candidate_weight)).tanh()
+        z, r = (gates + convolve(narrow, gate_weight)).sigmoid().chunk(2, -3)
+        candidate = (candidate + convolve(r * narrow, candidate_weight)).tanh()
         return (torch.lerp(h, candidate.to(h.dtype), z.to(h.dtype)),)
 
     def initial(self, like: Tensor) -> State:

@@ -19,6 +19,11 @@ def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return functional.conv2d(maps, weight, bias, padding=weight.shape[-1] // 2)
 
 
+def laid_out(weight: Tensor) -> Tensor:
+    """A weight (D, C, h, w) as products have it, which would else be made at each of them."""
+    return weight.to(product_dtype(weight), memory_format=torch.channels_last)
+
+
 def convolve_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Sequences of maps (B, T, C, H, W) convolved to (B, T, D, H, W), all steps in one call."""
     laid_out = x.permute(1, 0, 3, 4, 2).to(

@@ -135,7 +135,7 @@ def _looped(
         output, state = _advanced(step, now, state, mask)
         outputs.append(output)
     assert state is not None
-    return _joined(outputs), state
+    return _joined(outputs), tuple(map(_laying_out, state))
 
 
 def _apart(sequence: Tensor) -> Sequence[Tensor]:
@@ -151,18 +151,22 @@ def _apart(sequence: Tensor) -> Sequence[Tensor]:
 
 def _joined(steps: Sequence[Tensor]) -> Tensor:
     """The sequence (B, T, ...) of steps (B, ...): the reverse of `_apart`."""
-    joined = torch.cat(list(steps))
-    if joined.requires_grad and not torch.compiler.is_compiling():
-        joined.register_hook(_laid_out)
+    joined = _laying_out(torch.cat(list(steps)))
     return joined.unflatten(0, (len(steps), -1)).transpose(0, 1)
 
 
-def _laid_out(gradient: Tensor | None) -> Tensor | None:
-    """The gradient of a run's outputs in the layout that the run computes in.
+def _laying_out(result: Tensor) -> Tensor:
+    """A result of a run, whose gradient will be brought into the layout that the run computes in.
 
-    It comes in the layout of whoever used the outputs and would keep it, at twice the time,
+    It comes in the layout of whoever used the result and would keep it, at twice the time,
     through all elementwise work of the loop. A compiler sees to that itself.
     """
+    if result.requires_grad and not torch.compiler.is_compiling():
+        result.register_hook(_laid_out)
+    return result
+
+
+def _laid_out(gradient: Tensor | None) -> Tensor | None:
     if gradient is None:
         return None
     layout = torch.channels_last if gradient.ndim == 4 else torch.contiguous_format

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from selfvid.evaluation.comparing.result import AXIS
 from selfvid.evaluation.comparing.result import KIND as COMPARE
+from selfvid.evaluation.detecting.result import KIND as DETECT
+from selfvid.evaluation.detecting.result import TIMELINES
 from selfvid.evaluation.finetuning.result import KIND as FINETUNE
 from selfvid.evaluation.fusing.result import KIND as FUSE
 from selfvid.evaluation.paired import chance_in_words
@@ -20,14 +23,23 @@ Plain = dict[str, Any]
 TONES: dict[str, Tone] = {"better": "good", "worse": "bad"}
 
 
-def evaluated(result: Plain) -> Evaluated | None:
+def evaluated(
+    result: Plain, *, picture: Callable[[str], bytes | None] = lambda _: None
+) -> Evaluated | None:
     """The section about a folder's ``result.json``; None where it is of another kind.
 
+    Args:
+        result: what the file holds.
+        picture: gives the PNG of that name from the same folder; None where it has none.
+
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: where it is not as `finetune`, `fuse`
-            or `compare` write it.
+        LookupError, TypeError, ValueError, AttributeError: where it is not as `finetune`, `fuse`,
+            `compare` or `detect eval` write it.
     """
-    make = KINDS.get(str(result.get("kind")))
+    kind = str(result.get("kind"))
+    if kind == DETECT:
+        return _detected(result, picture)
+    make = KINDS.get(kind)
     return None if make is None else make(result)
 
 
@@ -41,11 +53,14 @@ def _fused(result: Plain) -> Evaluated:
 
 
 def _finetuned(result: Plain) -> Evaluated:
+    second = result.get("second")
+    others = () if second is None else (("Second data set, by class", _by_class(second)),)
+    pictures = () if second is None else (_confusion(second, caption="Second data set"),)
     return _section(
         result,
         title="Test",
-        tables=(("By class", _by_class(result)),),
-        images=(_confusion(result),),
+        tables=(("By class", _by_class(result)), *others),
+        images=(_confusion(result), *pictures),
     )
 
 
@@ -57,11 +72,12 @@ def _by_class(result: Plain) -> Table:
     )
 
 
-def _confusion(result: Plain) -> Image:
+def _confusion(result: Plain, *, caption: str = "") -> Image:
     classes = [str(name) for name in result["classes"]]
     return Image.of(
         confusion(result["confusion"], classes),
         "Confusion: true classes in rows, votes in columns.",
+        caption=caption,
     )
 
 
@@ -117,6 +133,79 @@ def _compared(result: Plain) -> Evaluated:
         title="Comparison",
         tables=(("", overall), ("By class", by_class)),
         images=(Image.of(picture, "Gain or loss of the first run on each class, as bars."),),
+    )
+
+
+def _detected(result: Plain, picture: Callable[[str], bytes | None]) -> Evaluated:
+    names = [Path(str(name)).name for name in result["pictures"]]
+    found = [(name, picture(f"{TIMELINES}/{name}")) for name in names]
+    return _section(
+        result,
+        title="Detection",
+        tables=(
+            ("", _detection_table(result["rows"])),
+            ("mAP at tIoU 0.5 by mean filter and threshold", _sweep_table(result["sweep"])),
+            ("By activity", _activity_table(result["activities"])),
+        ),
+        images=tuple(
+            Image.from_png(data, f"Timeline {name}: truth, prediction, probabilities.")
+            for name, data in found
+            if data is not None
+        ),
+    )
+
+
+def _detection_table(rows: list[Plain]) -> Table:
+    overlaps = [str(overlap) for overlap in rows[0]["detection"]]
+    return Table(
+        head=(
+            "",
+            *(cell for overlap in overlaps for cell in (f"mAP@{overlap}", "95 % interval")),
+            "detector minus it at 0.5",
+            "mAP of whole videos",
+            "hit@3",
+        ),
+        rows=tuple(
+            (
+                str(row["name"]),
+                *(
+                    cell
+                    for overlap in overlaps
+                    for cell in (
+                        percent(row["detection"][overlap]["mean"]),
+                        ends(row["detection"][overlap]),
+                    )
+                ),
+                signed(row["detector_over_it"]["0.5"]) if row["detector_over_it"] else "–",
+                percent(row["classification"]),
+                percent(row["hit_at_3"]),
+            )
+            for row in rows
+        ),
+        strong=0,
+    )
+
+
+def _sweep_table(sweep: list[Plain]) -> Table:
+    smooths = list(dict.fromkeys(int(each["smooth"]) for each in sweep))
+    alphas = list(dict.fromkeys(float(each["alpha"]) for each in sweep))
+    found = {(int(each["smooth"]), float(each["alpha"])): each["precision"] for each in sweep}
+    return Table(
+        ("alpha", *(f"k = {smooth}" for smooth in smooths)),
+        tuple(
+            (f"{alpha:g}", *(percent(found[smooth, alpha]) for smooth in smooths))
+            for alpha in alphas
+        ),
+    )
+
+
+def _activity_table(rows: list[Plain]) -> Table:
+    return Table(
+        ("activity", "average precision at 0.5", "true segments", "found"),
+        tuple(
+            (str(row["label"]), percent(row["precision"]), f"{row['shown']:,}", f"{row['found']:,}")
+            for row in rows
+        ),
     )
 
 

@@ -127,8 +127,17 @@ def test_a_whole_network_in_bfloat16_runs(kind: str) -> None:
     assert {outputs.dtype, *(t.dtype for t in state)} == {torch.bfloat16}
 
 
-@pytest.mark.parametrize("kind", ["conv lstm", "conv lstm, untied first", "conv gru"])
-def test_gradients_reach_the_convolutions_channels_last(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "used"),
+    [
+        ("conv lstm", "outputs"),
+        ("conv lstm", "last state"),
+        ("conv lstm, untied first", "outputs"),
+        ("conv gru", "outputs"),
+        ("conv gru", "last state"),
+    ],
+)
+def test_gradients_reach_the_convolutions_channels_last(kind: str, used: str) -> None:
     layer, x = made(kind)
     layouts: list[bool] = []
 
@@ -144,8 +153,11 @@ def test_gradients_reach_the_convolutions_channels_last(kind: str) -> None:
             return projected
 
         cell.project = project
-    outputs, _ = layer(x)
-    outputs.backward(torch.randn(outputs.shape))
+    outputs, state = layer(x)
+    if used == "outputs":
+        outputs.backward(torch.randn(outputs.shape))
+    else:
+        torch.stack([maps.mean((2, 3)).square().sum() for maps in state]).sum().backward()
     assert layouts == [True] * len(layouts)
     assert layouts
 

@@ -14,6 +14,7 @@ from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import EvenClips, RandomClips, Sampling
 from selfvid.data.transforms import Augmentation
 from selfvid.encoders.base import Encoder, Provenance, load_encoder
+from selfvid.engine.also import Also
 from selfvid.engine.coherence import Coherence
 from selfvid.engine.rates import Rates
 from selfvid.engine.reading import pair, spare_workers
@@ -23,6 +24,7 @@ from selfvid.engine.warm_start import warm_start
 from selfvid.errors import InputError
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.evaluation.finetuning.run import FinetuneRun
+from selfvid.evaluation.finetuning.second_stage import first_stage
 from selfvid.heads.base import HeadFactory
 
 DEFAULT_FRAMES = 16
@@ -47,9 +49,13 @@ def finetune(
     training: Training = Training(),
     balanced: bool = False,
     coherence: Coherence | str | None = None,
+    cache: int | None = None,
+    cache_folder: Path | str | None = None,
+    also: Also | str | None = None,
     folds: int | None = None,
     score_training: bool = False,
     decoder: DecoderName = "auto",
+    decoded: Path | str | None = None,
     workers: int | None = None,
     faults: FaultPolicy = FaultPolicy(),
     seed: int = 0,
@@ -63,7 +69,8 @@ def finetune(
         out: folder for the run; must not exist yet.
         head: class of the head and its arguments, without widths and classes.
         encoder: the network under it; left out, the one of `init` is taken as it is.
-        init: a run or encoder to start from.
+        init: a run or encoder to start from; of a run of several folds, each fold starts from
+            the same fold's encoder.
         label: column of the labels.
         clips: which frames of a video make a clip in training; by default random ones, as long
             and as far apart as the encoder is used to.
@@ -79,9 +86,18 @@ def finetune(
         balanced: whether each place of a batch draws a class first, then a video of it.
         coherence: unlabelled footage, a manifest; after each supervised step a pull and a push
             step are made on it. steps of training counts the supervised ones.
+        cache: clips of each training video whose features are kept, of an encoder that is wholly
+            frozen; it sees each video once, and the head learns from what was kept. By default
+            clips are cut and encoded anew for every step.
+        cache_folder: where features are kept, for other heads on the same encoder too; by default
+            in the run, until it ends.
+        also: a second labelled data set, a manifest; a second head is trained on it in the same
+            steps, on the same encoder. Rates name that head second_head.
         folds: number of folds by group, where the manifest has no split of its own; 5 by default.
         score_training: also score the training part, which fusing by SVM is fitted on.
         decoder: auto, decord or pyav.
+        decoded: folder that keeps decoded frames at training size, so that a video is decoded
+            once and not at every step; frames x H x W x 3 bytes for each.
         workers: loading processes; by default one less than cores, at most 8.
         faults: how many clips may fail in training before the run stops.
         seed: of everything random in the run.
@@ -97,10 +113,11 @@ def finetune(
     """
     # What was asked for holds objects; the recipe that the run leaves has them in words.
     asked = f"selfvid finetune --config {shlex.quote(f'{out}/recipe.yaml')} --out NEW_FOLDER"
-    videos = labelled_videos(str(data), label)
+    videos = Manifest.read_labelled(str(data), label)
     network = _network(encoder, init)
     used_to = network.provenance
     chosen = default_clips(used_to) if clips is None else clips
+    also = Also(data=also) if isinstance(also, str) else also
     job = Supervision(
         data=str(data),
         out=str(out),
@@ -118,7 +135,12 @@ def finetune(
         training=training,
         balanced=balanced,
         coherence=Coherence(data=coherence) if isinstance(coherence, str) else coherence,
+        cache=cache,
+        cache_folder=None if cache_folder is None else str(cache_folder),
+        also=also,
+        second_head=None if also is None else head(network.widths, len(also.classes)),
         decoder=decoder,
+        decoded=None if decoded is None else str(decoded),
         workers=spare_workers() if workers is None else workers,
         faults=faults,
         seed=seed,
@@ -135,22 +157,10 @@ def _network(encoder: Encoder | None, init: Path | str | None) -> Encoder:
         raise InputError("neither encoder nor init is given; expected one of them, or both")
     if encoder is None:
         assert init is not None
-        return load_encoder(init)
+        return load_encoder(first_stage(init))
     if init is not None:
-        warm_start(encoder, init)
+        warm_start(encoder, first_stage(init))
     return encoder
-
-
-def labelled_videos(data: str, label: str) -> Manifest:
-    """The usable rows that have a label.
-
-    Raises:
-        InputError: where there are none, or labels that cannot be learnt.
-    """
-    usable = Manifest.read(data).usable
-    if not len(usable):
-        raise InputError(f"{data!r} has no usable video; expected at least two of each class")
-    return usable.labelled(label)
 
 
 def default_clips(used_to: Provenance) -> RandomClips:

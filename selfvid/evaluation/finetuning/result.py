@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selfvid.engine.testing import ClipHits
 from selfvid.evaluation import words
+from selfvid.evaluation.finetuning.second_result import SecondResult
 from selfvid.evaluation.folder import RESULT, write_result
 from selfvid.evaluation.resampling import Draws
 from selfvid.evaluation.result import aligned
-from selfvid.metrics import Interval, confusion, mean_average_precision, per_class_accuracy
+from selfvid.metrics import (
+    Interval,
+    confusion,
+    hit_at_k,
+    mean_average_precision,
+    per_class_accuracy,
+)
 from selfvid.scores import Scores
 
 KIND = "selfvid finetune"
@@ -28,6 +36,9 @@ class FinetuneResult:
         heading: what was trained and how it was tested, in a line.
         accuracy: share of test videos named rightly.
         mean_average_precision: over classes.
+        clip_hit_at_1: share of single clips named rightly, before a video's are averaged.
+        hit_at_5: share of test videos whose class is among the likeliest five; None of five
+            classes or fewer.
         classes: names of the K classes.
         confusion: (K, K), a row for each true class.
         per_class: accuracy of each class, (K,).
@@ -36,11 +47,14 @@ class FinetuneResult:
         verdicts: what the figures say, in plain sentences.
         protocol: everything that was decided, in plain data.
         path: the run's folder.
+        second: of the second data set's test part; None where there is none.
     """
 
     heading: str
     accuracy: Interval
     mean_average_precision: float
+    clip_hit_at_1: float
+    hit_at_5: float | None
     classes: tuple[str, ...]
     confusion: NDArray[np.int64]
     per_class: NDArray[np.float64]
@@ -49,10 +63,12 @@ class FinetuneResult:
     verdicts: tuple[str, ...]
     protocol: dict[str, Any]
     path: Path
+    second: SecondResult | None = None
 
     @staticmethod
     def of(
         scores: Scores,
+        clips: ClipHits,
         *,
         heading: str,
         groups: Sequence[int],
@@ -72,11 +88,14 @@ class FinetuneResult:
             f"{words.percents(accuracy)} of {len(scores.labels)} test videos named rightly, mean "
             f"average precision {100 * mean_precision:.1f} %"
         )
-        said = (headline, words.about_footage(**footage), above, few)
+        hit_at_5 = hit_at_k(scores.probabilities, scores.labels, 5) if count > 5 else None
+        said = (headline, _hits(clips, hit_at_5), words.about_footage(**footage), above, few)
         return FinetuneResult(
             heading=heading,
             accuracy=accuracy,
             mean_average_precision=mean_precision,
+            clip_hit_at_1=clips.right / clips.clips,
+            hit_at_5=hit_at_5,
             classes=scores.classes,
             confusion=confusion(scores.predicted, scores.labels, count),
             per_class=per_class_accuracy(scores.predicted, scores.labels, count),
@@ -102,3 +121,10 @@ class FinetuneResult:
     def write(self) -> Path:
         """Write everything as JSON into the run's folder, whole or not at all."""
         return write_result(self, self.path / RESULT, kind=KIND)
+
+
+def _hits(clips: ClipHits, hit_at_5: float | None) -> str:
+    said = f"{100 * clips.right / clips.clips:.1f} % of {clips.clips} single clips (clip hit@1)"
+    if hit_at_5 is None:
+        return said
+    return f"{said}, the right class among the likeliest five {100 * hit_at_5:.1f} % (hit@5)"

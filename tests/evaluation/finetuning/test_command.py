@@ -11,6 +11,7 @@ import yaml
 from pytorch_lightning import Trainer
 from torch import Tensor
 
+from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
 from selfvid.cli import main
 from selfvid.data.crops import Crop
@@ -18,10 +19,12 @@ from selfvid.data.dataset import ClipDataset
 from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import EvenClips, RandomClips
 from selfvid.encoders.base import Encoder, load_encoder
+from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import PixelInput
 from selfvid.encoders.lstm import LSTMEncoder
+from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.encoders.vectors import FlatFrames
 from selfvid.engine.classifier import load_classifier
 from selfvid.engine.schedule import Training
@@ -30,10 +33,12 @@ from selfvid.evaluation.finetuning.command import finetune
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.heads.base import HeadFactory
+from selfvid.heads.conv3d_lstm import Conv3dLSTM
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.reports.page import report
 from selfvid.scores import Scores
+from selfvid.types import Widths
 
 PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true", "checkpoint_every": 1}
 ENCODERS: dict[str, Callable[[], Encoder]] = {
@@ -42,11 +47,16 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "conv lstm": lambda: ConvLSTMEncoder(
         SmallNet(channels=1, stages=(8,)), hidden=4, kernel=3, input=PixelInput("grey")
     ),
+    "clip": lambda: ClipEncoder(Inflated(SmallNet(channels=1, stages=(8,)), frames=4)),
+    "sliding": lambda: SlidingEncoder(
+        ClipEncoder(Inflated(SmallNet(channels=1, stages=(8,)), frames=2)), maps=True
+    ),
 }
 HEADS: dict[str, HeadFactory] = {
     "average": Average,
     "lrcn": partial(LRCN, hidden=5),
     "gru-rcn": partial(GRURCN, vector=False),
+    "conv3d-lstm": partial(Conv3dLSTM, hidden=5),
 }
 
 
@@ -271,3 +281,24 @@ def test_gates_of_an_lrcn_are_drawn_for_the_report(split_manifest: Path, tmp_pat
     assert len(drawn) == 3
     page = report(tmp_path / "run", quiet=True).read_text()
     assert "gates_of_video_3" in page
+
+
+def test_a_loaded_encoder_is_trained_like_one_made_anew(
+    split_manifest: Path, tmp_path: Path
+) -> None:
+    made = FrameEncoder(SmallNet(channels=1, stages=(8, 8), norm="batch"))
+    made.save(tmp_path / "start")
+
+    def head(widths: Widths, classes: int) -> Average:
+        torch.manual_seed(0)  # loading an encoder draws weights too
+        return Average(widths, classes)
+
+    anew = tuned(split_manifest, tmp_path / "anew", encoder=made, head=head)
+    start = {"encoder": None, "init": tmp_path / "start"}
+    loaded = tuned(split_manifest, tmp_path / "loaded", head=head, **start)
+    first, second = weights(anew.path), weights(loaded.path)
+    means = [name for name in first if name.endswith("running_mean")]
+    assert means
+    for name in means:
+        assert not torch.equal(first[name], made.state_dict()[name.removeprefix("encoder.")])
+        torch.testing.assert_close(first[name], second[name])

@@ -1,0 +1,72 @@
+"""A second stage of training, which goes on, fold by fold, where a first one ended.
+
+The encoder that a fold of the first stage left has learnt from that fold's training videos, among
+which are the test videos of all other folds. So each fold of the second stage begins with the
+encoder of the same fold of the first.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+
+from selfvid.data.manifest import Manifest
+from selfvid.data.rows import segment_id
+from selfvid.encoders.base import load_encoder
+from selfvid.engine.run_folder import RunFolder
+from selfvid.engine.supervision import Supervision
+from selfvid.engine.warm_start import warm_start
+from selfvid.errors import InputError
+from selfvid.evaluation.score_tables import SCORES
+from selfvid.scores import Scores
+
+
+def first_stage(init: Path | str) -> Path:
+    """The folder of an encoder like those of `init`: of its first fold, or `init` itself."""
+    fold: Path = RunFolder(init).fold(1)
+    return fold if fold.is_dir() else Path(init)
+
+
+def continued(job: Supervision, test: Manifest, *, fold: int) -> Supervision:
+    """`job` with the encoder that the same fold of its first stage left.
+
+    Args:
+        job: what is trained; one whose `init` is no run of several folds is returned as it is.
+        test: the fold's test videos.
+        fold: its number, from 1.
+
+    Raises:
+        InputError: where the first stage tested that fold on other videos, or features are kept
+            for all folds together.
+    """
+    if not _has_stages(job):
+        return job
+    assert job.init is not None
+    if job.cache is not None:
+        raise InputError(
+            f"cache keeps features of one encoder, and every fold of init {job.init!r} has its "
+            "own; expected cache to be null"
+        )
+    before = RunFolder(job.init).fold(fold)
+    tested = set(Scores.read(before / SCORES).videos) if (before / SCORES).is_file() else set()
+    if tested != {segment_id(row) for row in test.rows}:
+        raise InputError(
+            f"fold {fold} of init {job.init!r} was tested on other videos; expected the same "
+            "manifest, label, folds and seed"
+        )
+    encoder = copy.deepcopy(job.encoder)
+    warm_start(encoder, before)
+    return dataclasses.replace(job, encoder=encoder)
+
+
+def seen_before(job: Supervision, *, fold: int) -> tuple[str, ...]:
+    """Content ids of what the encoder that a fold begins with has seen."""
+    if not _has_stages(job):
+        return job.encoder.provenance.footage
+    assert job.init is not None
+    return load_encoder(RunFolder(job.init).fold(fold)).provenance.footage
+
+
+def _has_stages(job: Supervision) -> bool:
+    return job.init is not None and first_stage(job.init) != Path(job.init)
