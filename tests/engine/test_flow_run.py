@@ -1,15 +1,17 @@
 from pathlib import Path
 
 import pytest
+from matplotlib.image import imread
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.flow_files import compute_flow
 from selfvid.data.sampling import RandomClips
 from selfvid.data.transforms import Augmentation
 from selfvid.encoders.base import load_encoder
-from selfvid.encoders.flow_input import FlowFields
+from selfvid.encoders.flow_input import FlowFields, FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.lstm import LSTMEncoder
+from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.encoders.vectors import FlatFrames
 from selfvid.engine.pretrain import pretrain
 from selfvid.engine.schedule import Training
@@ -41,6 +43,23 @@ def test_an_lstm_learns_from_flow(digits_manifest: Path, flow: Path, tmp_path: P
     assert encoder.eats == 2
     assert encoder.provenance.size == (16, 16)
     assert list((run / "pictures").glob("forecast-*.png"))
+
+
+def test_frame_pairs_learn_from_stacks_of_flow(
+    digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    stacks = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
+    run = pretrain(
+        digits_manifest,
+        tmp_path / "run",
+        objective=VICReg(SlidingEncoder(stacks, stride=2), projection=8),
+        flow=flow,
+        training=PLAN,
+        clips=RandomClips(frames=4),
+        workers=0,
+    )
+    picture = imread(next((run / "pictures").glob("neighbours-*.png")))
+    assert (picture[..., :3].max(-1) > picture[..., :3].min(-1)).any()  # in colour
 
 
 def test_pixels_and_flow_are_not_mixed_up(
