@@ -28,7 +28,7 @@ USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130
 
 @dataclass(frozen=True)
 class Command:
-    """One word of the command line.
+    """One word of the command line, or two.
 
     Attributes:
         function: dotted path of the function it calls.
@@ -98,6 +98,24 @@ COMMANDS = {
         "one run against another on the same videos, over all and class by class",
         "selfvid compare runs/a runs/b",
     ),
+    "detect train": Command(
+        "selfvid.evaluation.detecting.train.detect_train",
+        "a detector of activities in untrimmed videos, on any encoder",
+        "selfvid detect train --encoder runs/first --annotations activities.csv --out runs/detect",
+        positional=False,
+        recipe=True,
+    ),
+    "detect run": Command(
+        "selfvid.evaluation.detecting.run.detect_run",
+        "when which activity goes on in new videos, of any length",
+        "selfvid detect run runs/detect VIDEO... -o found",
+        several="videos",
+    ),
+    "detect eval": Command(
+        "selfvid.evaluation.detecting.evaluate.detect_eval",
+        "what a detector finds in its test videos, beside guesses that see none",
+        "selfvid detect eval runs/detect",
+    ),
     "embed": Command(
         "selfvid.evaluation.embed.embed",
         "features of videos to a file",
@@ -138,10 +156,16 @@ def _run(words: list[str]) -> int:
     if words[0] == "--version":
         print(f"selfvid {__version__}")
         return 0
-    name, *rest = words
+    family = _family(words[0])
+    if family and words[1:] in ([], ["-h"], ["--help"]):
+        print(_help(words[0]))
+        return 0
+    parts = 2 if family else 1
+    name, rest = " ".join(words[:parts]), words[parts:]
     if name not in COMMANDS:
-        near = get_close_matches(name, COMMANDS, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"
+        known = family or list(dict.fromkeys(each.split()[0] for each in COMMANDS))
+        near = get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
         raise InputError(f"command {name!r} is unknown; {meant}")
     # Libraries warn those who call them; a user of the command line did not.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
@@ -152,6 +176,11 @@ def _run(words: list[str]) -> int:
     function = _find(command.function)
     function(**_parse(name, command, function, rest))
     return 0
+
+
+def _family(word: str) -> list[str]:
+    """The commands of two words that begin with this one."""
+    return [name for name in COMMANDS if name.startswith(f"{word} ")]
 
 
 def _find(path: str) -> Callable[..., Any]:
@@ -176,12 +205,11 @@ def _parse(
     if command.recipe:
         parser.add_argument("--config", action="config", help="recipe: a file, or a bare name")
         words = with_recipe_paths(words, inspect.signature(function).parameters)
-    by_hand: set[str | int] = set()
+    by_hand: set[str | int] = {command.several} if command.several else set()
+    parser.add_function_arguments(function, as_positional=command.positional, skip=by_hand)
     if command.several:
-        by_hand = {command.several}
         several = f"{command.several}, one after another"
         parser.add_argument(command.several, type=Path, nargs="+", help=several)
-    parser.add_function_arguments(function, as_positional=command.positional, skip=by_hand)
     words, nulls = without_deep_nulls(_spelt_out(words, function))
     try:
         settings = parser.parse_args(words)
@@ -218,12 +246,14 @@ def _spelt_out(words: list[str], function: Callable[..., Any]) -> list[str]:
     return spelt
 
 
-def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {command.words}" for name, command in COMMANDS.items()]
+def _help(family: str = "") -> str:
+    """What commands there are, or those of two words that begin with `family`."""
+    names = _family(family) if family else list(COMMANDS)
+    width = max(map(len, names))
+    lines = [f"  {name:<{width}}  {COMMANDS[name].words}" for name in names]
     return "\n".join(
         [
-            "usage: selfvid COMMAND ...",
+            f"usage: selfvid {f'{family} ' if family else ''}COMMAND ...",
             "",
             "Learn video encoders from footage nobody labelled, and measure whether that helped.",
             "",

@@ -56,13 +56,25 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    code, out, _ = run(capsys, name, "--help")
+    code, out, _ = run(capsys, *name.split(), "--help")
     assert code == 0
     assert COMMANDS[name].example in " ".join(out.split())
 
 
 def test_an_unknown_command_suggests_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean pretrain?" in fails_in_one_line(capsys, "pretain")
+    assert "did you mean detect?" in fails_in_one_line(capsys, "detct", "run")
+    assert "did you mean detect train?" in fails_in_one_line(capsys, "detect", "tran")
+
+
+@pytest.mark.parametrize("words", [("detect",), ("detect", "--help")])
+def test_a_command_of_two_words_lists_the_second(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    listed = {line.split("  ")[1] for line in out.splitlines() if line.startswith("  ")}
+    assert listed == {"detect train", "detect run", "detect eval"}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +95,14 @@ def test_an_unknown_command_suggests_the_near_one(capsys: pytest.CaptureFixture[
         (("fuse", "a", "b", "-o", "f", "--how", "vote"), "got 'vote'"),
         (("compare", "nowhere", "elsewhere"), "run 'nowhere' does not exist"),
         (("index", "nowhere", "-o", "f.csv"), "nowhere"),
+        (("detect", "eval", "nowhere"), "'nowhere' is no finished run"),
+        (("detect", "run", "nowhere", "a.mp4", "-o", "f"), "'nowhere' is no finished run"),
+        (("detect", "run", "nowhere", "-o", "f"), "videos must be given"),
+        (("detect", "eval", "nowhere", "--ends", "cut"), "got 'cut'"),
+        (
+            ("detect", "train", "--encoder", "e", "--annotations", "a.csv", "--out", "o"),
+            "'e' holds no encoder",
+        ),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(

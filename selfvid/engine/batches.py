@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sized
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.data.dataset import ClipKey
 from selfvid.errors import InputError
-from selfvid.types import ClipBatch
 
 
 class BatchStream:
@@ -87,18 +86,18 @@ class BatchStream:
 
 
 class ResumableLoader:
-    """Batches of clips from where the stream stands.
+    """Batches from where the stream stands.
 
     Lightning saves and restores the state of a loader that has one; without it a resumed run
     would begin its data again from the start.
     """
 
-    def __init__(self, batches: Iterable[ClipBatch], stream: BatchStream) -> None:
+    def __init__(self, batches: Iterable[Sized], stream: BatchStream) -> None:
         self.batches = batches
         self.stream = stream
-        self._running: Iterator[ClipBatch] | None = None
+        self._running: Iterator[Sized] | None = None
 
-    def __iter__(self) -> Iterator[ClipBatch]:
+    def __iter__(self) -> Iterator[Sized]:
         self._running = iter(self.batches)
         return self._running
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Protocol
 
 import torch
 from pytorch_lightning import LightningDataModule
 
 from selfvid.engine.batches import BatchStream, ResumableLoader
-from selfvid.types import ClipBatch
 
 
 class GivesBatches(Protocol):
     """Where a run's clips come from."""
 
-    def batches(self, stream: BatchStream, device: torch.device) -> Iterable[ClipBatch]:
+    def batches(self, stream: BatchStream, device: torch.device) -> Iterable[Sized]:
         """This process's batches from where `stream` stands."""
 
 

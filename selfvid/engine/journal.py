@@ -11,8 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.tensorboard import SummaryWriter
 
 from selfvid.engine.checkpoints import accumulating
-from selfvid.engine.module import ClipTraining
-from selfvid.types import ClipBatch
+from selfvid.engine.module import SeededTraining
 
 LOG_EVERY = 10
 
@@ -49,7 +48,7 @@ class Journal(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: ClipBatch,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Log where a step was made and it is time."""
@@ -59,7 +58,7 @@ class Journal(Callback):
         if unfinished or accumulating(trainer) or not trainer.is_global_zero:
             return
         if step % LOG_EVERY == 0 or trainer.global_step == trainer.max_steps:
-            assert isinstance(pl_module, ClipTraining)
+            assert isinstance(pl_module, SeededTraining)
             figures = pl_module.figures()
             self.latest = {name: float(value.detach()) for name, value in figures.items()}
             self.note(step, self.latest | self._speed(trainer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,15 @@ from selfvid.objectives.base import Objective
 from selfvid.types import ClipBatch, Losses
 
 
-class ClipTraining(LightningModule, ABC):
-    """Augments a batch on the device and asks for its loss.
+class SeededTraining(LightningModule, ABC):
+    """Optimiser, schedule and seeds of a run, whatever is learnt of whatever batches.
 
     Everything random is drawn from seeds that follow from the run's seed and the number of the
     batch, so that a resumed run draws what an uninterrupted one would have drawn.
 
     Args:
-        augment: what is done to clips first, or None.
         training: optimiser and schedule.
         stream: which batch this is.
-        faults: counts clips that could not be read.
         seed: the run's seed.
 
     Attributes:
@@ -40,20 +39,10 @@ class ClipTraining(LightningModule, ABC):
     losses: Losses
     rates: Rates = UNIFORM
 
-    def __init__(
-        self,
-        *,
-        augment: nn.Module | None,
-        training: Training,
-        stream: BatchStream,
-        faults: FaultCounter,
-        seed: int,
-    ) -> None:
+    def __init__(self, *, training: Training, stream: BatchStream, seed: int) -> None:
         super().__init__()
-        self.augment = augment
         self.training_plan = training
         self.stream = stream
-        self.faults = faults
         self.seed = seed
 
     @property
@@ -61,29 +50,19 @@ class ClipTraining(LightningModule, ABC):
     def learner(self) -> nn.Module:
         """What is trained."""
 
-    @abstractmethod
-    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
-        """Losses of a batch whose pixels are `clip` by now."""
+    def finished(self, videos: Sequence[str]) -> Tensor:
+        """The latest batch counted, and its loss.
 
-    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
-        """Scalar loss of one batch."""
-        del batch_idx
-        draw = self.stream.draw
-        self.faults.tally(batch)
-        whole = bool((batch.lengths == batch.frames.shape[1]).all())
-        lengths = None if whole else batch.lengths
-        clip = batch.clip()
-        if self.augment is not None:
-            # Each process augments its own clips in its own way ...
-            self._reseed(draw, 1 + self.global_rank)
-            clip = self.augment(clip, lengths)
-        # ... but what the loss draws is the same in all, since it sees all clips in each.
-        self._reseed(draw, 0)
-        self.losses = self.losses_of(clip, lengths, batch)
+        Args:
+            videos: what it was made of, for an error's message.
+
+        Raises:
+            InputError: where the loss is not finite.
+        """
         if not torch.isfinite(self.losses.total):
             raise InputError(
                 f"loss is {float(self.losses.total.detach())} at step {self.global_step}, videos "
-                f"{', '.join(batch.videos[:8])}; expected a finite one: lower the rate, "
+                f"{', '.join(videos[:8])}; expected a finite one: lower the rate, "
                 "the last checkpoint is kept"
             )
         self.stream.done += 1
@@ -114,6 +93,46 @@ class ClipTraining(LightningModule, ABC):
         elif self.training_plan.clip_value is not None:
             nn.utils.clip_grad_value_(weights, self.training_plan.clip_value)
 
+    def _reseed(self, *place: int) -> None:
+        seed = np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0]
+        torch.manual_seed(int(seed) & (2**63 - 1))
+
+
+class ClipTraining(SeededTraining):
+    """Augments a batch of clips on the device and asks for its loss.
+
+    Args:
+        augment: what is done to clips first, or None.
+        faults: counts clips that could not be read.
+        more: as `SeededTraining` explains them.
+    """
+
+    def __init__(self, *, augment: nn.Module | None, faults: FaultCounter, **more: Any) -> None:
+        super().__init__(**more)
+        self.augment = augment
+        self.faults = faults
+
+    @abstractmethod
+    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
+        """Losses of a batch whose pixels are `clip` by now."""
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """Scalar loss of one batch."""
+        del batch_idx
+        draw = self.stream.draw
+        self.faults.tally(batch)
+        whole = bool((batch.lengths == batch.frames.shape[1]).all())
+        lengths = None if whole else batch.lengths
+        clip = batch.clip()
+        if self.augment is not None:
+            # Each process augments its own clips in its own way ...
+            self._reseed(draw, 1 + self.global_rank)
+            clip = self.augment(clip, lengths)
+        # ... but what the loss draws is the same in all, since it sees all clips in each.
+        self._reseed(draw, 0)
+        self.losses = self.losses_of(clip, lengths, batch)
+        return self.finished(batch.videos)
+
     def transfer_batch_to_device(
         self, batch: ClipBatch, device: torch.device, dataloader_idx: int
     ) -> ClipBatch:
@@ -128,10 +147,6 @@ class ClipTraining(LightningModule, ABC):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on counting."""
         self.faults.load_state_dict(checkpoint["faults"])
-
-    def _reseed(self, *place: int) -> None:
-        seed = np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0]
-        torch.manual_seed(int(seed) & (2**63 - 1))
 
 
 class Pretraining(ClipTraining):

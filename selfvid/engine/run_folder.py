@@ -41,6 +41,7 @@ class RunFolder:
     objective = property(lambda self: self.path / "objective")
     history = property(lambda self: self.path / "history.jsonl")
     tensorboard = property(lambda self: self.path / "tensorboard")
+    features = property(lambda self: self.path / "features")
     pictures = property(lambda self: self.path / "pictures")
     summary = property(lambda self: self.path / "summary.json")
 
@@ -73,8 +74,8 @@ class RunFolder:
         if self.encoder.exists():
             raise InputError(f"the run in {str(self.path)!r} is finished; nothing to resume")
         before = yaml.safe_load(self.recipe.read_text())
-        # Where the folder lies and who reads the clips change nothing of what is learnt.
-        for key in sorted({*before, *recipe} - {"out", "workers"}):
+        # Where folders lie and who reads the clips change nothing of what is learnt.
+        for key in sorted({*before, *recipe} - {"out", "workers", "decoded"}):
             if before.get(key) != recipe.get(key):
                 raise InputError(
                     f"{key} of the run in {str(self.path)!r} was {before.get(key)!r}, "

@@ -6,11 +6,13 @@ from selfvid.pictures.differences import differences
 from selfvid.pictures.flow import flow_in_colour, forecast
 from selfvid.pictures.frames import grid, strip
 from selfvid.pictures.gates import gates
+from selfvid.pictures.timeline import Stretch, timeline
 
 __all__ = [
     "Bar",
     "Curve",
     "Picture",
+    "Stretch",
     "bars",
     "confusion",
     "curves",
@@ -23,5 +25,6 @@ __all__ = [
     "png_bytes",
     "scatter",
     "strip",
+    "timeline",
     "write_png",
 ]

@@ -58,7 +58,7 @@ def read_page(run: Path) -> Page:
         InputError: where `run` is no run.
     """
     reader = RunReader(run)
-    own = reader.section("result.json", evaluated)
+    own = reader.section("result.json", partial(evaluated, picture=reader.picture))
     result = reader.section("probe/result.json", probed)
     found = (_forecast(reader, folder) for folder in ("forecast", "reconstruction"))
     forecasts = tuple(each for each in found if each is not None)

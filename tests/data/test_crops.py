@@ -20,6 +20,15 @@ def test_ten_views_are_corners_and_centre_and_their_mirrors() -> None:
         assert torch.equal(views[:, number + 5], cut.flip(-1))
 
 
+def test_four_views_are_the_corners_two_of_them_mirrored() -> None:
+    whole = clips()
+    crop = Crop((4, 6), tested="four")
+    views = crop.views(whole).unflatten(0, (2, crop.count))
+    for number, (top, left, turned) in enumerate([(0, 0, 0), (0, 4, 1), (4, 0, 1), (4, 4, 0)]):
+        cut = whole[..., top : top + 4, left : left + 6]
+        assert torch.equal(views[:, number], cut.flip(-1) if turned else cut)
+
+
 def test_all_frames_of_a_clip_are_cut_alike() -> None:
     still = clips(frames=1).expand(-1, 5, -1, -1, -1)
     torch.manual_seed(1)
@@ -59,6 +68,7 @@ def test_resized_flow_is_as_long_as_its_frame() -> None:
         ({"size": 0}, "must be positive"),
         ({"size": 4, "sides": [0]}, "must be positive"),
         ({"size": 4, "mirror": 1.5}, "mirror is 1.5; expected a probability"),
+        ({"size": 4, "tested": "two"}, "tested is 'two'; expected one of centre, four, ten"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments: dict, complaint: str) -> None:  # type: ignore[type-arg]

@@ -9,10 +9,13 @@ import pyarrow.parquet
 import pytest
 import torch
 
+from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
 from selfvid.data.manifest import Manifest
-from selfvid.encoders.base import Provenance
+from selfvid.encoders.base import Encoder, Provenance
+from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
 from selfvid.evaluation.embed import embed
 
@@ -124,3 +127,37 @@ def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path: Path) ->
 def test_missing_videos_are_named(encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="do not exist; expected a folder"):
         embed(encoder, tmp_path / "none", output=tmp_path / "f.csv", quiet=True)
+
+
+def on_clips(frames: int) -> ClipEncoder:
+    torch.manual_seed(0)
+    return ClipEncoder(Inflated(SmallNet(channels=1, stages=(8, 16)), frames=frames))
+
+
+def test_a_window_along_a_clip_embeds_as_the_mean_of_dense_clips(
+    manifest: Path, tmp_path: Path
+) -> None:
+    encoders: dict[str, Encoder] = {
+        "clip": on_clips(3),
+        "along": SlidingEncoder(on_clips(3), stride=1),
+    }
+    for name, made in encoders.items():
+        made.provenance = Provenance(size=(32, 32), frames=3 if name == "clip" else 8)
+        made.save(tmp_path / name)
+    windows: dict[str, Any] = {"clips": "dense", "hop": 1}
+    whole: dict[str, Any] = {"clips": 1}
+    for name, how in (("clip", windows), ("along", whole)):
+        embed(tmp_path / name, manifest, output=tmp_path / f"{name}.npz", quiet=True, **how)
+    with np.load(tmp_path / "clip.npz") as clip, np.load(tmp_path / "along.npz") as along:
+        assert clip["vectors"].shape == (4, 16)
+        np.testing.assert_allclose(along["vectors"], clip["vectors"], rtol=1e-4, atol=1e-5)
+
+
+def test_clips_of_a_length_that_a_network_does_not_take_are_refused_in_a_line(
+    manifest: Path, tmp_path: Path
+) -> None:
+    encoder = on_clips(3)
+    encoder.provenance = Provenance(size=(32, 32), frames=3)
+    encoder.save(tmp_path / "clip")
+    with pytest.raises(InputError, match="takes clips of 3 frames, got 5; expected a SlidingEnc"):
+        embed(tmp_path / "clip", manifest, output=tmp_path / "f.npz", frames=5, quiet=True)

@@ -12,12 +12,13 @@ from selfvid.backbones.small import SmallNet
 from selfvid.data.decode import open_video
 from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import DenseClips, EvenClips, WholeVideo
+from selfvid.encoders.fingerprint import fingerprint
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.evaluation.features import Cut, Look, Pooling, extract
 from selfvid.evaluation.gathering import Extraction, gather
 from selfvid.evaluation.reading import PART, read_clips
-from selfvid.evaluation.store import FeatureStore, fingerprint
+from selfvid.evaluation.store import FeatureStore
 from selfvid.evaluation.views import view_of
 from selfvid.types import Features
 

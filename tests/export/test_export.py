@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,13 +19,21 @@ from torch import Tensor, nn
 import selfvid.export.onnx
 import selfvid.export.parity
 from selfvid.backbones.alexnet import AlexNet
+from selfvid.backbones.baccouche import Baccouche
 from selfvid.backbones.base import Backbone
+from selfvid.backbones.c3d import C3D
+from selfvid.backbones.inflated import Inflated
+from selfvid.backbones.karpathy import LateFusion, SlowFusion
 from selfvid.backbones.resnet import ResNet
 from selfvid.backbones.small import SmallNet
+from selfvid.backbones.torchvision_video import TorchvisionVideo
 from selfvid.backbones.vgg import VGG16
 from selfvid.encoders.base import Encoder, Provenance, load_encoder
+from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput, PixelInput
+from selfvid.encoders.local_contrast import LocalContrast
+from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
 from selfvid.export import export
 from selfvid.export.command import Format
@@ -41,6 +50,17 @@ ENCODERS = {
     ),
     "resnet": lambda: FrameEncoder(ResNet(18)),
     "resnet on differences": lambda: FrameEncoder(ResNet(18), input=DifferenceInput("rgb")),
+}
+
+
+OF_CLIPS: dict[str, Callable[[], Encoder]] = {
+    "slow fusion": lambda: ClipEncoder(SlowFusion("small", channels=1)),
+    "late fusion in two streams": lambda: ClipEncoder(
+        LateFusion("small", streams="both", norm="batch")
+    ),
+    "c3d": lambda: ClipEncoder(C3D(size="small", norm="batch")),
+    "inflated": lambda: ClipEncoder(Inflated(SmallNet(channels=1, stages=(8,)), frames=5)),
+    "torchvision": lambda: ClipEncoder(TorchvisionVideo("mc3_18", frames=4)),
 }
 
 
@@ -85,6 +105,38 @@ def test_every_format_agrees_with_pytorch_on_shapes_it_was_not_traced_on(
     assert min(check.largest for check in made.parity.checks) > 1e-3  # not zeros against zeros
     assert made.plan.any_length
     assert [path.name for path in made.folder.parent.iterdir()] == [format]
+
+
+@pytest.mark.parametrize("format", ["onnx", "program", "native"])
+@pytest.mark.parametrize("name", OF_CLIPS)
+def test_networks_on_clips_are_exported_for_their_number_of_frames(
+    name: str, format: Format, tmp_path: Path
+) -> None:
+    encoder = OF_CLIPS[name]()
+    made = export(saved(encoder, tmp_path / "run"), format=format, frames=encoder.window)
+    assert made.parity.difference <= 1e-4
+    assert min(check.largest for check in made.parity.checks) > 1e-3
+    assert {check.shape[1] for check in made.parity.checks} == {encoder.window}
+    assert not made.plan.any_length
+    assert not made.reason
+
+
+@pytest.mark.parametrize("format", ["onnx", "program", "native"])
+def test_a_sliding_encoder_is_exported_for_any_number_of_windows(
+    format: Format, tmp_path: Path
+) -> None:
+    encoder = SlidingEncoder(ClipEncoder(SlowFusion("small", channels=1)), stride=3)
+    made = export(saved(encoder, tmp_path / "run"), format=format, frames=16)
+    assert made.plan.any_length
+    assert [check.shape[1] for check in made.parity.checks] == [16, 13, 19]
+    card = json.loads((made.folder / "encoder.json").read_text())
+    assert card["step"] == {"window": 10, "stride": 3}
+
+
+def test_baccouche_is_exported_with_its_contrast(tmp_path: Path) -> None:
+    encoder = ClipEncoder(Baccouche(), input=LocalContrast())
+    made = export(saved(encoder, tmp_path / "run"), format="onnx", frames=9, size=(34, 54))
+    assert made.parity.difference <= 1e-4
 
 
 @pytest.mark.slow

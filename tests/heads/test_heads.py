@@ -9,8 +9,10 @@ from torch.nn import functional
 from selfvid.errors import InputError
 from selfvid.heads.average import Average
 from selfvid.heads.base import Head
+from selfvid.heads.conv3d_lstm import Conv3dLSTM
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
+from selfvid.heads.mlp import MLP
 from selfvid.types import Features, Widths
 from tests.heads.features import BATCH, CLASSES, WIDTHS, cut, features
 
@@ -22,6 +24,8 @@ HEADS: dict[str, Callable[[Widths, int], Head]] = {
     "gru-rcn both ways": partial(GRURCN, bidirectional=True),
     "gru-rcn stacked": partial(GRURCN, stacked=True, bidirectional=True),
     "gru-rcn on one map": partial(GRURCN, levels=[1], vector=False),
+    "mlp": MLP,
+    "conv3d-lstm": partial(Conv3dLSTM, hidden=7),
 }
 
 
@@ -78,7 +82,7 @@ def test_a_head_overfits_a_batch(kind: str) -> None:
     assert head(features()).probabilities.argmax(1).tolist() == [0, 1, 2]
 
 
-def test_only_the_average_forgets_the_order_of_frames() -> None:
+def test_only_averages_of_single_steps_forget_the_order_of_frames() -> None:
     plain = features()
     assert plain.steps is not None
     assert plain.maps is not None
@@ -88,7 +92,7 @@ def test_only_the_average_forgets_the_order_of_frames() -> None:
     for kind in HEADS:
         head = made(kind).eval()
         same = torch.allclose(head(plain).probabilities, head(turned).probabilities, atol=1e-6)
-        assert same == (kind == "average"), kind
+        assert same == (kind in ("average", "mlp")), kind
 
 
 def test_the_average_is_the_mean_loss_of_single_frames() -> None:
@@ -191,3 +195,43 @@ def test_a_head_that_lacks_its_features_says_so() -> None:
         made("lrcn")(bare)
     with pytest.raises(InputError, match="GRURCN needs feature maps"):
         made("gru-rcn")(bare)
+
+
+def test_a_majority_is_the_share_of_true_steps_that_hold_a_class_for_the_likeliest() -> None:
+    head = Conv3dLSTM(WIDTHS, CLASSES, hidden=7, decide="majority").eval()
+    lengths = torch.tensor([2, 5, 3])
+    prediction = head(features(lengths=lengths))
+    for clip, length in enumerate(lengths.tolist()):
+        best = prediction.votes[clip, :length].argmax(-1).tolist()
+        shares = [best.count(number) / length for number in range(CLASSES)]
+        assert prediction.probabilities[clip].tolist() == pytest.approx(shares)
+
+
+def test_conv3d_lstm_carries_its_state_on() -> None:
+    head = made("conv3d-lstm").eval()
+    whole = features()
+    assert whole.steps is not None
+    before = head(Features(whole.clip, whole.steps[:, :2]))
+    after = head(Features(whole.clip, whole.steps[:, 2:]), before.state)
+    votes = torch.cat((before.votes, after.votes), 1)
+    torch.testing.assert_close(votes, head(whole).votes, rtol=1e-5, atol=1e-6)
+
+
+def test_the_lstm_has_peepholes_and_fifty_cells() -> None:
+    head = Conv3dLSTM(Widths(clip=120, steps=120), 6)
+    counted = sum(weight.numel() for weight in head.parameters())
+    assert counted == 4 * 50 * (120 + 50 + 1) + 3 * 50 + 6 * (50 + 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: Conv3dLSTM(Widths(clip=4), 3), "Conv3dLSTM reads step vectors"),
+        (lambda: Conv3dLSTM(WIDTHS, 3, decide="last"), "decide is 'last'"),  # type: ignore[arg-type]
+        (lambda: MLP(WIDTHS, 3, hidden=0), "hidden must be at least 1, got 0"),
+        (lambda: MLP(WIDTHS, 3, dropout=1.0), "dropout is 1.0"),
+    ],
+)
+def test_heads_on_clips_refuse_what_cannot_be(make: Callable[[], Head], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        make()

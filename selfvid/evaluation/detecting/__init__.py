@@ -1,0 +1,1 @@
+"""`selfvid detect`: when which activity goes on in untrimmed videos."""

@@ -1,0 +1,126 @@
+"""Activities in untrimmed video, clip by clip (Montes et al., NIPS workshop 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfvid.encoders.frame import mean_over_time
+from selfvid.errors import InputError
+from selfvid.heads.base import Head, averaged, checked_dropout, first_state
+from selfvid.recurrent import PeepholeLSTM, State
+from selfvid.types import Features, Prediction, Widths
+
+BACKGROUND = 0
+"""Class of clips in which nothing goes on, where one thing at a time does."""
+
+
+class ActivityDetector(Head):
+    """Batch norm, dropout, LSTM, dropout and a dense layer on the vectors of a video's clips.
+
+    Steps are whole clips here, one after the other along a video; `Prediction.state` carries the
+    LSTM on to the clips that follow. Votes are of background and K activities (B, S, K + 1), a
+    softmax; or of K activities (B, S, K), a sigmoid each, where several go on at once.
+
+    Args:
+        widths: D of the steps.
+        classes: K activities.
+        several: whether several may go on at once.
+        hidden: units of each layer of the LSTM.
+        layers: how many lie on top of one another.
+        dropout: share dropped of what the LSTM reads, and of what it puts out.
+        background: weight in the loss of a clip in which nothing goes on; others have 1.
+        forget_bias: of the LSTM at the start; 1 as in Keras.
+
+    Raises:
+        InputError: where an argument cannot be, or the encoder has no steps.
+    """
+
+    def __init__(
+        self,
+        widths: Widths,
+        classes: int,
+        *,
+        several: bool = False,
+        hidden: int = 512,
+        layers: int = 1,
+        dropout: float = 0.5,
+        background: float = 0.3,
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__(widths, classes + 1)  # nothing at all is told apart too
+        if background < 0:
+            raise InputError(f"background is {background}; expected a weight of 0 or more")
+        if widths.steps is None:
+            raise InputError("ActivityDetector reads vectors of clips (B, S, D); there are none")
+        self.classes = classes
+        self.several, self.background = several, background
+        self.norm = TrueStepsNorm(widths.steps)
+        self.before, self.after = (checked_dropout("dropout", dropout) for _ in range(2))
+        self.lstm = PeepholeLSTM(
+            widths.steps, hidden, layers=layers, peepholes=False, forget_bias=forget_bias
+        )
+        self.last = nn.Linear(hidden, classes if several else classes + 1)
+
+    def forward(self, features: Features, state: State | None = None) -> Prediction:
+        """A vote on each clip; `state` is the LSTM's, to carry on with."""
+        steps = features.need_steps("ActivityDetector")
+        inputs = self.before(self.norm(steps, features.lengths))
+        outputs, after = self.lstm(inputs, first_state(state, steps), lengths=features.lengths)
+        votes: Tensor = self.last(self.after(outputs))
+        return Prediction(votes, self._average(votes, features.lengths), after)
+
+    def chances(self, votes: Tensor) -> Tensor:
+        """Probability of each class in each clip, float32 of the shape of `votes`."""
+        return votes.float().sigmoid() if self.several else votes.float().softmax(-1)
+
+    def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Weighted cross-entropy of the true clips, divided by their number as Keras does.
+
+        Args:
+            prediction: what this head has said.
+            labels: class of each clip (B, S), 0 for none; or 0 and 1 for each activity (B, S, K).
+            lengths: true number of clips of each sequence, (B,).
+        """
+        votes = prediction.votes.float()
+        if self.several:
+            truth = labels.to(votes.dtype)
+            each = functional.binary_cross_entropy_with_logits(votes, truth, reduction="none")
+            each, nothing = each.mean(-1), ~labels.bool().any(-1)
+        else:
+            each = functional.cross_entropy(
+                votes.flatten(0, 1), labels.flatten(), reduction="none"
+            ).unflatten(0, labels.shape)
+            nothing = labels == BACKGROUND
+        each = torch.where(nothing, self.background * each, each)
+        true = true_steps(votes, lengths)
+        return each[true].sum() / true.sum().clamp_min(1)
+
+    def _average(self, votes: Tensor, lengths: Tensor | None) -> Tensor:
+        if self.several:
+            return mean_over_time(self.chances(votes), lengths)
+        return averaged(votes, lengths)
+
+
+class TrueStepsNorm(nn.BatchNorm1d):
+    """Batch norm of vectors (B, S, D) that does not see what lies behind the end of a sequence."""
+
+    def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The vectors normalised; zeros behind the end."""
+        true = true_steps(steps, lengths)
+        vectors = steps[true]
+        if len(vectors) > 1:
+            found = super().forward(vectors)
+        else:  # of one vector there is no deviation, and of none no mean either
+            found = functional.batch_norm(
+                vectors, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        # Set behind a product, which autocast may have rounded, so types are made equal.
+        return torch.zeros_like(steps).masked_scatter(true.unsqueeze(-1), found.to(steps.dtype))
+
+
+def true_steps(steps: Tensor, lengths: Tensor | None) -> Tensor:
+    """Which of the steps (B, S, ...) are before the end of their sequence, bool (B, S)."""
+    places = torch.arange(steps.shape[1], device=steps.device).expand(steps.shape[:2])
+    return places >= 0 if lengths is None else places < lengths.to(steps.device)[:, None]
