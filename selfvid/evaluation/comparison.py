@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from selfvid.evaluation import words
 from selfvid.evaluation.motion import MotionCheck, motion_check, order_change
-from selfvid.evaluation.variants import Assessed, Task, VariantResult, assess, chance, summarise
+from selfvid.evaluation.variants import (
+    Assessed,
+    Learned,
+    Task,
+    VariantResult,
+    assess,
+    chance,
+    summarise,
+)
 from selfvid.metrics import Interval
 
 ENCODER = "encoder"
@@ -38,13 +46,10 @@ class Comparison:
     differences: dict[str, Interval]
 
 
-def compare(variants: Mapping[str, Sequence[Floats]], task: Task) -> Comparison:
-    """Assess every variant's features (N, D), of one or several random seeds, on one task."""
+def compare(variants: Mapping[str, Sequence[Floats | Learned]], task: Task) -> Comparison:
+    """Assess every variant on one task: features (N, D), or what learns them, of each seed."""
     assessed = {name: assess(name, repeats, task) for name, repeats in variants.items()}
-    rows = {
-        name: summarise(found, task, features=variants[name][0].shape[1])
-        for name, found in assessed.items()
-    }
+    rows = {name: summarise(found, task) for name, found in assessed.items()}
     own = assessed[ENCODER].correct
     return Comparison(
         assessed=assessed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,18 @@ class Gathered:
     read: NDArray[np.bool_]
     faults: tuple[str, ...]
     reused: int
+
+    def only(self, read: NDArray[np.bool_], faults: tuple[str, ...]) -> Gathered:
+        """Those videos that could be `read` elsewhere, too, (N,); `faults` are of the others."""
+        return replace(
+            self,
+            variants={
+                name: tuple(features[read] for features in some)
+                for name, some in self.variants.items()
+            },
+            read=np.isin(np.arange(len(self.read)), np.flatnonzero(self.read)[read]),
+            faults=(*self.faults, *faults),
+        )
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+
+from selfvid.evaluation import inner_folds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 DEFAULT_C = 1.0
-INNER_FOLDS = 3
 PROTOCOL = (
     "features standardised on the training part and divided by the root of their number, so that "
     "C means the same for every variant; L2 logistic regression; C chosen by inner cross-"
@@ -74,9 +74,7 @@ def classify(
         classes: K; a class that the training part lacks gets probability 0.
         seed: of the inner folds.
     """
-    if len(np.unique(labels)) < 2:
-        certain = np.zeros((len(test), classes))
-        certain[:, labels[0]] = 1
+    if (certain := one_class(labels, len(test), classes=classes)) is not None:
         only = Choice(DEFAULT_C, "the training part has one class", at_edge=False, converged=True)
         return Classified(certain, only)
     c, how = choose_c(train, labels, groups, classes=classes, seed=seed)
@@ -93,22 +91,23 @@ def choose_c(
     Returns:
         The value, and how it was arrived at in words.
     """
-    rarest = int(np.unique(labels, return_counts=True)[1].min())
-    if min(rarest, len(np.unique(groups))) < INNER_FOLDS:
-        reason = f"fewer than {INNER_FOLDS} groups or videos of some class"
-        return DEFAULT_C, f"default: {reason}"
-    splitter = StratifiedGroupKFold(INNER_FOLDS, shuffle=True, random_state=seed)
-    right = np.zeros(len(GRID))
-    loss = np.zeros(len(GRID))
-    for fit, held in splitter.split(features, labels, groups):
-        if not len(held) or len(np.unique(labels[fit])) < 2:
-            continue
-        tables, _ = _fit(features[fit], labels[fit], features[held], GRID, classes)
-        for place, table in enumerate(tables):
-            right[place] += (table.argmax(axis=1) == labels[held]).sum()
-            loss[place] -= np.log(table[np.arange(len(held)), labels[held]].clip(1e-9)).sum()
-    best = min(range(len(GRID)), key=lambda place: (-right[place], loss[place]))
-    return GRID[best], f"chosen by {INNER_FOLDS} inner folds"
+    place, how = inner_folds.choose(
+        lambda train, known, held: _fit(train, known, held, GRID, classes)[0],
+        features,
+        labels,
+        groups,
+        seed=seed,
+    )
+    return DEFAULT_C if place is None else GRID[place], how
+
+
+def one_class(labels: Integers, count: int, *, classes: int) -> Floats | None:
+    """Certainty (`count`, K) where all `labels` are the same; None where there is a choice."""
+    if len(np.unique(labels)) > 1:
+        return None
+    certain = np.zeros((count, classes))
+    certain[:, labels[0]] = 1
+    return certain
 
 
 def _fit(
@@ -133,14 +132,18 @@ def _fit(
 
 
 def _prepared(train: Floats, test: Floats) -> tuple[Floats, Floats]:
-    """Both parts standardised by the training part, with at most as many columns as rows.
-
-    The weights of an L2-penalised linear model lie in the span of the training rows, so turning
-    the features onto an orthonormal basis of that span changes no prediction, only the time.
-    """
+    """Both parts standardised by the training part, with at most as many columns as rows."""
     scaler = StandardScaler().fit(train.astype(np.float64))
     root = np.sqrt(train.shape[1])
-    train, test = scaler.transform(train) / root, scaler.transform(test) / root
+    return onto_basis(scaler.transform(train) / root, scaler.transform(test) / root)
+
+
+def onto_basis(train: Floats, test: Floats) -> tuple[Floats, Floats]:
+    """Both parts with at most as many columns as the training part has rows.
+
+    The weights of an L2-penalised linear layer lie in the span of the training rows, so turning
+    the features onto an orthonormal basis of that span changes no prediction, only the time.
+    """
     if train.shape[1] <= train.shape[0]:
         return train, test
     basis = np.linalg.svd(train, full_matrices=False)[2].T  # (D, N)

@@ -7,12 +7,15 @@ from selfvid.data.rows import segment_id
 from selfvid.data.tables import Cell, write_table
 from selfvid.evaluation.comparison import ENCODER
 from selfvid.evaluation.folder import RESULT
+from selfvid.evaluation.histograms.variant import NAME as HISTOGRAMS
 from selfvid.evaluation.result import ProbeResult
 from selfvid.evaluation.variants import Assessed, Task
 from selfvid.scores import Scores
 
 SCORES = "scores.csv"
+HISTOGRAM_SCORES = "scores_histograms.csv"
 PREDICTIONS = "predictions.csv"
+OWN_FILES = (SCORES, HISTOGRAM_SCORES, PREDICTIONS)
 FEATURES = "features"
 
 
@@ -23,12 +26,16 @@ def write_result(
     result.path.mkdir(parents=True, exist_ok=True)
     tested = task.tested.tolist()
     rows = [manifest.rows[at] for at in tested]
-    Scores(
-        videos=tuple(segment_id(row) for row in rows),
-        labels=task.labels[tested],
-        classes=task.classes,
-        probabilities=assessed[ENCODER].probabilities[0, tested],
-    ).write(result.path / SCORES)
+    for variant, name in ((ENCODER, SCORES), (HISTOGRAMS, HISTOGRAM_SCORES)):
+        if variant not in assessed:
+            (result.path / name).unlink(missing_ok=True)  # an earlier probe may have left one
+            continue
+        Scores(
+            videos=tuple(segment_id(row) for row in rows),
+            labels=task.labels[tested],
+            classes=task.classes,
+            probabilities=assessed[variant].probabilities[0, tested],
+        ).write(result.path / name)
     lines = _prediction_lines(assessed, task, manifest)
     write_table(result.path / PREDICTIONS, list(lines[0]), lines)
     result.write(result.path / RESULT)

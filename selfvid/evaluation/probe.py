@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from selfvid.data.decode import DecoderName
+from selfvid.data.flow_folder import FlowFolder
 from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import Short
-from selfvid.data.splits import folds as make_folds
 from selfvid.device import choose_device
-from selfvid.errors import InputError
-from selfvid.evaluation import words
-from selfvid.evaluation.comparison import (
-    ENCODER,
-    FROZEN,
-    RANDOM,
-    SHUFFLED,
-    START,
-    Comparison,
-    check_motion,
-    compare,
-    in_words,
-)
 from selfvid.evaluation.cutting import (
     check_eats_pixels,
     choose_sampling,
     choose_size,
 )
-from selfvid.evaluation.features import Cut, Look, Pooling, Precision
+from selfvid.evaluation.features import Cut, Pooling, Precision
 from selfvid.evaluation.floors import Floor, Metadata
 from selfvid.evaluation.flow_histograms import FlowHistograms
 from selfvid.evaluation.folder import check_folder
-from selfvid.evaluation.footage import relate_footage
-from selfvid.evaluation.gathering import Extraction, Gathered, floor_features, gather
-from selfvid.evaluation.label_curve import LabelCurve
-from selfvid.evaluation.label_curve import label_curve as draw_curve
-from selfvid.evaluation.output import FEATURES, PREDICTIONS, SCORES, write_result
-from selfvid.evaluation.protocol import (
-    about_data,
-    about_machine,
-    about_method,
-    about_subject,
-    command,
-)
+from selfvid.evaluation.gathering import Extraction
+from selfvid.evaluation.output import FEATURES, OWN_FILES
+from selfvid.evaluation.plan import Plan
+from selfvid.evaluation.protocol import command
 from selfvid.evaluation.result import KIND, ProbeResult
-from selfvid.evaluation.subject import Subject, load_subject, random_weights
-from selfvid.evaluation.variants import Task
+from selfvid.evaluation.subject import load_subject
 
 
 def probe(
@@ -70,6 +43,7 @@ def probe(
     label_curve: tuple[int, ...] = (1, 2, 5, 10),
     motion: bool = True,
     flow: Path | None = None,
+    histograms: bool = False,
     floors: list[Floor] | None = None,
     out: Path | None = None,
     fresh: bool = False,
@@ -108,6 +82,8 @@ def probe(
         motion: also probe clips frozen at their middle frame and with their frames shuffled.
         flow: folder of the videos' optical flow, as `selfvid flow` wrote it; its histograms of
             directions become one more floor.
+        histograms: also classify by histograms of hand-made visual words, of gradients, motion
+            and colours, with a small network: the floor from before networks were learned.
         floors: further floors beside metadata.
         out: folder for the result; by default the run's probe/, or beside the encoder.
         fresh: extract features again though they were kept.
@@ -121,7 +97,7 @@ def probe(
 
     Returns:
         The table, the verdicts and the protocol; printed, and written to OUT as result.json,
-        scores.csv and predictions.csv.
+        scores.csv and predictions.csv; scores_histograms.csv where there are histograms.
 
     Raises:
         InputError: where encoder, manifest, labels or an option are not what they must be.
@@ -137,7 +113,7 @@ def probe(
         decoder=decoder,
         precision=precision,
     )
-    plan = _Plan(
+    plan = Plan(
         label=label,
         folds=folds,
         seeds=seeds,
@@ -149,140 +125,15 @@ def probe(
             *([] if flow is None else [FlowHistograms(Path(flow))]),
             *(floors or ()),
         ),
+        histograms=histograms,
+        flow=None if flow is None else FlowFolder(flow),
         allow=tuple(allow or ()),
     )
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     folder = subject.home if out is None else Path(out)
-    check_folder(folder, kind=KIND, files=(SCORES, PREDICTIONS), called="probe")
+    check_folder(folder, kind=KIND, files=OWN_FILES, called="probe")
     how = Extraction(folder / FEATURES, fresh, choose_device(device), workers, quiet)
     result = plan.carry_out(subject, whole, cut, how, asked=command("probe", probe, given))
     if not quiet:
         print(result)
     return result
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is asked of every variant, and which variants there are."""
-
-    label: str
-    folds: int | None
-    seeds: int
-    seed: int
-    counts: tuple[int, ...]
-    motion: bool
-    floors: tuple[Floor, ...]
-    allow: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise InputError(f"seeds is {self.seeds}; expected at least 1")
-        if min(self.counts, default=1) < 1:
-            raise InputError(f"label_curve is {list(self.counts)}; expected 1 or more per class")
-
-    def carry_out(
-        self, subject: Subject, whole: Manifest, cut: Cut, how: Extraction, *, asked: str
-    ) -> ProbeResult:
-        """Extract, compare, and write down."""
-        began = time.monotonic()
-        videos = self.labelled(whole)
-        self.task(videos)  # at the door: what does not fit fails before anything is decoded
-        for floor in self.floors:
-            floor.check(videos)
-        gathered = gather(self.looks(subject), videos, cut, how)
-        extracted = time.monotonic()
-        videos = videos.select(gathered.read)
-        task = self.task(videos)
-        variants = gathered.variants | floor_features(self.floors, videos)
-        found = compare(variants, task)
-        moved = check_motion(variants, found, task, pool=str(cut.pool))
-        tested = [videos.rows[at] for at in task.tested]
-        past = subject.encoder.provenance
-        footage = relate_footage(whole, tested, past.footage, generated=past.generated)
-        result = ProbeResult.of(
-            found,
-            task,
-            curve=self.curve(gathered, found, task),
-            motion=moved,
-            footage=footage,
-            verdicts=(
-                words.about_footage(**asdict(footage)),
-                *in_words(found, task, start=subject.start),
-                *(moved.words if moved else ()),
-                *_left_out(whole, self.label, gathered),
-            ),
-            protocol={
-                "command": asked,
-                "encoder": about_subject(subject),
-                "data": about_data(videos, task, label=self.label),
-                "method": about_method(cut, seed=self.seed, seeds=self.seeds),
-                **about_machine(how.device),
-                "left_out": gathered.faults,
-                "features_reused": gathered.reused,
-                "seconds": _seconds(began, extracted, time.monotonic()),
-            },
-            path=how.folder.parent,
-        )
-        write_result(result, found.assessed, task, videos)
-        return result
-
-    def labelled(self, manifest: Manifest) -> Manifest:
-        """The usable rows that have a label."""
-        usable = manifest.usable
-        if not len(usable):
-            raise InputError(f"manifest has no usable video among {len(manifest)} rows")
-        return usable.labelled(self.label)
-
-    def task(self, videos: Manifest) -> Task:
-        """Labels, groups and folds of `videos`."""
-        folds = make_folds(videos, column=self.label, folds=self.folds, seed=self.seed)
-        return Task(
-            labels=videos.labels(self.label),
-            groups=videos.groups,
-            folds=tuple(folds),
-            classes=tuple(videos.classes(self.label)),
-            seed=self.seed,
-        )
-
-    def looks(self, subject: Subject) -> dict[str, tuple[Look, ...]]:
-        """The networks that are shown the videos, by variant."""
-        encoder = subject.encoder
-        looks: dict[str, tuple[Look, ...]] = {ENCODER: (Look(encoder),)}
-        if subject.at_start is not None:
-            looks[START] = (Look(subject.at_start),)
-        looks[RANDOM] = tuple(
-            Look(random_weights(encoder, seed, allow=self.allow)) for seed in range(self.seeds)
-        )
-        if self.motion:
-            looks |= {FROZEN: (Look(encoder, "frozen"),), SHUFFLED: (Look(encoder, "shuffled"),)}
-        return looks
-
-    def curve(self, gathered: Gathered, found: Comparison, task: Task) -> LabelCurve | None:
-        """Encoder and random weights with few labels."""
-        if not self.counts:
-            return None
-        pair = {name: gathered.variants[name] for name in (ENCODER, RANDOM)}
-        full = {name: found.assessed[name].correct for name in pair}
-        return draw_curve(pair, full, task, counts=self.counts, draws=self.seeds)
-
-
-def _seconds(began: float, extracted: float, assessed: float) -> dict[str, float]:
-    return {
-        "features": round(extracted - began, 1),
-        "classifiers": round(assessed - extracted, 1),
-    }
-
-
-def _left_out(manifest: Manifest, label: str, gathered: Gathered) -> Sequence[str]:
-    """Which videos the figures are not about."""
-    usable = manifest.usable
-    unlabelled = usable.column(label).count("")
-    said = []
-    if len(manifest) > len(usable):
-        said.append(f"{len(manifest) - len(usable)} rows of the manifest are bad or duplicates")
-    if unlabelled:
-        said.append(f"{unlabelled} videos have no {label}")
-    unread = int(np.sum(~gathered.read))
-    if unread:
-        said.append(f"{unread} videos could not be read ({gathered.faults[0]})")
-    return [f"left out: {'; '.join(said)}"] if said else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from selfvid.data.splits import Fold
 from selfvid.evaluation.knn import K_CHOICES, RECALLS, neighbours
 from selfvid.evaluation.linear import Choice, classify
+from selfvid.evaluation.network import NetworkChoice
 from selfvid.metrics import Interval, grouped_bootstrap, paired_bootstrap
 
 Floats = NDArray[np.float64]
+AnyChoice = Choice | NetworkChoice
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +58,37 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
+class Judged:
+    """What becomes of one fold.
+
+    Attributes:
+        train: features of its training part, (N, D).
+        test: features of its test part, (M, D).
+        probabilities: of the test part, (M, K).
+        choice: of the classifier.
+    """
+
+    train: Floats
+    test: Floats
+    probabilities: Floats
+    choice: AnyChoice
+
+
+class Learned(ABC):
+    """A variant whose features are learned on the training part of each fold anew."""
+
+    @abstractmethod
+    def judge(self, fold: Fold, task: Task) -> Judged:
+        """Learn from the training part alone, and say what the test part is."""
+
+
+@dataclass(frozen=True, eq=False)
 class Assessed:
     """The raw outcome of a variant over R repeats (random seeds); NaN for untested videos.
 
     Attributes:
         name: how the table calls it.
+        features: D that the classifier saw, in the first fold where they differ.
         probabilities: out of fold, (R, N, K).
         correct: of the logistic regression, (R, N).
         knn: for each k, of the vote, (R, N).
@@ -68,11 +97,12 @@ class Assessed:
     """
 
     name: str
+    features: int
     probabilities: NDArray[np.float64]
     correct: Floats
     knn: dict[int, Floats]
     recall: dict[int, Floats]
-    choices: tuple[tuple[Choice, ...], ...]
+    choices: tuple[tuple[AnyChoice, ...], ...]
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -94,7 +124,7 @@ class VariantResult:
         repeat_accuracies: of each repeat (random seed), over all folds.
         knn: accuracy of the vote for each k.
         recall: retrieval R@k for each k.
-        chosen: C and how it was chosen, for each repeat and fold.
+        chosen: C, or width and decay, and how they were chosen, for each repeat and fold.
     """
 
     name: str
@@ -104,20 +134,21 @@ class VariantResult:
     repeat_accuracies: tuple[float, ...]
     knn: dict[int, float]
     recall: dict[int, float]
-    chosen: tuple[tuple[Choice, ...], ...] = ()
+    chosen: tuple[tuple[AnyChoice, ...], ...] = ()
 
 
-def assess(name: str, repeats: Sequence[Floats], task: Task) -> Assessed:
+def assess(name: str, repeats: Sequence[Floats | Learned], task: Task) -> Assessed:
     """Classify, vote and retrieve in every fold.
 
     Args:
         name: of the variant.
-        repeats: features (N, D), one array per random seed.
+        repeats: features (N, D) or what learns them, one per random seed.
         task: the same for all variants.
     """
     each = [_out_of_fold(features, task) for features in repeats]
     return Assessed(
         name=name,
+        features=each[0].features,
         probabilities=np.stack([once.probabilities for once in each]),
         correct=np.stack([once.correct for once in each]),
         knn={k: np.stack([once.knn[k] for once in each]) for k in K_CHOICES},
@@ -126,7 +157,7 @@ def assess(name: str, repeats: Sequence[Floats], task: Task) -> Assessed:
     )
 
 
-def summarise(assessed: Assessed, task: Task, *, features: int) -> VariantResult:
+def summarise(assessed: Assessed, task: Task) -> VariantResult:
     """The row of the table that a raw outcome makes."""
     tested = task.tested
 
@@ -135,7 +166,7 @@ def summarise(assessed: Assessed, task: Task, *, features: int) -> VariantResult
 
     return VariantResult(
         name=assessed.name,
-        features=features,
+        features=assessed.features,
         accuracy=task.interval(assessed.correct),
         fold_accuracies=tuple(float(assessed.correct[:, f.test].mean()) for f in task.folds),
         repeat_accuracies=tuple(assessed.correct[:, tested].mean(axis=1).tolist()),
@@ -163,28 +194,31 @@ def chance(task: Task) -> VariantResult:
 
 @dataclass(frozen=True, eq=False)
 class _Once:
+    features: int
     probabilities: Floats
     correct: Floats
     knn: dict[int, Floats]
     recall: dict[int, Floats]
-    choices: tuple[Choice, ...]
+    choices: tuple[AnyChoice, ...]
 
 
-def _out_of_fold(features: Floats, task: Task) -> _Once:
+def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
     count, classes = len(task.labels), len(task.classes)
     probabilities = np.full((count, classes), math.nan)
     knn = {k: np.full(count, math.nan) for k in K_CHOICES}
     recall = {k: np.full(count, math.nan) for k in RECALLS}
-    choices = []
+    choices, widths = [], []
     for fold in task.folds:
-        train, test = features[fold.train], features[fold.test]
-        labels = task.labels[fold.train]
-        made = classify(
-            train, labels, task.groups[fold.train], test, classes=classes, seed=task.seed
+        made = (
+            features.judge(fold, task)
+            if isinstance(features, Learned)
+            else _judge(features, fold, task)
         )
+        widths.append(made.train.shape[1])
         probabilities[fold.test] = made.probabilities
         choices.append(made.choice)
-        near = neighbours(train, labels, test, task.labels[fold.test], classes=classes)
+        labels, truth = task.labels[fold.train], task.labels[fold.test]
+        near = neighbours(made.train, labels, made.test, truth, classes=classes)
         for k in K_CHOICES:
             knn[k][fold.test] = near.right[k]
         for k in RECALLS:
@@ -192,4 +226,18 @@ def _out_of_fold(features: Floats, task: Task) -> _Once:
     correct = np.where(
         np.isnan(probabilities[:, 0]), math.nan, probabilities.argmax(axis=1) == task.labels
     )
-    return _Once(probabilities, correct, knn, recall, tuple(choices))
+    return _Once(widths[0], probabilities, correct, knn, recall, tuple(choices))
+
+
+def _judge(features: Floats, fold: Fold, task: Task) -> Judged:
+    """Features that are as they are, by logistic regression."""
+    train, test = features[fold.train], features[fold.test]
+    made = classify(
+        train,
+        task.labels[fold.train],
+        task.groups[fold.train],
+        test,
+        classes=len(task.classes),
+        seed=task.seed,
+    )
+    return Judged(train, test, made.probabilities, made.choice)

@@ -16,6 +16,7 @@ MEANINGS = {
     "chance": "naming the largest class every time, without looking",
     "metadata": "duration, rate, frame size and file size alone: what the files give away for free",
     "optical flow": "where things move to, by cells and thirds of the video, without any network",
+    "feature histograms": "hand-made words for gradients, motion and colours, and a small network",
     "random": "the same network with weights that never saw a video",
     "start": "the network as it was when pretraining began",
     "frozen": "the encoder on clips that show only their middle frame: no motion",

@@ -33,7 +33,7 @@ def _features(task: Task, *, signal: float, seed: int = 0) -> np.ndarray:
 
 def test_features_that_tell_all_are_right_everywhere() -> None:
     task = _task()
-    row = summarise(assess("it", [_features(task, signal=50)], task), task, features=6)
+    row = summarise(assess("it", [_features(task, signal=50)], task), task)
     assert row.accuracy.mean == row.recall[1] == row.knn[5] == 1
     assert row.fold_accuracies == (1.0,) * 5
     assert row.accuracy.low < 1
@@ -42,7 +42,7 @@ def test_features_that_tell_all_are_right_everywhere() -> None:
 def test_features_that_tell_nothing_stay_near_chance() -> None:
     task = _task(400)
     found = [
-        summarise(assess("it", [_features(task, signal=0, seed=seed)], task), task, features=6)
+        summarise(assess("it", [_features(task, signal=0, seed=seed)], task), task)
         for seed in range(3)
     ]
     assert np.mean([row.accuracy.mean for row in found]) == pytest.approx(0.5, abs=0.06)
@@ -66,7 +66,7 @@ def test_untested_videos_count_for_nothing() -> None:
     found = assess("it", [_features(task, signal=9)], task)
     assert np.isnan(found.correct).sum() == 48
     assert (found.predicted[0] == -1).sum() == 48
-    assert summarise(found, task, features=6).accuracy.mean == 1
+    assert summarise(found, task).accuracy.mean == 1
 
 
 def test_chance_is_the_largest_class_of_each_test_part() -> None:

@@ -1,0 +1,1 @@
+"""Histograms of hand-made visual words: what was done before networks were learned."""
