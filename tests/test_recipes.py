@@ -65,10 +65,11 @@ def shrunk_head(recipe: Path, manifest: Path, flow: Path) -> list[str]:
         words += ["--coherence.data", str(manifest), "--coherence.batch", "4"]
     if "also" in settings:
         words += ["--also.data", str(manifest), "--also.label", "direction", "--also.batch", "8"]
-    if "FlowStack" not in recipe.read_text():
+    if "flow_input" not in recipe.read_text():
         return [*words, "--size", "96" if "crop" in settings else "32"]
-    shorter = ["--encoder.input.length", "3", "--encoder.backbone.channels", "6"]
-    return [*words, *shorter, "--flow", str(flow)]
+    if "FlowStack" in recipe.read_text():
+        words += ["--encoder.input.length", "3", "--encoder.backbone.channels", "6"]
+    return [*words, "--flow", str(flow)]
 
 
 def shrunk_on_clips(recipe: Path, manifest: Path) -> list[str]:
