@@ -17,16 +17,16 @@ LEAST_MATCH = 0.5
 def warm_start(encoder: Encoder, folder: str | Path) -> None:
     """Copy the weights of the encoder in `folder` that fit into `encoder`.
 
-    Where `encoder` holds one encoder of the earlier one's class inside, as a `SlidingEncoder`
-    holds what it slides, the weights go there. What the earlier encoder had seen counts as seen
-    by this one.
+    Where one of the two holds one encoder of the other's class inside, as a `SlidingEncoder`
+    holds what it slides, the weights come from there, or go there. What the earlier encoder had
+    seen counts as seen by this one.
 
     Raises:
         InputError: where less than half of the weights find a place.
     """
     earlier = load_encoder(folder)
-    place = _place(encoder, type(earlier))
-    theirs, ours = earlier.state_dict(), place.state_dict()
+    source, place = _within(earlier, type(encoder)), _within(encoder, type(earlier))
+    theirs, ours = source.state_dict(), place.state_dict()
     matched = {k: v for k, v in theirs.items() if k in ours and ours[k].shape == v.shape}
     share = sum(ours[k].numel() for k in matched) / max(1, sum(v.numel() for v in ours.values()))
     fit = f"{len(matched)} of {len(ours)} tensors ({share:.0%} of the weights)"
@@ -40,7 +40,7 @@ def warm_start(encoder: Encoder, folder: str | Path) -> None:
     logger.info("warm start: %s, %d left over", fit, len(theirs) - len(matched))
 
 
-def _place(encoder: Encoder, kind: type[Encoder]) -> Encoder:
+def _within(encoder: Encoder, kind: type[Encoder]) -> Encoder:
     """The one encoder inside `encoder` that is of a kind, or `encoder` itself."""
     inside = [module for module in encoder.modules() if type(module) is kind]
     return inside[0] if type(encoder) is not kind and len(inside) == 1 else encoder
