@@ -93,6 +93,7 @@ def run(
         views=EvenClips(frames=length, clips=2 if on_flow else 1),
         size=SIZE,
         flow=flow if on_flow else None,
+        decoded=None if on_flow else manifest.parent / "frames",
         training=Training(steps=steps, batch=32, rate=2e-3, weight_decay=0.01, warmup=steps // 20),
         seed=seed,
         quiet=True,
