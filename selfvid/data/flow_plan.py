@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfvid.amounts import require_room
 from selfvid.construction import describe
 from selfvid.data.decode import DecoderName
 from selfvid.data.flow_folder import TABLE, FlowRow, read_rows
@@ -231,12 +231,8 @@ def check_disk(cost: Cost, folder: Path) -> None:
     Raises:
         InputError: where the disk has less room than the flow will take.
     """
-    free = shutil.disk_usage(folder).free
-    if cost.bytes > free:
-        raise InputError(
-            f"flow would take about {cost.bytes / 1e9:.1f} GB and {str(folder)!r} has "
-            f"{free / 1e9:.1f} GB left; expected more room, a smaller size or less footage"
-        )
+    expected = "more room, a smaller size or less footage"
+    require_room(cost.bytes, folder, what="fields of flow", expected=expected)
 
 
 def _try(

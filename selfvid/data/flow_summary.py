@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from selfvid.amounts import told_bytes, told_seconds
 from selfvid.data.flow_folder import FlowRow
 from selfvid.data.flow_plan import Asked, Cost, Work
 from selfvid.flow.quantise import flow_step
@@ -18,8 +19,10 @@ def announce(todo: Sequence[Work], kept: int, asked: Asked, cost: Cost, folder: 
     size = "native size" if asked.size is None else f"{asked.size[0]}x{asked.size[1]}"
     there = f"; {kept} films are there already" if kept else ""
     processes = f"{asked.processes} process{'es' * (asked.processes > 1)}"
-    free = f"{_bytes(shutil.disk_usage(folder).free)} free"
-    about = f"{_span(cost.seconds)} with {processes}, {_bytes(cost.bytes)} of disk ({free})"
+    free = f"{told_bytes(shutil.disk_usage(folder).free)} free"
+    about = (
+        f"{told_seconds(cost.seconds)} with {processes}, {told_bytes(cost.bytes)} of disk ({free})"
+    )
     if not cost.seconds:
         about = "unknown: no video that was tried gives flow"
     return "\n".join(
@@ -41,7 +44,7 @@ def summarise(
     new = [row for row in whole if row.path in names]
     fields = sum(row.frames - 1 for row in new)
     lines = [
-        f"computed   {len(new)} films, {fields:,} fields in {_span(seconds)}"
+        f"computed   {len(new)} films, {fields:,} fields in {told_seconds(seconds)}"
         + (f" ({fields / seconds:.0f} a second)" if new else "")
         + (f"; {kept} were there already" if kept else "")
     ]
@@ -57,9 +60,8 @@ def _sizes(whole: Sequence[FlowRow]) -> str:
     fields = sum(row.frames - 1 for row in whole)
     size = sum(row.bytes for row in whole)
     plain = sum(2 * (row.frames - 1) * row.height * row.width for row in whole)
-    return (
-        f"disk       {_bytes(size)} for {fields:,} fields, {size / plain:.0%} of their eight bits"
-    )
+    share = f"{size / plain:.0%} of their eight bits"
+    return f"disk       {told_bytes(size)} for {fields:,} fields, {share}"
 
 
 def _bounds(whole: Sequence[FlowRow]) -> str:
@@ -75,13 +77,3 @@ def _bounds(whole: Sequence[FlowRow]) -> str:
         f"bound      {told} pixels, error within it at most {flow_step(bounds[-1]) / 2:.3g}; "
         f"beyond it {clipped:.3%} of values{most}"
     )
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _bytes(size: float) -> str:
-    return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

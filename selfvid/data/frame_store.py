@@ -7,19 +7,18 @@ before it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from selfvid.amounts import require_room
 from selfvid.data.manifest import Manifest
 from selfvid.data.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
-from selfvid.errors import InputError
+from selfvid.data.rows import file_name
 from selfvid.whole import replacing
 
 _BLOCK = 64  # frames decoded at a time
@@ -45,18 +44,16 @@ class FrameStore:
         Raises:
             InputError: where the disk has not that room.
         """
-        missing = {
-            row.video: row.frames
-            for row in manifest.rows
-            if not any(self.folder.glob(self._name(row.video, "*")))
-        }
-        needed = sum(missing.values()) * self.size[0] * self.size[1] * 3
-        free = shutil.disk_usage(self.folder).free
-        if needed * _SPARE > free:
-            raise InputError(
-                f"decoded frames will take {needed / 1e9:.1f} GB and the disk of "
-                f"{str(self.folder)!r} has {free / 1e9:.1f}; expected room for them, or no store"
-            )
+        there = {path.name.rpartition("-")[0] for path in self.folder.iterdir()}
+        frames = {row.video: row.frames for row in manifest.rows}
+        missing = sum(n for video, n in frames.items() if self._stem(video) not in there)
+        needed = missing * self.size[0] * self.size[1] * 3
+        require_room(
+            needed * _SPARE,
+            self.folder,
+            what="decoded frames",
+            expected="room for them, or no store",
+        )
         return needed
 
     def open(
@@ -72,15 +69,14 @@ class FrameStore:
         Raises:
             DecodeError: where a frame cannot be decoded.
         """
-        path = self.folder / self._name(video, decoder)
+        path = self.folder / f"{self._stem(video)}-{decoder}.safetensors"
         if not path.is_file():
             with otherwise() as reader:
                 _keep(reader, path)
         return StoredReader(path)
 
-    def _name(self, video: str, decoder: str) -> str:
-        # Quoted, since a manifest may come from anywhere and say anything.
-        return f"{quote(video, safe='')}-{self.size[0]}x{self.size[1]}-{decoder}.safetensors"
+    def _stem(self, video: str) -> str:
+        return f"{file_name(video)}-{self.size[0]}x{self.size[1]}"
 
 
 class StoredReader(VideoReader):

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+from urllib.parse import quote
 
 from selfvid.data.tables import Cell, Table
 from selfvid.errors import InputError
@@ -173,3 +174,11 @@ def segment_id(row: Row) -> str:
         return row.video
     end = math.inf if row.end is None else row.end
     return f"{row.video}@{row.start or 0.0:g}-{end:g}"
+
+
+def file_name(of: str) -> str:
+    """A content id, or a segment's, as the name of a file inside a folder.
+
+    A manifest may come from anywhere and say anything, ``../`` too.
+    """
+    return quote(of, safe="@")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfvid.amounts import told_bytes, told_seconds
 from selfvid.data.manifest import Manifest, Row
 
 _MOST = 5  # bad files, labels or sizes that are listed one by one
@@ -70,7 +71,8 @@ def _amount(kept: Sequence[Row]) -> str:
     common = ", ".join(f"{name} ({count})" for name, count in sizes.most_common(3))
     more = f" and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
     return (
-        f"footage    {_span(seconds)} in {_bytes(size)}, {frames[0]} to {frames[-1]} frames "
+        f"footage    {told_seconds(seconds)} in {told_bytes(size)}, "
+        f"{frames[0]} to {frames[-1]} frames "
         f"per video\nsizes      {common}{more}"
     )
 
@@ -144,13 +146,3 @@ def _next(kept: Sequence[Row], output: Path) -> list[str]:
             "           (to probe as well, index with --labels folder, a column or a list)"
         )
     return lines
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

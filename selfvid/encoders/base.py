@@ -94,13 +94,32 @@ def load_encoder(folder: str | Path, *, allow: Sequence[str] = ()) -> Encoder:
         InputError: where the folder holds no encoder, or one that does not fit its weights.
     """
     folder = encoder_folder(folder)
-    provenance = read_config(folder, kind=KIND).get("provenance", {})
-    if not isinstance(provenance, dict):
-        raise InputError(f"{str(folder / CONFIG)!r} is no encoder config: provenance {provenance}")
     # mypy takes an abstract class for one that shall be made.
     encoder = load_module(folder, kind=KIND, expected=Encoder, allow=allow)  # type: ignore[type-abstract]
-    encoder.provenance = _provenance(provenance)
+    encoder.provenance = read_provenance(folder)
     return encoder
+
+
+def read_provenance(folder: str | Path) -> Provenance:
+    """Where the weights in `folder` come from, without loading them.
+
+    Args:
+        folder: an encoder's folder, or a run's folder.
+
+    Raises:
+        InputError: where the folder holds no encoder.
+    """
+    folder = encoder_folder(folder)
+    plain = read_config(folder, kind=KIND).get("provenance", {})
+    if not isinstance(plain, dict):
+        raise InputError(f"{str(folder / CONFIG)!r} is no encoder config: provenance {plain}")
+    known = {f.name for f in dataclasses.fields(Provenance)}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in plain.items()
+        if key in known
+    }
+    return Provenance(**values)
 
 
 def encoder_folder(folder: str | Path) -> Path:
@@ -117,13 +136,3 @@ def encoder_folder(folder: str | Path) -> Path:
         f"{str(folder)!r} holds no encoder; expected a folder with {CONFIG} and {WEIGHTS}, "
         "or a finished run"
     )
-
-
-def _provenance(plain: dict[str, Any]) -> Provenance:
-    known = {f.name for f in dataclasses.fields(Provenance)}
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in plain.items()
-        if key in known
-    }
-    return Provenance(**values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from selfvid.amounts import require_room, told_bytes
 from selfvid.construction import describe
 from selfvid.data.clips import clip_loader
 from selfvid.data.dataset import ClipDataset, ClipKey
@@ -194,22 +194,16 @@ class Caching:
         sizes = [_bytes(self._features_of_nothing(part.dataset)) for part in parts]
         needed = sum(count * size for count, size in zip(counts, sizes, strict=True))
         folder = self.job.features
-        free = shutil.disk_usage(folder).free
-        if needed > free:
-            raise InputError(
-                f"features take about {_told(needed)} and {str(folder)!r} has {_told(free)} free; "
-                "expected a smaller cache, or another cache_folder"
-            )
+        free = require_room(
+            needed, folder, what="features", expected="a smaller cache, or another cache_folder"
+        )
         if needed and not self.quiet:
             whose = " and ".join(
                 f"{count:,} {part.name}" for count, part in zip(counts, parts, strict=True)
             )
-            print(f"features of {whose}: about {_told(needed)} in {folder} ({_told(free)} free)")
+            size = f"about {told_bytes(needed)} in {folder} ({told_bytes(free)} free)"
+            print(f"features of {whose}: {size}")
 
 
 def _bytes(features: Features) -> int:
     return sum(each.numel() * each.element_size() for each in tensors_of(features).values())
-
-
-def _told(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"

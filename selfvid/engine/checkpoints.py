@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 KEPT = 2
 
 
+class Interrupted(Exception):
+    """A signal ended the run; it was saved first and can be resumed."""
+
+
 class Checkpoints(Callback):
     """Saves every so many optimiser steps, and before a Ctrl-C or SIGTERM ends the run.
 
@@ -41,6 +45,18 @@ class Checkpoints(Callback):
         self.stopped_by: signal.Signals | None = None
         self._saved_at = -1
         self._former: dict[signal.Signals, Any] = {}
+
+    def raise_if_stopped(self) -> None:
+        """Let whoever started the run know that it is not done.
+
+        Raises:
+            Interrupted: where a signal ended it.
+        """
+        if self.stopped_by is not None:
+            raise Interrupted(
+                f"stopped by {self.stopped_by.name} and saved in {str(self.folder)!r}; "
+                "continue with --resume"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen for signals, in place of Lightning's own handlers."""

@@ -19,7 +19,6 @@ from selfvid.engine.fit import fit
 from selfvid.engine.journal import Journal
 from selfvid.engine.lanes import Lanes, LaneStream
 from selfvid.engine.module import SeededTraining
-from selfvid.engine.pretrain import Interrupted
 from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
@@ -141,13 +140,6 @@ class DetectorTraining(SeededTraining):
         self.losses = Losses(self.detector.loss(prediction, batch.labels, batch.lengths))
         return self.finished(batch.videos)
 
-    def transfer_batch_to_device(
-        self, batch: Window, device: torch.device, dataloader_idx: int
-    ) -> Window:
-        """The window on the device."""
-        del dataloader_idx
-        return batch.to(device)
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the state: the next window continues from it."""
         checkpoint["lanes"] = None if self.state is None else list(self.state)
@@ -207,11 +199,7 @@ def train_detector(
         out=run.path,
         what=what,
     )
-    if checkpoints.stopped_by is not None:
-        raise Interrupted(
-            f"stopped by {checkpoints.stopped_by.name} and saved in {str(run.checkpoints)!r}; "
-            "continue with --resume"
-        )
+    checkpoints.raise_if_stopped()
 
 
 def _begun(state: State | None, begins: Tensor) -> State | None:

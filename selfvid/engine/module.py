@@ -72,6 +72,13 @@ class SeededTraining(LightningModule, ABC):
         """What is worth writing down of the latest batch, by name."""
         return {"loss": self.losses.total} | self.losses.parts
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """The batch on the device; pixels stay uint8 on the way."""
+        del dataloader_idx
+        return batch.to(device)
+
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule moved at every step."""
         optimiser = make_optimiser(self.learner, self.training_plan, self.rates)
@@ -132,13 +139,6 @@ class ClipTraining(SeededTraining):
         self._reseed(draw, 0)
         self.losses = self.losses_of(clip, lengths, batch)
         return self.finished(batch.videos)
-
-    def transfer_batch_to_device(
-        self, batch: ClipBatch, device: torch.device, dataloader_idx: int
-    ) -> ClipBatch:
-        """The batch on the device; pixels stay uint8 on the way."""
-        del dataloader_idx
-        return batch.to(device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the count of clips that could not be read."""

@@ -32,10 +32,6 @@ from selfvid.whole import write_whole
 logger = logging.getLogger(__name__)
 
 
-class Interrupted(Exception):
-    """A signal ended the run; it was saved first and can be resumed."""
-
-
 def pretrain(
     data: Path | str | DigitStream,
     out: Path | str,
@@ -174,11 +170,7 @@ def _train(
         checkpoint=checkpoint,
         out=run.path,
     )
-    if checkpoints.stopped_by is not None:
-        raise Interrupted(
-            f"stopped by {checkpoints.stopped_by.name} and saved in {str(run.checkpoints)!r}; "
-            "continue with --resume"
-        )
+    checkpoints.raise_if_stopped()
     return module, observer
 
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from selfvid.data.rows import Row, segment_id
+from selfvid.data.rows import Row, file_name, segment_id
 from selfvid.errors import InputError
 from selfvid.types import Features
 from selfvid.whole import write_whole
@@ -67,7 +67,7 @@ class Shelf:
             ) from None
 
     def _path(self, row: Row) -> Path:
-        return self.folder / f"{segment_id(row)}.safetensors"
+        return self.folder / f"{file_name(segment_id(row))}.safetensors"
 
 
 def tensors_of(features: Features) -> dict[str, Tensor]:

@@ -20,7 +20,6 @@ from selfvid.engine.fit import fit
 from selfvid.engine.joint import with_coherence
 from selfvid.engine.journal import Journal
 from selfvid.engine.multi_task import with_second
-from selfvid.engine.pretrain import Interrupted
 from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.supervision import Supervision
 
@@ -91,11 +90,7 @@ def supervise(
         out=run.path,
         what=what,
     )
-    if checkpoints.stopped_by is not None:
-        raise Interrupted(
-            f"stopped by {checkpoints.stopped_by.name} and saved in {str(run.checkpoints)!r}; "
-            "continue with --resume"
-        )
+    checkpoints.raise_if_stopped()
     labelled = {row.video for part in (train, second) if part is not None for row in part.rows}
     classifier.encoder.provenance = job.provenance(labelled, dataset.size, unlabelled=unlabelled)
     return classifier

@@ -44,6 +44,15 @@ class Task:
         """Indices of the videos that are in a test part, in order."""
         return np.sort(np.concatenate([fold.test for fold in self.folds]))
 
+    def known(self, fold: Fold) -> dict[str, Any]:
+        """What a classifier of a fold may know beside features, as keyword arguments."""
+        return {
+            "labels": self.labels[fold.train],
+            "groups": self.groups[fold.train],
+            "classes": len(self.classes),
+            "seed": self.seed,
+        }
+
     def interval(self, correct: Floats) -> Interval:
         """Mean and interval of `correct` (R, N) over the tested videos."""
         tested = self.tested
@@ -232,12 +241,5 @@ def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
 def _judge(features: Floats, fold: Fold, task: Task) -> Judged:
     """Features that are as they are, by logistic regression."""
     train, test = features[fold.train], features[fold.test]
-    made = classify(
-        train,
-        task.labels[fold.train],
-        task.groups[fold.train],
-        test,
-        classes=len(task.classes),
-        seed=task.seed,
-    )
+    made = classify(train, test=test, **task.known(fold))
     return Judged(train, test, made.probabilities, made.choice)

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from selfvid.heads.base import Head, averaged, checked_dropout, no_steps, without_maps
+from selfvid.heads.base import (
+    Head,
+    averaged,
+    checked_dropout,
+    voting_vectors,
+    voting_width,
+    without_maps,
+)
 from selfvid.recurrent import State
 from selfvid.types import Features, Prediction, Widths
 
@@ -28,18 +35,15 @@ class Average(Head):
     def __init__(self, widths: Widths, classes: int, *, dropout: float = 0.0) -> None:
         super().__init__(widths, classes)
         self.dropout = checked_dropout("dropout", dropout)
-        self.last = nn.Linear(widths.clip if widths.steps is None else widths.steps, classes)
+        self.last = nn.Linear(voting_width(widths), classes)
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote of each step; there is no state."""
         del state
-        votes: Tensor = self.last(self.dropout(self._vectors(features)))
-        lengths = None if features.steps is None else features.lengths
+        vectors, lengths = voting_vectors(features)
+        votes: Tensor = self.last(self.dropout(vectors))
         return Prediction(votes, averaged(votes, lengths))
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""
         return without_maps(features)
-
-    def _vectors(self, features: Features) -> Tensor:
-        return no_steps(features) if features.steps is None else features.steps

@@ -107,9 +107,16 @@ def initialised(layer: nn.Linear, deviation: float) -> nn.Linear:
     return layer
 
 
-def no_steps(features: Features) -> Tensor:
-    """The clip vector (B, 1, D) in place of steps, for encoders that have none."""
-    return features.clip.unsqueeze(1)
+def voting_width(widths: Widths) -> int:
+    """D of the vectors that `voting_vectors` gives."""
+    return widths.clip if widths.steps is None else widths.steps
+
+
+def voting_vectors(features: Features) -> tuple[Tensor, Tensor | None]:
+    """Step vectors (B, S, D) and their true number; else the clip vector as the one step."""
+    if features.steps is None:
+        return features.clip.unsqueeze(1), None
+    return features.steps, features.lengths
 
 
 def without_maps(features: Features) -> Features:

@@ -6,7 +6,6 @@ recognition, HBU 2011.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor, nn
@@ -14,7 +13,14 @@ from torch.nn import functional
 
 from selfvid.encoders.frame import mean_over_time
 from selfvid.errors import InputError
-from selfvid.heads.base import Head, averaged, checked_dropout, first_state, step_width
+from selfvid.heads.base import (
+    Head,
+    averaged,
+    checked_dropout,
+    first_state,
+    step_width,
+    without_maps,
+)
 from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.types import Features, Prediction, Widths
 
@@ -64,4 +70,4 @@ class Conv3dLSTM(Head):
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""
-        return replace(features, maps=None, flow=None)
+        return without_maps(features)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor, nn
 
 from selfvid.errors import InputError
-from selfvid.heads.base import Head, averaged, checked_dropout, no_steps
+from selfvid.heads.base import (
+    Head,
+    averaged,
+    checked_dropout,
+    voting_vectors,
+    voting_width,
+    without_maps,
+)
 from selfvid.recurrent import State
 from selfvid.types import Features, Prediction, Widths
 
@@ -31,18 +36,17 @@ class MLP(Head):
         super().__init__(widths, classes)
         if hidden < 1:
             raise InputError(f"hidden must be at least 1, got {hidden}")
-        inputs = widths.clip if widths.steps is None else widths.steps
-        self.first = nn.Linear(inputs, hidden)
+        self.first = nn.Linear(voting_width(widths), hidden)
         self.dropout = checked_dropout("dropout", dropout)
         self.last = nn.Linear(hidden, classes)
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote of each step; there is no state."""
         del state
-        vectors = no_steps(features) if features.steps is None else features.steps
+        vectors, lengths = voting_vectors(features)
         votes: Tensor = self.last(self.dropout(self.first(vectors).tanh()))
-        return Prediction(votes, averaged(votes, features.lengths))
+        return Prediction(votes, averaged(votes, lengths))
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""
-        return replace(features, maps=None, flow=None)
+        return without_maps(features)

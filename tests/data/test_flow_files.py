@@ -266,7 +266,7 @@ def test_too_small_a_disk_is_noticed_beforehand(
         free = 10
 
     monkeypatch.setattr("shutil.disk_usage", lambda _: Full)
-    with pytest.raises(InputError, match=r"flow would take about .* GB and .* has 0.0 GB left"):
+    with pytest.raises(InputError, match=r"flow take about .* MB and .* has 0.0 MB free"):
         compute_flow(footage, out=tmp_path, size=32, quiet=True)
 
 

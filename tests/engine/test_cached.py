@@ -5,6 +5,7 @@ import torch
 
 from selfvid.data.dataset import ClipDataset
 from selfvid.data.manifest import Manifest
+from selfvid.data.rows import Row
 from selfvid.data.sampling import EvenClips
 from selfvid.engine.batches import BatchStream
 from selfvid.engine.cached import CachedCourse, with_cache
@@ -115,3 +116,12 @@ def test_a_damaged_file_is_named_in_one_line(videos: ClipDataset, tmp_path: Path
     with pytest.raises(InputError, match="expected them whole") as raised:
         shelf.read(row)
     assert "\n" not in str(raised.value)
+
+
+def test_features_stay_in_their_folder_whatever_a_manifest_says(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "kept", ("clip",))
+    row = Row(path="a.mp4", video="../../escaped", start=1.0, end=2.0)
+    shelf.write(row, Features(torch.ones(1, 3)))
+    assert [path.parent for path in tmp_path.rglob("*.safetensors")] == [tmp_path / "kept"]
+    assert shelf.holds(row)
+    assert shelf.read(row).clip.tolist() == [[1.0, 1.0, 1.0]]

@@ -21,8 +21,7 @@ from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.engine import fit as fit_module
-from selfvid.engine.checkpoints import saved, step_of
-from selfvid.engine.pretrain import Interrupted
+from selfvid.engine.checkpoints import Interrupted, saved, step_of
 from selfvid.errors import InputError
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.types import Losses

@@ -104,9 +104,12 @@ def test_the_average_is_the_mean_loss_of_single_frames() -> None:
     torch.testing.assert_close(loss_of(head, whole, labels), torch.stack(each).mean())
 
 
-def test_an_encoder_without_steps_gives_one_vote() -> None:
-    head = Average(Widths(clip=6), CLASSES)
-    assert head(Features(torch.randn(2, 6))).votes.shape == (2, 1, CLASSES)
+@pytest.mark.parametrize("kind", ["average", "mlp"])
+def test_an_encoder_without_steps_gives_one_vote_however_long_its_clips(kind: str) -> None:
+    head = HEADS[kind](Widths(clip=6), CLASSES)
+    prediction = head(Features(torch.randn(2, 6), lengths=torch.tensor([3, 0])))
+    assert prediction.votes.shape == (2, 1, CLASSES)
+    torch.testing.assert_close(prediction.probabilities, prediction.votes[:, 0].softmax(-1))
 
 
 def test_lrcn_carries_its_state_on() -> None:

@@ -25,7 +25,7 @@ def write_both(folder: Path) -> dict[str, Path]:
         write_run(folder / name, sure(guesses, LABELS, classes=CLASSES))
         for name, guesses in (("good", GOOD), ("poor", POOR))
     ]
-    fuse(runs, out=folder / "fuse", how="weights", weights=[2, 1], quiet=True)
+    fuse(runs, out=folder / "fuse", weights=[2, 1], quiet=True)
     compare(*runs, out=folder / "compare", quiet=True)
     return {kind: folder / kind for kind in ("fuse", "compare")}
 

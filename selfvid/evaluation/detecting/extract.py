@@ -48,8 +48,6 @@ class Eye:
 
     def __post_init__(self) -> None:
         check_eats_pixels(self.encoder)
-        # Decoded pixels lie so; a small network is half as fast again.
-        self.encoder.to(memory_format=torch.channels_last)
         if self.frames < self.encoder.window:
             raise InputError(
                 f"frames is {self.frames} and one step of the encoder sees {self.encoder.window}; "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from selfvid.data.manifest import Manifest
 from selfvid.data.rows import segment_id
-from selfvid.encoders.base import load_encoder
+from selfvid.encoders.base import read_provenance
 from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.supervision import Supervision
 from selfvid.engine.warm_start import warm_start
@@ -65,7 +65,7 @@ def seen_before(job: Supervision, *, fold: int) -> tuple[str, ...]:
     if not _has_stages(job):
         return job.encoder.provenance.footage
     assert job.init is not None
-    return load_encoder(RunFolder(job.init).fold(fold)).provenance.footage
+    return read_provenance(RunFolder(job.init).fold(fold)).footage
 
 
 def _has_stages(job: Supervision) -> bool:

@@ -14,7 +14,7 @@ from selfvid.data.decode import DecoderName
 from selfvid.data.digit_stream import DigitStream
 from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import EvenClips
-from selfvid.encoders.base import load_encoder
+from selfvid.encoders.base import read_provenance
 from selfvid.errors import InputError
 from selfvid.evaluation.cutting import choose_size
 from selfvid.evaluation.forecasting.clips import Sequences
@@ -71,7 +71,7 @@ def _filmed(
     run: Path, objective: Predictive, wanted: Wanted, trained_on: Path, *, split: Any
 ) -> FilmedSequences:
     """Clips as in training: as long, as far apart, of the same size."""
-    used_to = load_encoder(run).provenance
+    used_to = read_provenance(run)
     if used_to.frames is None:
         raise InputError(f"the encoder of {str(run)!r} does not say how long its clips were")
     if not trained_on.is_file():

@@ -31,7 +31,7 @@ from selfvid.evaluation.score_tables import (
 from selfvid.evaluation.words import about_groups
 from selfvid.scores import Scores
 
-How = Literal["average", "weights", "svm"]
+How = Literal["average", "svm"]
 
 
 def fuse(
@@ -53,11 +53,10 @@ def fuse(
         runs: two or more; of each the folder, or its scores.csv. Of a folder its scores.csv is
             read, else its probe/scores.csv.
         out: folder for scores.csv and result.json.
-        how: "average" of probabilities; their mean by "weights"; a linear "svm" on the stacked
-            L2-normalised scores, fitted on scores_training.csv of every run, fold by fold where
-            there are folds.
-        weights: one for each run, made to sum to 1: [1,2] is 1/3 and 2/3. Choose them before you
-            look at test accuracies.
+        how: "average" of probabilities; or a linear "svm" on the stacked L2-normalised scores,
+            fitted on scores_training.csv of every run, fold by fold where there are folds.
+        weights: of the average, one for each run, made to sum to 1: [1,2] is 1/3 and 2/3. Choose
+            them before you look at test accuracies. By default all alike.
         common: fuse the videos that all runs have, where some lack a few.
         data: manifest that was tested on, whose groups intervals resample; without it every
             video file stands for itself.
@@ -192,12 +191,10 @@ def _verdicts(singles: Sequence[FusedRow], found: _Fused, groups: Groups) -> tup
 
 def _shares(how: How, weights: list[float] | None, runs: int) -> list[float]:
     """What each run counts for, summing to 1."""
-    if how != "weights":
-        if weights is not None:
-            raise InputError(f"weights is {weights} and how is {how!r}; expected how weights")
-        return [1 / runs] * runs
     if weights is None:
-        raise InputError("weights must be given where how is 'weights'; for example [1,2]")
+        return [1 / runs] * runs
+    if how != "average":
+        raise InputError(f"weights is {weights} and how is {how!r}; expected weights of an average")
     if len(weights) != runs:
         raise InputError(f"weights holds {len(weights)} for {runs} runs; expected one for each")
     if not all(math.isfinite(weight) and weight > 0 for weight in weights):

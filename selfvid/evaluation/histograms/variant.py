@@ -51,14 +51,7 @@ class FeatureHistograms(Learned):
     def judge(self, fold: Fold, task: Task) -> Judged:
         """Words and network of the training part, and what they say of the test part."""
         train, test = self.histograms(fold, seed=task.seed)
-        made = network.classify(
-            train,
-            task.labels[fold.train],
-            task.groups[fold.train],
-            test,
-            classes=len(task.classes),
-            seed=task.seed,
-        )
+        made = network.classify(train, test=test, **task.known(fold))
         return Judged(train, test, made.probabilities, made.choice)
 
     def histograms(

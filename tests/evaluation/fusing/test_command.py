@@ -48,7 +48,7 @@ def test_average_is_the_mean_by_hand(pair: list[Path], tmp_path: Path) -> None:
 def test_weights_are_made_to_sum_to_one(
     weights: list[float], pair: list[Path], tmp_path: Path
 ) -> None:
-    result = fuse(pair, out=tmp_path / "out", how="weights", weights=weights, quiet=True)
+    result = fuse(pair, out=tmp_path / "out", weights=weights, quiet=True)
     wanted = (RGB.probabilities + 2 * FLOW.probabilities) / 3
     np.testing.assert_allclose(result.scores.probabilities, wanted)
     assert result.protocol["method"]["weights"] == pytest.approx([1 / 3, 2 / 3])
@@ -63,7 +63,7 @@ def test_result_is_held_against_the_best_single_run(tmp_path: Path) -> None:
         write_run(tmp_path / "poor", sure(poor.tolist(), labels)),
         write_run(tmp_path / "good", sure(good.tolist(), labels)),
     ]
-    result = fuse(runs, out=tmp_path / "out", how="weights", weights=[1, 3], quiet=True)
+    result = fuse(runs, out=tmp_path / "out", weights=[1, 3], quiet=True)
     assert [row.name for row in result.rows] == ["fusion", *map(str, runs)]
     assert result.verdicts[0].startswith(
         f"unresolved at this size: fusion minus the best single run, {tmp_path / 'good'}, +0.0"
@@ -100,7 +100,7 @@ def test_command_line_takes_runs_by_place_wherever_options_stand(
     pair: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    told = ["fuse", "--how", "weights", "--weights", "[1,2]", *map(str, pair), "-o", str(out)]
+    told = ["fuse", "--weights", "[1,2]", *map(str, pair), "-o", str(out)]
     for _ in range(2):
         with pytest.raises(SystemExit) as stopped:
             main(told)
@@ -118,11 +118,10 @@ def test_command_line_takes_runs_by_place_wherever_options_stand(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"how": "weights"}, "weights must be given where how is 'weights'"),
-        ({"how": "weights", "weights": [1.0]}, "weights holds 1 for 2 runs"),
-        ({"how": "weights", "weights": [1.0, -1.0]}, "expected positive numbers"),
-        ({"how": "weights", "weights": [1.0, float("nan")]}, "expected positive numbers"),
-        ({"weights": [1.0, 2.0]}, "how is 'average'; expected how weights"),
+        ({"weights": [1.0]}, "weights holds 1 for 2 runs"),
+        ({"weights": [1.0, -1.0]}, "expected positive numbers"),
+        ({"weights": [1.0, float("nan")]}, "expected positive numbers"),
+        ({"how": "svm", "weights": [1.0, 2.0]}, "how is 'svm'; expected weights of an average"),
         ({"how": "svm"}, "has no training scores; expected scores_training.csv"),
         ({"data": Path("none.csv")}, "none.csv"),
     ],
