@@ -39,19 +39,32 @@ class CollapseMeasures:
 
     @property
     def collapsed(self) -> bool:
-        """Whether any measure says so."""
+        """Whether the vectors are all one, or lie on one line."""
         return bool(self._signs())
 
+    @property
+    def scattered(self) -> bool:
+        """Whether neighbours are of the same video no more often than by chance."""
+        # Where all clips are of one video, neighbours tell nothing.
+        return self.neighbour_same_video <= self.neighbour_chance < 1
+
     def words(self) -> str:
-        """One plain sentence: collapsed, and by which measure, or not."""
+        """One or two plain sentences: collapsed, and by which measure, or not."""
         signs = self._signs()
         if signs:
             return f"The encoder collapsed: {'; '.join(signs)}."
-        return (
+        said = (
             f"No collapse: spread {self.feature_spread:.2f}, effective rank "
             f"{self.effective_rank:.1f}, nearest neighbour of the same video "
             f"{self.neighbour_same_video:.0%} (chance {self.neighbour_chance:.0%})."
         )
+        if self.scattered:
+            # Vectors of motion are such, since a video shows many motions; those of looks are not.
+            said += (
+                " But a clip's nearest neighbour is of its own video no more often than by chance: "
+                "a bad sign, unless it is motion that is to be learnt."
+            )
+        return said
 
     def _signs(self) -> list[str]:
         signs = []
@@ -59,12 +72,6 @@ class CollapseMeasures:
             signs.append(f"all clips get nearly the same vector (spread {self.feature_spread:.3f})")
         if self.effective_rank < LEAST_RANK:
             signs.append(f"vectors vary along one line (effective rank {self.effective_rank:.1f})")
-        # Where all clips are of one video, neighbours tell nothing.
-        if self.neighbour_same_video <= self.neighbour_chance < 1:
-            signs.append(
-                "a clip's nearest neighbour is of its own video no more often than by chance "
-                f"({self.neighbour_same_video:.0%})"
-            )
         return signs
 
 

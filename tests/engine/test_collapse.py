@@ -31,11 +31,12 @@ def test_vectors_along_one_line_are_a_collapse() -> None:
     assert "along one line" in measure_collapse(line, videos).words()
 
 
-def test_neighbours_by_chance_are_a_collapse() -> None:
+def test_neighbours_by_chance_are_a_bad_sign_and_no_collapse() -> None:
     z, videos = vectors(1.0)
     scattered = z[torch.arange(32).reshape(8, 4).T.flatten()]
     measures = measure_collapse(scattered, videos)
     assert measures.neighbour_same_video == 0
+    assert not measures.collapsed
     assert "no more often than by chance" in measures.words()
 
 
@@ -50,4 +51,5 @@ def test_clips_of_a_single_video_are_not_called_collapsed_for_their_neighbours()
     z, _ = vectors(1.0)
     measures = measure_collapse(z, ["the only video"] * 32)
     assert measures.neighbour_chance == 1
-    assert not measures.collapsed
+    assert not measures.scattered
+    assert "by chance" not in measures.words()
