@@ -33,7 +33,7 @@ def plain(recipe: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(recipe.read_text()))
 
 
-def shrunk(recipe: Path, manifest: Path) -> list[str]:
+def shrunk(recipe: Path, manifest: Path, flow: Path) -> list[str]:
     """Options under which a recipe makes one small step."""
     words = list(SHRUNK)
     if plain(recipe)["objective"]["init_args"]["encoder"]["init_args"].get("hidden", 0) > 64:
@@ -43,9 +43,19 @@ def shrunk(recipe: Path, manifest: Path) -> list[str]:
         # Frames laid out flat have one size; maps may have any.
         small = ["--data.canvas", "32", "--data.frames", "12"]
         return words if "FlatFrames" in recipe.read_text() else [*words, *small]
+    if "flow_input" in recipe.read_text():
+        return [*words, *stacks_of_three(recipe), "--flow", str(flow), "--data", str(manifest)]
     if plain(recipe)["clips"]["init_args"]["frames"] > 8:
         words += ["--clips.frames", "8", "--clips.stride", "1", "--objective.future", "2"]
     return [*words, *FROM_FILES, "--data", str(manifest)]
+
+
+def stacks_of_three(recipe: Path) -> list[str]:
+    if "FlowStack" not in recipe.read_text():
+        return ["--clips.stride", "2"]
+    frames = "--objective.encoder.encoder"
+    words = [f"{frames}.input.length", "3", f"{frames}.backbone.channels", "6"]
+    return [*words, "--objective.encoder.stride", "3", "--clips.frames", "6"]
 
 
 def shrunk_head(recipe: Path, manifest: Path, flow: Path) -> list[str]:
@@ -131,11 +141,11 @@ def test_a_recipe_of_a_head_runs(
 
 
 @pytest.mark.parametrize("recipe", PRETRAINED, ids=lambda path: path.stem)
-def test_a_recipe_runs(recipe: Path, digits_manifest: Path, tmp_path: Path) -> None:
+def test_a_recipe_runs(recipe: Path, digits_manifest: Path, flow: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["pretrain", "--config", recipe.stem, "--out", str(run)]
     with pytest.raises(SystemExit) as stopped:
-        main([*words, *shrunk(recipe, digits_manifest)])
+        main([*words, *shrunk(recipe, digits_manifest, flow)])
     assert stopped.value.code == 0
     assert load_encoder(run).provenance.frames
 
