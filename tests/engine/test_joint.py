@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
@@ -33,6 +32,7 @@ from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.types import ClipBatch
 from tests.data.images import indexed_stills, turntable
+from tests.engine.power_cut import power_cut
 
 PLAN = {
     "steps": 4, "batch": 4, "warmup": 0, "optimiser": "sgd", "rate": 0.05, "momentum": 0.0,
@@ -232,26 +232,8 @@ def test_a_run_stopped_in_any_turn_ends_as_one_never_stopped(
 ) -> None:
     plan = {"optimiser": "adamw"}
     whole = trained(digits_manifest, tmp_path / "whole", plan=plan)
-    real = Trainer.fit
-
-    def cut_short(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
-        step = module.training_step
-
-        def failing(batch: Any, batch_idx: int) -> Tensor:
-            if self.global_step == update:
-                # as a signal would leave it: saved at whichever update it came
-                self.save_checkpoint(tmp_path / "cut" / "checkpoints" / f"step-{update:08d}.ckpt")
-                raise Exception("power cut")
-            loss: Tensor = step(batch, batch_idx)
-            return loss
-
-        module.training_step = failing
-        real(self, module, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "fit", cut_short)
-        with pytest.raises(Exception, match="power cut"):
-            trained(digits_manifest, tmp_path / "cut", plan=plan)
+    with power_cut(monkeypatch, before=update, saved_in=tmp_path / "cut"):
+        trained(digits_manifest, tmp_path / "cut", plan=plan)
     again = trained(digits_manifest, tmp_path / "cut", plan=plan, resume=True)
     assert same(tmp_path / "whole", tmp_path / "cut")
     assert again.accuracy == whole.accuracy

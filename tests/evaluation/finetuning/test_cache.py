@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from safetensors.torch import load_file
-from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.crops import Crop
@@ -30,6 +28,7 @@ from selfvid.heads.base import HeadFactory
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.scores import Scores
+from tests.engine.power_cut import power_cut
 from tests.evaluation.finetuning.test_command import HEADS, tuned, weights
 
 ONE = EvenClips(frames=4)
@@ -222,24 +221,8 @@ def test_a_run_stopped_in_the_middle_ends_as_one_never_stopped(
     head: HeadFactory = partial(LRCN, hidden=5)
     options: dict[str, Any] = {"cache": 2, "head": head, "plan": {"steps": 12}}
     frozen(split_manifest, tmp_path / "whole", **options)
-    real = Trainer.fit
-
-    def cut_short(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
-        step = module.training_step
-
-        def failing(batch: Any, batch_idx: int) -> Tensor:
-            if self.global_step == 7:
-                raise OSError("power cut")
-            loss: Tensor = step(batch, batch_idx)
-            return loss
-
-        module.training_step = failing
-        real(self, module, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "fit", cut_short)
-        with pytest.raises(OSError, match="power cut"):
-            frozen(split_manifest, tmp_path / "cut", **options)
+    with power_cut(monkeypatch, before=7):
+        frozen(split_manifest, tmp_path / "cut", **options)
     with counting_reads(monkeypatch) as places:
         frozen(split_manifest, tmp_path / "cut", **options, resume=True)
     assert len(places) == 3  # whose gates are drawn

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from pytorch_lightning import Trainer
 from torch import Tensor
 
 from selfvid.backbones.inflated import Inflated
@@ -39,6 +38,7 @@ from selfvid.heads.lrcn import LRCN
 from selfvid.reports.page import report
 from selfvid.scores import Scores
 from selfvid.types import Widths
+from tests.engine.power_cut import power_cut
 
 PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true", "checkpoint_every": 1}
 ENCODERS: dict[str, Callable[[], Encoder]] = {
@@ -173,25 +173,8 @@ def test_a_run_stopped_in_the_middle_ends_as_one_never_stopped(
 ) -> None:
     plan = {"steps": 4}
     whole = tuned(split_manifest, tmp_path / "whole", plan=plan, head=partial(LRCN, hidden=5))
-    stopped = Exception("power cut")
-    real = Trainer.fit
-
-    def cut_short(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
-        step = module.training_step
-
-        def failing(batch: Any, batch_idx: int) -> Tensor:
-            if self.global_step == 2:
-                raise stopped
-            loss: Tensor = step(batch, batch_idx)
-            return loss
-
-        module.training_step = failing
-        real(self, module, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "fit", cut_short)
-        with pytest.raises(Exception, match="power cut"):
-            tuned(split_manifest, tmp_path / "cut", plan=plan, head=partial(LRCN, hidden=5))
+    with power_cut(monkeypatch, before=2):
+        tuned(split_manifest, tmp_path / "cut", plan=plan, head=partial(LRCN, hidden=5))
     again = tuned(
         split_manifest, tmp_path / "cut", plan=plan, head=partial(LRCN, hidden=5), resume=True
     )
