@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfvid.backbones.short_clips import ShortClipConv3d
 from selfvid.errors import InputError
 
 Norm = Literal["none", "response", "batch"]
@@ -36,7 +37,7 @@ def convolution(
         pad_time: whether zeros before and behind keep T.
     """
     padding = (extent // 2 if pad_time else 0, kernel // 2, kernel // 2)
-    conv = nn.Conv3d(
+    conv = ShortClipConv3d(
         before,
         after,
         (extent, kernel, kernel),

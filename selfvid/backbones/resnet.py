@@ -9,6 +9,7 @@ from torchvision import models
 
 from selfvid.backbones.base import Backbone, check_channels
 from selfvid.backbones.pretrained import load_weights
+from selfvid.errors import InputError
 from selfvid.types import FrameFeatures, Widths
 
 BUILDERS = {18: models.resnet18, 34: models.resnet34, 50: models.resnet50}
@@ -31,6 +32,7 @@ class ResNet(Backbone):
     """
 
     stride = 32
+    least = 17
     network: models.ResNet
 
     def __init__(
@@ -53,7 +55,16 @@ class ResNet(Backbone):
             )
 
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, D) and four maps of frames (N, C, H, W)."""
+        """Vector (N, D) and four maps of frames (N, C, H, W), H and W at least 17.
+
+        Smaller ones would put a stride over a single place, whose gradient in bfloat16 a CPU takes
+        from memory nobody wrote (torch 2.11 to 2.15, oneDNN).
+        """
+        if min(frames.shape[-2:]) < self.least:
+            raise InputError(
+                f"frames are {frames.shape[-2]}x{frames.shape[-1]}; ResNet expected at least "
+                f"{self.least} pixels on each side"
+            )
         net = self.network
         x = net.maxpool(net.relu(net.bn1(net.conv1(frames))))
         maps = []

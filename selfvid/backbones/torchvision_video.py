@@ -11,6 +11,7 @@ from torchvision.models import video
 from selfvid.backbones.base import check_channels
 from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
 from selfvid.backbones.pretrained import load_weights
+from selfvid.backbones.short_clips import for_short_clips
 from selfvid.errors import InputError
 from selfvid.types import Widths
 
@@ -65,11 +66,12 @@ class TorchvisionVideo(ClipBackbone):
             maps, self.least = S3D_MAPS, 17
         else:
             network.fc = nn.Identity()
-            maps = RESNET_MAPS
+            # A stride over a single place is the fault that `ResNet` names.
+            maps, self.least = RESNET_MAPS, 9
         if channels != 3:
             _widen(network, channels)
         load_weights(network, weights, name=name, published="kinetics")
-        self.network = network
+        self.network = for_short_clips(network)
         self.frames, self.channels = frames, channels
         self.widths = Widths(clip=maps[-1], maps=maps)
 
