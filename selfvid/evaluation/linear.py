@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from selfvid.evaluation import inner_folds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Chosen = TypeVar("Chosen")
 
 GRID = tuple(10.0**power for power in range(-2, 5))
 DEFAULT_C = 1.0
@@ -48,11 +49,11 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Classified:
-    """What a classifier says of a test part: probabilities (N, K)."""
+class Classified(Generic[Chosen]):
+    """What a classifier says of a test part: probabilities (N, K), and what was chosen for it."""
 
     probabilities: Floats
-    choice: Choice
+    choice: Chosen
 
 
 def classify(
@@ -63,7 +64,7 @@ def classify(
     *,
     classes: int,
     seed: int = 0,
-) -> Classified:
+) -> Classified[Choice]:
     """Fit on the training part, choosing C there, and score the test part.
 
     Args:

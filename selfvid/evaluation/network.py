@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from selfvid.evaluation import inner_folds
-from selfvid.evaluation.linear import one_class, onto_basis
+from selfvid.evaluation.linear import Classified, one_class, onto_basis
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,14 +49,6 @@ class NetworkChoice:
     converged: bool
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkClassified:
-    """What a network says of a test part: probabilities (N, K)."""
-
-    probabilities: Floats
-    choice: NetworkChoice
-
-
 def classify(
     train: Floats,
     labels: Integers,
@@ -65,7 +57,7 @@ def classify(
     *,
     classes: int,
     seed: int = 0,
-) -> NetworkClassified:
+) -> Classified[NetworkChoice]:
     """Fit on the training part, choosing width and decay there, and score the test part.
 
     Args:
@@ -78,14 +70,14 @@ def classify(
     """
     if (certain := one_class(labels, len(test), classes=classes)) is not None:
         only = NetworkChoice(*_DEFAULT, "the training part has one class", converged=True)
-        return NetworkClassified(certain, only)
+        return Classified(certain, only)
     candidates = partial(_tables, classes=classes, seed=seed)
     place, how = inner_folds.choose(candidates, train, labels, groups, seed=seed)
     width, decay = _DEFAULT if place is None else _GRID[place]
     probabilities, converged = _fit(
         *_prepared(train, test), labels, width, decay, classes=classes, seed=seed
     )
-    return NetworkClassified(probabilities, NetworkChoice(width, decay, how, converged))
+    return Classified(probabilities, NetworkChoice(width, decay, how, converged))
 
 
 def _tables(

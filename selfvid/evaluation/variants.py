@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from selfvid.data.splits import Fold
 from selfvid.evaluation.knn import K_CHOICES, RECALLS, neighbours
-from selfvid.evaluation.linear import Choice, classify
+from selfvid.evaluation.linear import Choice, Classified, classify
 from selfvid.evaluation.network import NetworkChoice
 from selfvid.metrics import Interval, grouped_bootstrap, paired_bootstrap
 
@@ -44,15 +44,6 @@ class Task:
         """Indices of the videos that are in a test part, in order."""
         return np.sort(np.concatenate([fold.test for fold in self.folds]))
 
-    def known(self, fold: Fold) -> dict[str, Any]:
-        """What a classifier of a fold may know beside features, as keyword arguments."""
-        return {
-            "labels": self.labels[fold.train],
-            "groups": self.groups[fold.train],
-            "classes": len(self.classes),
-            "seed": self.seed,
-        }
-
     def interval(self, correct: Floats) -> Interval:
         """Mean and interval of `correct` (R, N) over the tested videos."""
         tested = self.tested
@@ -81,6 +72,23 @@ class Judged:
     test: Floats
     probabilities: Floats
     choice: AnyChoice
+
+
+def judge(
+    fold: Fold, task: Task, train: Floats, test: Floats, *, by: Callable[..., Classified[Any]]
+) -> Judged:
+    """Fit a classifier on the training part's features and score those of the test part.
+
+    Args:
+        fold: which videos are which.
+        task: what is known of them.
+        train: features, (N, D).
+        test: features, (M, D).
+        by: `classify` of the linear classifier or of the network.
+    """
+    labels, groups = task.labels[fold.train], task.groups[fold.train]
+    made = by(train, labels, groups, test, classes=len(task.classes), seed=task.seed)
+    return Judged(train, test, made.probabilities, made.choice)
 
 
 class Learned(ABC):
@@ -221,7 +229,7 @@ def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
         made = (
             features.judge(fold, task)
             if isinstance(features, Learned)
-            else _judge(features, fold, task)
+            else judge(fold, task, features[fold.train], features[fold.test], by=classify)
         )
         widths.append(made.train.shape[1])
         probabilities[fold.test] = made.probabilities
@@ -236,10 +244,3 @@ def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
         np.isnan(probabilities[:, 0]), math.nan, probabilities.argmax(axis=1) == task.labels
     )
     return _Once(widths[0], probabilities, correct, knn, recall, tuple(choices))
-
-
-def _judge(features: Floats, fold: Fold, task: Task) -> Judged:
-    """Features that are as they are, by logistic regression."""
-    train, test = features[fold.train], features[fold.test]
-    made = classify(train, test=test, **task.known(fold))
-    return Judged(train, test, made.probabilities, made.choice)

@@ -20,58 +20,32 @@ from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine.balanced import BalancedStream
 from selfvid.engine.batches import BatchStream
-from selfvid.engine.classifier import Classifier, load_classifier
+from selfvid.engine.classifier import Classifier
 from selfvid.engine.coherence import Coherence
 from selfvid.engine.joint import JointTraining, apart
 from selfvid.engine.rates import UNIFORM, Rates
 from selfvid.engine.schedule import Training
 from selfvid.engine.turns import TurnStream
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.command import finetune
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.types import ClipBatch
 from tests.data.images import indexed_stills, turntable
 from tests.engine.power_cut import power_cut
-
-PLAN = {
-    "steps": 4, "batch": 4, "warmup": 0, "optimiser": "sgd", "rate": 0.05, "momentum": 0.0,
-    "weight_decay": 0.0, "precision": "32-true", "checkpoint_every": 1,
-}  # fmt: skip
+from tests.engine.tuned import PLAIN_SGD, same, tanh_encoder, tuned
 
 
-def small() -> FrameEncoder:
-    torch.manual_seed(0)
-    backbone = SmallNet(channels=1, stages=(8, 8), norm="none", activation="tanh", features=6)
-    return FrameEncoder(backbone)
-
-
-def trained(manifest: Path, out: Path, **more: Any) -> FinetuneResult:
-    plan = Training(**{**PLAN, **more.pop("plan", {})})
-    torch.manual_seed(0)
-    arguments: dict[str, Any] = {
-        "encoder": small(),
+def trained(
+    manifest: Path, out: Path, *, plan: dict[str, Any] | None = None, **more: Any
+) -> FinetuneResult:
+    asked: dict[str, Any] = {
+        "encoder": tanh_encoder(),
         "head": lambda widths, classes: Average(widths, classes, dropout=0.5),
-        "label": "direction",
-        "clips": RandomClips(frames=2),
         "views": EvenClips(frames=2),
-        "size": 32,
         "augment": Augmentation(crop=0.2),
-        "training": plan,
         "coherence": Coherence(data=str(manifest), batch=4, margin=2.0),
-        "workers": 0,
-        "quiet": True,
     }
-    return finetune(manifest, out, **{**arguments, **more})
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    return dict(load_classifier(folder).classifier.state_dict())
-
-
-def same(first: Path, second: Path) -> bool:
-    ours, theirs = weights(first), weights(second)
-    return all(torch.equal(theirs[name], value) for name, value in ours.items())
+    return tuned(manifest, out, frames=2, plan={**PLAIN_SGD, **(plan or {})}, **{**asked, **more})
 
 
 def history(run: Path) -> list[dict[str, float]]:
@@ -131,7 +105,7 @@ def batch() -> ClipBatch:
 
 @pytest.fixture
 def joint() -> JointTraining:
-    encoder = small()
+    encoder = tanh_encoder()
     return JointTraining(
         Classifier(encoder, Average(encoder.widths, 2)),
         rates=UNIFORM,

@@ -5,13 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.backbones.small import SmallNet
 from selfvid.data.dataset import ClipDataset, ClipKey
 from selfvid.data.faults import FaultCounter, FaultPolicy
 from selfvid.data.manifest import Manifest
 from selfvid.data.sampling import RandomClips
 from selfvid.data.side_by_side import SideBySide
-from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine.batches import BatchStream
 from selfvid.engine.classifier import TwoHeads
 from selfvid.engine.multi_task import MultiTask
@@ -21,12 +19,7 @@ from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
 from selfvid.heads.average import Average
 from selfvid.types import ClipBatch, Features
-
-
-def small() -> FrameEncoder:
-    torch.manual_seed(0)
-    backbone = SmallNet(channels=1, stages=(8, 8), norm="none", activation="tanh", features=6)
-    return FrameEncoder(backbone)
+from tests.engine.tuned import tanh_encoder
 
 
 def streams() -> tuple[BatchStream, BatchStream]:
@@ -99,7 +92,7 @@ def test_features_of_some_clips_are_rows_of_all_that_there_is() -> None:
 
 @pytest.fixture
 def both() -> TwoHeads:
-    encoder = small()
+    encoder = tanh_encoder()
     return TwoHeads(encoder, Average(encoder.widths, 3), Average(encoder.widths, 2))
 
 

@@ -15,7 +15,7 @@ from selfvid.evaluation import network
 from selfvid.evaluation.histograms.describe import SIDE, Description
 from selfvid.evaluation.histograms.pyramid import pyramid_histogram
 from selfvid.evaluation.histograms.words import Vocabulary
-from selfvid.evaluation.variants import Judged, Learned, Task
+from selfvid.evaluation.variants import Judged, Learned, Task, judge
 
 NAME = "feature histograms"
 WORDS = 64
@@ -51,8 +51,7 @@ class FeatureHistograms(Learned):
     def judge(self, fold: Fold, task: Task) -> Judged:
         """Words and network of the training part, and what they say of the test part."""
         train, test = self.histograms(fold, seed=task.seed)
-        made = network.classify(train, test=test, **task.known(fold))
-        return Judged(train, test, made.probabilities, made.choice)
+        return judge(fold, task, train, test, by=network.classify)
 
     def histograms(
         self, fold: Fold, *, seed: int = 0

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
 from selfvid.cli import main
@@ -27,22 +26,16 @@ from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine.also import Also
 from selfvid.engine.classifier import load_classifier
 from selfvid.engine.coherence import Coherence
-from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.command import finetune
 from selfvid.evaluation.finetuning.result import FinetuneResult
-from selfvid.heads.average import Average
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.reports.page import read_page, report
 from selfvid.scores import Scores
 from selfvid.types import ClipBatch
 from tests.engine.power_cut import power_cut
+from tests.engine.tuned import PLAIN_SGD, same, tanh_encoder, tuned, weights
 
-PLAN = {
-    "steps": 4, "batch": 4, "warmup": 0, "optimiser": "sgd", "rate": 0.05, "momentum": 0.0,
-    "weight_decay": 0.0, "clip_norm": None, "precision": "32-true", "checkpoint_every": 1,
-}  # fmt: skip
 SIDES = {"left": "left", "down_left": "left", "up_left": "left"}
 
 
@@ -76,41 +69,11 @@ def same_footage(digits_manifest: Path) -> Path:
     return with_sides(whole, digits_manifest.with_name("sides.csv"), split=False)
 
 
-def small() -> FrameEncoder:
-    torch.manual_seed(0)
-    backbone = SmallNet(channels=1, stages=(8, 8), norm="none", activation="tanh", features=6)
-    return FrameEncoder(backbone)
-
-
-def trained(manifest: Path, out: Path, **more: Any) -> FinetuneResult:
-    plan = Training(**{**PLAN, **more.pop("plan", {})})
-    torch.manual_seed(0)
-    arguments: dict[str, Any] = {
-        "encoder": small(),
-        "head": Average,
-        "label": "direction",
-        "clips": RandomClips(frames=2),
-        "views": EvenClips(frames=2, clips=2),
-        "size": 32,
-        "training": plan,
-        "workers": 0,
-        "quiet": True,
-    }
-    return finetune(manifest, out, **{**arguments, **more})
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    found = dict(load_classifier(folder).classifier.state_dict())
-    if (folder / "second_head").is_dir():
-        second = load_classifier(folder, head="second_head").classifier.head
-        found |= {f"second_head.{name}": value for name, value in second.state_dict().items()}
-    return found
-
-
-def same(first: Path, second: Path) -> bool:
-    ours, theirs = weights(first), weights(second)
-    assert set(ours) == set(theirs)
-    return all(torch.equal(theirs[name], value) for name, value in ours.items())
+def trained(
+    manifest: Path, out: Path, *, plan: dict[str, Any] | None = None, **more: Any
+) -> FinetuneResult:
+    asked = {**PLAIN_SGD, "clip_norm": None, **(plan or {})}
+    return tuned(manifest, out, frames=2, plan=asked, **{"encoder": tanh_encoder(), **more})
 
 
 def test_at_weight_nought_the_first_is_trained_as_alone(
@@ -315,7 +278,7 @@ def test_the_second_data_set_may_have_flow_of_its_own(
         folders.append(tmp_path / manifest.stem)
         compute_flow(manifest, out=folders[-1], size=32, workers=1, quiet=True)
     encoder = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
-    more = {"encoder": encoder, "size": None, "flow": folders[0]}
+    more: dict[str, Any] = {"encoder": encoder, "size": None, "flow": folders[0]}
     also = Also(data=str(other_manifest), label="side", flow=str(folders[1]))
     result = trained(digits_manifest, tmp_path / "run", also=also, **more)
     assert result.second is not None

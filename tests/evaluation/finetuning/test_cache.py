@@ -29,13 +29,14 @@ from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.scores import Scores
 from tests.engine.power_cut import power_cut
-from tests.evaluation.finetuning.test_command import HEADS, tuned, weights
+from tests.engine.tuned import weights
+from tests.evaluation.finetuning.test_command import HEADS, small_run
 
 ONE = EvenClips(frames=4)
 
 
 def frozen(manifest: Path, out: Path, **more: Any) -> FinetuneResult:
-    return tuned(manifest, out, **{"rates": {"encoder": 0}, "head": Average, **more})
+    return small_run(manifest, out, **{"rates": {"encoder": 0}, "head": Average, **more})
 
 
 @contextmanager

@@ -26,9 +26,7 @@ from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.encoders.vectors import FlatFrames
 from selfvid.engine.classifier import load_classifier
-from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.command import finetune
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.heads.base import HeadFactory
@@ -39,6 +37,7 @@ from selfvid.reports.page import report
 from selfvid.scores import Scores
 from selfvid.types import Widths
 from tests.engine.power_cut import power_cut
+from tests.engine.tuned import tuned, weights
 
 PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true", "checkpoint_every": 1}
 ENCODERS: dict[str, Callable[[], Encoder]] = {
@@ -65,26 +64,11 @@ def small(kind: str = "frame") -> Encoder:
     return ENCODERS[kind]()
 
 
-def tuned(manifest: Path, out: Path, **more: Any) -> FinetuneResult:
-    plan = Training(**{**PLAN, **more.pop("plan", {})})
-    torch.manual_seed(0)
-    arguments: dict[str, Any] = {
-        "encoder": small(),
-        "head": Average,
-        "label": "direction",
-        "clips": RandomClips(frames=4),
-        "views": EvenClips(frames=4, clips=2),
-        "size": 32,
-        "training": plan,
-        "workers": 0,
-        "quiet": True,
-    }
-    return finetune(manifest, out, **{**arguments, **more})
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    classifier = load_classifier(folder).classifier
-    return {name: value.clone() for name, value in classifier.state_dict().items()}
+def small_run(
+    manifest: Path, out: Path, *, plan: dict[str, Any] | None = None, **more: Any
+) -> FinetuneResult:
+    asked = {**PLAN, **(plan or {})}
+    return tuned(manifest, out, frames=4, plan=asked, **{"encoder": small(), **more})
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -94,9 +78,9 @@ def test_every_head_learns_on_every_encoder_that_has_what_it_reads(
 ) -> None:
     if head == "gru-rcn" and encoder == "lstm":
         with pytest.raises(InputError, match="GRURCN reads feature maps"):
-            tuned(split_manifest, tmp_path / "run", encoder=small(encoder), head=HEADS[head])
+            small_run(split_manifest, tmp_path / "run", encoder=small(encoder), head=HEADS[head])
         return
-    tuned(split_manifest, tmp_path / "run", encoder=small(encoder), head=HEADS[head])
+    small_run(split_manifest, tmp_path / "run", encoder=small(encoder), head=HEADS[head])
     start = small(encoder).state_dict()
     after = load_encoder(tmp_path / "run").state_dict()
     assert any(not torch.equal(after[name], value) for name, value in start.items())
@@ -106,7 +90,7 @@ def test_scores_are_the_mean_over_views_of_each_test_video(
     split_manifest: Path, tmp_path: Path
 ) -> None:
     crop = Crop(24, tested="ten")
-    result = tuned(split_manifest, tmp_path / "run", crop=crop)
+    result = small_run(split_manifest, tmp_path / "run", crop=crop)
     videos = Manifest.read(split_manifest).usable
     test = videos.select([row.split == "test" for row in videos.rows])
     scores = Scores.read(tmp_path / "run" / "scores.csv")
@@ -131,7 +115,7 @@ def test_a_frozen_encoder_stays_to_the_bit(split_manifest: Path, tmp_path: Path)
     torch.manual_seed(0)
     encoder = FrameEncoder(SmallNet(channels=1, stages=(8, 8), norm="batch"))
     start = {name: value.clone() for name, value in encoder.state_dict().items()}
-    tuned(split_manifest, tmp_path / "run", encoder=encoder, rates={"encoder": 0})
+    small_run(split_manifest, tmp_path / "run", encoder=encoder, rates={"encoder": 0})
     for name, value in load_encoder(tmp_path / "run").state_dict().items():
         assert torch.equal(value, start[name]), name
     assert load_encoder(tmp_path / "run").provenance.footage == ()
@@ -145,7 +129,7 @@ def test_parts_learn_as_fast_as_they_are_told(split_manifest: Path, tmp_path: Pa
     start = small().state_dict()
 
     def moved(name: str, **rates: float) -> dict[str, Tensor]:
-        tuned(split_manifest, tmp_path / name, plan=plan, rates=rates)
+        small_run(split_manifest, tmp_path / name, plan=plan, rates=rates)
         after = load_encoder(tmp_path / name).state_dict()
         return {key: after[key] - start[key] for key in start}
 
@@ -159,7 +143,7 @@ def test_parts_learn_as_fast_as_they_are_told(split_manifest: Path, tmp_path: Pa
 def test_folds_test_every_video_once_and_begin_alike(
     unsplit_manifest: Path, tmp_path: Path
 ) -> None:
-    result = tuned(unsplit_manifest, tmp_path / "run", folds=2)
+    result = small_run(unsplit_manifest, tmp_path / "run", folds=2)
     scores = Scores.read(tmp_path / "run" / "scores.csv")
     assert len(set(scores.videos)) == len(Manifest.read(unsplit_manifest).usable)
     parts = [Scores.read(tmp_path / "run" / "folds" / n / "scores.csv") for n in ("1", "2")]
@@ -172,10 +156,10 @@ def test_a_run_stopped_in_the_middle_ends_as_one_never_stopped(
     split_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = {"steps": 4}
-    whole = tuned(split_manifest, tmp_path / "whole", plan=plan, head=partial(LRCN, hidden=5))
+    whole = small_run(split_manifest, tmp_path / "whole", plan=plan, head=partial(LRCN, hidden=5))
     with power_cut(monkeypatch, before=2):
-        tuned(split_manifest, tmp_path / "cut", plan=plan, head=partial(LRCN, hidden=5))
-    again = tuned(
+        small_run(split_manifest, tmp_path / "cut", plan=plan, head=partial(LRCN, hidden=5))
+    again = small_run(
         split_manifest, tmp_path / "cut", plan=plan, head=partial(LRCN, hidden=5), resume=True
     )
     for name, value in weights(tmp_path / "whole").items():
@@ -184,7 +168,7 @@ def test_a_run_stopped_in_the_middle_ends_as_one_never_stopped(
 
 
 def test_training_scores_are_of_the_training_part(split_manifest: Path, tmp_path: Path) -> None:
-    tuned(split_manifest, tmp_path / "run", score_training=True)
+    small_run(split_manifest, tmp_path / "run", score_training=True)
     videos = Manifest.read(split_manifest).usable
     scored = Scores.read(tmp_path / "run" / "scores_training.csv")
     assert set(scored.videos) == {row.video for row in videos.rows if row.split == "train"}
@@ -193,8 +177,10 @@ def test_training_scores_are_of_the_training_part(split_manifest: Path, tmp_path
 def test_an_encoder_is_taken_from_a_run_and_remembers_what_it_saw(
     split_manifest: Path, tmp_path: Path
 ) -> None:
-    first = tuned(split_manifest, tmp_path / "first")
-    second = tuned(split_manifest, tmp_path / "second", encoder=None, init=first.path, clips=None)
+    first = small_run(split_manifest, tmp_path / "first")
+    second = small_run(
+        split_manifest, tmp_path / "second", encoder=None, init=first.path, clips=None
+    )
     assert second.footage["known"]
     assert second.footage["seen"] == 0
     assert "RandomClips(frames=4" in second.protocol["training_clips"]
@@ -206,7 +192,7 @@ def test_an_encoder_is_taken_from_a_run_and_remembers_what_it_saw(
 def test_the_recipe_of_a_run_makes_the_same_run(
     split_manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tuned(split_manifest, tmp_path / "first", head=partial(LRCN, hidden=5))
+    small_run(split_manifest, tmp_path / "first", head=partial(LRCN, hidden=5))
     for before, after in (("first", "second"), ("second", "third")):
         recipe = tmp_path / before / "recipe.yaml"
         with pytest.raises(SystemExit) as left:
@@ -239,18 +225,18 @@ def test_what_cannot_be_is_refused_in_one_line(
     split_manifest: Path, tmp_path: Path, options: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(InputError, match=complaint) as raised:
-        tuned(split_manifest, tmp_path / "run", **options)
+        small_run(split_manifest, tmp_path / "run", **options)
     assert "\n" not in str(raised.value)
 
 
 def test_a_run_that_is_there_is_not_overwritten(split_manifest: Path, tmp_path: Path) -> None:
-    tuned(split_manifest, tmp_path / "run")
+    small_run(split_manifest, tmp_path / "run")
     with pytest.raises(InputError, match="exists; expected a new one"):
-        tuned(split_manifest, tmp_path / "run")
+        small_run(split_manifest, tmp_path / "run")
 
 
 def test_the_report_shows_the_test(split_manifest: Path, tmp_path: Path) -> None:
-    tuned(split_manifest, tmp_path / "run")
+    small_run(split_manifest, tmp_path / "run")
     page = report(tmp_path / "run", quiet=True).read_text()
     assert "<h2>Test</h2>" in page
     assert "of 8 test videos named rightly" in page
@@ -259,7 +245,7 @@ def test_the_report_shows_the_test(split_manifest: Path, tmp_path: Path) -> None
 
 
 def test_gates_of_an_lrcn_are_drawn_for_the_report(split_manifest: Path, tmp_path: Path) -> None:
-    tuned(split_manifest, tmp_path / "run", head=HEADS["lrcn"])
+    small_run(split_manifest, tmp_path / "run", head=HEADS["lrcn"])
     drawn = sorted((tmp_path / "run" / "pictures").glob("gates_of_video_*.png"))
     assert len(drawn) == 3
     page = report(tmp_path / "run", quiet=True).read_text()
@@ -276,9 +262,9 @@ def test_a_loaded_encoder_is_trained_like_one_made_anew(
         torch.manual_seed(0)  # loading an encoder draws weights too
         return Average(widths, classes)
 
-    anew = tuned(split_manifest, tmp_path / "anew", encoder=made, head=head)
-    start = {"encoder": None, "init": tmp_path / "start"}
-    loaded = tuned(split_manifest, tmp_path / "loaded", head=head, **start)
+    anew = small_run(split_manifest, tmp_path / "anew", encoder=made, head=head)
+    start: dict[str, Any] = {"encoder": None, "init": tmp_path / "start"}
+    loaded = small_run(split_manifest, tmp_path / "loaded", head=head, **start)
     first, second = weights(anew.path), weights(loaded.path)
     means = [name for name in first if name.endswith("running_mean")]
     assert means

@@ -11,50 +11,38 @@ from selfvid.backbones.small import SmallNet
 from selfvid.data.crops import Crop
 from selfvid.data.dataset import ClipDataset
 from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
+from selfvid.data.sampling import EvenClips
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.engine.classifier import load_classifier
-from selfvid.engine.schedule import Training
 from selfvid.engine.testing import ClipHits
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.command import finetune
 from selfvid.evaluation.finetuning.result import FinetuneResult
-from selfvid.heads.average import Average
 from selfvid.heads.conv3d_lstm import Conv3dLSTM
 from selfvid.scores import Scores
+from tests.engine.tuned import tuned
 
-PLAN = Training(steps=2, batch=4, warmup=0, precision="32-true")
+PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true"}
 
 
 def on_clips() -> ClipEncoder:
     return ClipEncoder(Inflated(SmallNet(channels=1, stages=(8,)), frames=3))
 
 
-def tuned(manifest: Path, out: Path, encoder: Encoder | None, **more: Any) -> FinetuneResult:
+def staged(manifest: Path, out: Path, encoder: Encoder | None, **more: Any) -> FinetuneResult:
     frames = 8 if isinstance(encoder, SlidingEncoder) else 3
-    arguments: dict[str, Any] = {
-        "head": Average,
-        "label": "direction",
-        "clips": RandomClips(frames=frames),
-        "views": EvenClips(frames=frames, clips=2),
-        "size": 32,
-        "workers": 0,
-        "training": PLAN,
-        "quiet": True,
-    }
-    return finetune(manifest, out, encoder=encoder, **(arguments | more))
+    return tuned(manifest, out, frames=frames, plan=PLAN, encoder=encoder, **more)
 
 
 def test_each_fold_goes_on_where_the_same_fold_ended(
     unsplit_manifest: Path, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    tuned(unsplit_manifest, first, on_clips(), folds=2)
+    staged(unsplit_manifest, first, on_clips(), folds=2)
     along = SlidingEncoder(on_clips(), stride=2)
-    result = tuned(
+    result = staged(
         unsplit_manifest,
         second,
         along,
@@ -78,17 +66,17 @@ def test_each_fold_goes_on_where_the_same_fold_ended(
 
 
 def test_another_parting_of_the_videos_is_refused(unsplit_manifest: Path, tmp_path: Path) -> None:
-    tuned(unsplit_manifest, tmp_path / "first", on_clips(), folds=2)
+    staged(unsplit_manifest, tmp_path / "first", on_clips(), folds=2)
     more: dict[str, Any] = {"init": tmp_path / "first", "rates": {"encoder": 0}}
     with pytest.raises(InputError, match=r"fold 1 of init .* was tested on other videos"):
-        tuned(unsplit_manifest, tmp_path / "three", on_clips(), folds=3, **more)
+        staged(unsplit_manifest, tmp_path / "three", on_clips(), folds=3, **more)
     with pytest.raises(InputError, match=r"every fold of init .* has its own; expected cache to"):
-        tuned(unsplit_manifest, tmp_path / "kept", on_clips(), folds=2, cache=1, **more)
+        staged(unsplit_manifest, tmp_path / "kept", on_clips(), folds=2, cache=1, **more)
 
 
 def test_without_an_encoder_the_folds_own_are_taken(unsplit_manifest: Path, tmp_path: Path) -> None:
-    tuned(unsplit_manifest, tmp_path / "first", on_clips(), folds=2)
-    tuned(
+    staged(unsplit_manifest, tmp_path / "first", on_clips(), folds=2)
+    staged(
         unsplit_manifest,
         tmp_path / "second",
         None,
@@ -105,9 +93,9 @@ def test_without_an_encoder_the_folds_own_are_taken(unsplit_manifest: Path, tmp_
 def test_an_encoder_of_another_kind_does_not_fit_inside(
     split_manifest: Path, tmp_path: Path
 ) -> None:
-    tuned(split_manifest, tmp_path / "first", FrameEncoder(SmallNet(channels=1, stages=(8,))))
+    staged(split_manifest, tmp_path / "first", FrameEncoder(SmallNet(channels=1, stages=(8,))))
     with pytest.raises(InputError, match="fit this one; expected at least 50%"):
-        tuned(
+        staged(
             split_manifest,
             tmp_path / "second",
             SlidingEncoder(on_clips()),
@@ -119,7 +107,7 @@ def test_an_encoder_of_which_a_part_learns_has_seen_the_training_videos(
     split_manifest: Path, tmp_path: Path
 ) -> None:
     rates = {"encoder": 0.0, "encoder.backbone.network.network.0.0": 1.0}
-    tuned(split_manifest, tmp_path / "run", on_clips(), rates=rates)
+    staged(split_manifest, tmp_path / "run", on_clips(), rates=rates)
     videos = Manifest.read(split_manifest).usable
     trained = {row.video for row in videos.rows if row.split == "train"}
     assert set(load_encoder(tmp_path / "run").provenance.footage) == trained
@@ -127,7 +115,7 @@ def test_an_encoder_of_which_a_part_learns_has_seen_the_training_videos(
 
 def test_clips_are_named_before_they_are_averaged(split_manifest: Path, tmp_path: Path) -> None:
     crop = Crop(24, tested="four")
-    result = tuned(split_manifest, tmp_path / "run", on_clips(), crop=crop)
+    result = staged(split_manifest, tmp_path / "run", on_clips(), crop=crop)
     videos = Manifest.read(split_manifest).usable
     test = videos.select([row.split == "test" for row in videos.rows])
     trained = load_classifier(tmp_path / "run")
