@@ -213,4 +213,10 @@ def _finish(
     encoder.cpu().save(run.encoder)
     for sentence in words:
         logger.info("%s", sentence)
-    logger.info("%s holds the encoder; next: selfvid probe %s LABELLED.csv", run.encoder, run.path)
+    following = f"selfvid probe {run.path} LABELLED.csv"
+    if job.flow is not None:  # which the probe cannot read
+        following = (
+            f"selfvid finetune --config RECIPE --data LABELLED.csv --flow {job.flow} "
+            f"--init {run.path} --out NEW_FOLDER"
+        )
+    logger.info("%s holds the encoder; next: %s", run.encoder, following)

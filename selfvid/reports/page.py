@@ -123,13 +123,17 @@ def _commands(
     run: Path, recipe: str, result: Probed | None, forecasts: Sequence[Forecasted]
 ) -> tuple[tuple[str, str], ...]:
     place = shlex.quote(str(run))
-    probe = f"selfvid probe {place} {shlex.quote(_data(recipe))}"
+    data, flow = shlex.quote(_named(recipe, "data") or "MANIFEST"), _named(recipe, "flow")
+    probe = f"selfvid probe {place} {data}"
     again = f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER"
     following = (
         *((f"{each.title.lower()} again", each.command) for each in forecasts),
         ("pretrain again", again),
         ("hand the encoder on", f"selfvid export {place} --format onnx"),
     )
+    if result is None and flow is not None:
+        tuned = f"selfvid finetune --config RECIPE --data {data} --flow {shlex.quote(flow)}"
+        return (("under a head", f"{tuned} --init {place} --out NEW_FOLDER"), *following)
     if result is None:
         return (("not probed yet: run this", probe), *following)
     return (("probe it again", result.command or probe), *following)
@@ -140,11 +144,11 @@ def _repeat(own: Evaluated) -> tuple[tuple[str, str], ...]:
     return (("to have it again", own.command),)
 
 
-def _data(recipe: str) -> str:
-    """The manifest that the recipe names, or a word in its place."""
+def _named(recipe: str, key: str) -> str | None:
+    """The place that the recipe names under a key, or None."""
     try:
         plain: Any = yaml.safe_load(recipe)
     except yaml.YAMLError:
-        return "MANIFEST"
-    named = plain.get("data") if isinstance(plain, dict) else None
-    return named if isinstance(named, str) else "MANIFEST"
+        return None
+    named = plain.get(key) if isinstance(plain, dict) else None
+    return named if isinstance(named, str) else None

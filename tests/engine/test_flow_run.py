@@ -18,6 +18,7 @@ from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
 from selfvid.objectives.vicreg import VICReg
+from selfvid.reports.page import report
 
 PLAN = Training(steps=2, batch=4, warmup=0, precision="32-true", look_every=1)
 
@@ -46,8 +47,9 @@ def test_an_lstm_learns_from_flow(digits_manifest: Path, flow: Path, tmp_path: P
 
 
 def test_frame_pairs_learn_from_stacks_of_flow(
-    digits_manifest: Path, flow: Path, tmp_path: Path
+    digits_manifest: Path, flow: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "selfvid")
     stacks = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
     run = pretrain(
         digits_manifest,
@@ -60,6 +62,12 @@ def test_frame_pairs_learn_from_stacks_of_flow(
     )
     picture = imread(next((run / "pictures").glob("neighbours-*.png")))
     assert (picture[..., :3].max(-1) > picture[..., :3].min(-1)).any()  # in colour
+    # The probe reads pixels only, so it is neither said nor shown to be what comes next.
+    assert f"--flow {flow} --init {run} --out NEW_FOLDER" in caplog.messages[-1]
+    assert "selfvid probe" not in caplog.text
+    page = report(run, quiet=True).read_text()
+    assert f"--flow {flow} --init {run} --out NEW_FOLDER" in page
+    assert "selfvid probe" not in page
 
 
 def test_pixels_and_flow_are_not_mixed_up(
