@@ -45,6 +45,8 @@ def shrunk(recipe: Path, manifest: Path, flow: Path) -> list[str]:
         return words if "FlatFrames" in recipe.read_text() else [*words, *small]
     if "flow_input" in recipe.read_text():
         return [*words, *stacks_of_three(recipe), "--flow", str(flow), "--data", str(manifest)]
+    if "ClipEncoder" in recipe.read_text():
+        return [*words, *FROM_FILES, "--clips.stride", "1", "--data", str(manifest)]
     if plain(recipe)["clips"]["init_args"]["frames"] > 8:
         words += ["--clips.frames", "8", "--clips.stride", "1", "--objective.future", "2"]
     return [*words, *FROM_FILES, "--data", str(manifest)]
@@ -141,11 +143,14 @@ def test_a_recipe_of_a_head_runs(
 
 
 @pytest.mark.parametrize("recipe", PRETRAINED, ids=lambda path: path.stem)
-def test_a_recipe_runs(recipe: Path, digits_manifest: Path, flow: Path, tmp_path: Path) -> None:
+def test_a_recipe_runs(
+    recipe: Path, digits_manifest: Path, long_videos: Path, flow: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
+    footage = long_videos if "ClipEncoder" in recipe.read_text() else digits_manifest
     words = ["pretrain", "--config", recipe.stem, "--out", str(run)]
     with pytest.raises(SystemExit) as stopped:
-        main([*words, *shrunk(recipe, digits_manifest, flow)])
+        main([*words, *shrunk(recipe, footage, flow)])
     assert stopped.value.code == 0
     assert load_encoder(run).provenance.frames
 

@@ -39,8 +39,9 @@ class Augmentation(nn.Module, Recorded):
         blur: probability of a Gaussian blur of sigma 0.1 to 2 pixels.
         flip: probability of swapping left and right; labels may depend on direction.
         reverse: probability of playing backwards; labels may depend on direction.
-        per_frame: draw anew for every frame, so that the frames of a clip are different views;
-            reversal is still of whole clips.
+        view: how many frames in a row share what is drawn, so that a clip of 20 is two views
+            where view is 10, and 20 where it is 1; None changes a clip as a whole. Reversal is
+            of whole clips in any case.
 
     Raises:
         InputError: where a number is out of its range.
@@ -58,9 +59,11 @@ class Augmentation(nn.Module, Recorded):
         blur: float = 0.0,
         flip: float = 0.0,
         reverse: float = 0.0,
-        per_frame: bool = False,
+        view: int | None = None,
     ) -> None:
         super().__init__()
+        if view is not None and view < 1:
+            raise InputError(f"augmentation's view is {view}; expected 1 frame or more, or null")
         _check_range("crop", crop, below=0.99)
         for name, value in (
             ("brightness", brightness),
@@ -76,7 +79,19 @@ class Augmentation(nn.Module, Recorded):
         self.crop, self.flip, self.reverse = crop, flip, reverse
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
         self.hue, self.grey, self.blur = hue, grey, blur
-        self.per_frame = per_frame
+        self.view = view
+
+    def check(self, frames: int) -> None:
+        """Refuse clips that are no whole number of views.
+
+        Raises:
+            InputError: where `frames`, those of a clip, are no multiple of `view`.
+        """
+        if frames % (self.view or 1):
+            raise InputError(
+                f"augmentation's view is {self.view} frames and clips have {frames}; expected a "
+                "whole number of views"
+            )
 
     @torch.no_grad()
     def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -88,11 +103,14 @@ class Augmentation(nn.Module, Recorded):
 
         Returns:
             Pixels 0 to 255, float (B, T, 3, H, W).
+
+        Raises:
+            InputError: where T is no multiple of `view`.
         """
         if clip.ndim != 5 or clip.shape[2] != 3:
             raise ValueError(f"clip must be (B, T, 3, H, W), got {tuple(clip.shape)}")
-        # A view is the frames that share what is drawn: a clip, or one frame of it.
-        views = clip.flatten(0, 1)[:, None] if self.per_frame else clip
+        self.check(clip.shape[1])
+        views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])
         views = (views if views.is_floating_point() else views.float()) / 255
         views = self._blurred(self._coloured(self._flipped(self._cropped(views))))
         changed = self._reversed(views.reshape(clip.shape) * 255, lengths)

@@ -99,6 +99,8 @@ class Job:
                 f"batch {self.training.batch} is no multiple of accumulate "
                 f"{self.training.accumulate} times clips per video {source.clips_per_video}"
             )
+        if self.augment is not None:
+            self.augment.check(source.frames)
         self._check_batch(source.clips_per_video)
         self.objective.check_size(*source.size)
         self._check_size(source.size)

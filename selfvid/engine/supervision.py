@@ -79,6 +79,8 @@ class Supervision:
         check_diet(self.encoder, self.flow)
         if self.flow is not None and self.augment is not None:
             raise InputError("augment changes colours, and flow is no picture; expected null")
+        if self.augment is not None:
+            self.augment.check(self.clips.length)
         if self.clips.length < self.encoder.window:
             raise InputError(
                 f"clips of {self.clips.length} are shorter than the {self.encoder.window} that one "

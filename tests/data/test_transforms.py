@@ -56,10 +56,30 @@ def test_the_frames_of_a_still_clip_stay_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["crop", "brightness", "hue", "blur"])
-def test_per_frame_gives_every_frame_its_own_view(name: str) -> None:
+def test_a_view_of_one_frame_changes_every_frame_in_its_own_way(name: str) -> None:
     torch.manual_seed(0)
-    changed = only(**{name: 0.5}, per_frame=True)(still(batch=1, frames=8))[0]
+    changed = only(**{name: 0.5}, view=1)(still(batch=1, frames=8))[0]
     assert len({tuple(frame.flatten().tolist()) for frame in changed}) > 4
+
+
+@pytest.mark.parametrize("name", ["crop", "brightness", "hue", "blur"])
+def test_frames_of_one_view_share_what_is_drawn_and_views_of_a_clip_do_not(name: str) -> None:
+    torch.manual_seed(0)
+    changed = only(**{name: 0.5}, view=4)(still(batch=6, frames=8))
+    first, second = changed[:, :4], changed[:, 4:]
+    torch.testing.assert_close(first, first[:, :1].expand_as(first))
+    torch.testing.assert_close(second, second[:, :1].expand_as(second))
+    assert not torch.allclose(first, second)
+
+
+def test_a_clip_that_is_no_whole_number_of_views_is_refused() -> None:
+    with pytest.raises(InputError, match="view is 4 frames and clips have 6"):
+        only(crop=0.5, view=4)(clips(frames=6))
+
+
+def test_a_view_of_no_frame_is_refused() -> None:
+    with pytest.raises(InputError, match="view is 0; expected 1 frame or more"):
+        Augmentation(view=0)
 
 
 def test_a_crop_keeps_straight_lines_where_the_box_puts_them() -> None:
@@ -111,7 +131,7 @@ def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
 
 
 def test_an_augmentation_is_described_and_built_again() -> None:
-    augment = Augmentation(crop=0.1, flip=0.5, per_frame=True)
+    augment = Augmentation(crop=0.1, flip=0.5, view=1)
     again = build(describe(augment))
     torch.manual_seed(0)
     first = augment(clips())
