@@ -182,16 +182,23 @@ class Job:
             return ()
         return (f"weights are a moving average with decay {self.training.average}",)
 
-    def provenance(self, source: Source) -> Provenance:
-        """Where the encoder comes from, once it is trained."""
-        seen = {*source.videos, *self.objective.encoder.provenance.footage}
-        return Provenance(
-            footage=tuple(sorted(seen)),
-            generated=source.maker,
-            recipe=recipe_hash(self.recipe()),
+    def provenance_at_start(self, source: Source) -> Provenance:
+        """Where the encoder comes from before it is trained, and the clips that it will see."""
+        return dataclasses.replace(
+            self.objective.encoder.provenance,
             size=source.size,
             frames=self.objective.shown(source.frames),
             stride=source.stride,
             fps=source.fps,
+        )
+
+    def provenance(self, source: Source) -> Provenance:
+        """Where the encoder comes from, once it is trained."""
+        seen = {*source.videos, *self.objective.encoder.provenance.footage}
+        return dataclasses.replace(
+            self.provenance_at_start(source),
+            footage=tuple(sorted(seen)),
+            generated=source.maker,
+            recipe=recipe_hash(self.recipe()),
             notes=self.notes(),
         )

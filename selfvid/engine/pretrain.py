@@ -103,7 +103,7 @@ def pretrain(
     source = job.source()
     job.check(source)
     run = RunFolder(out)
-    checkpoint = _open(run, job, resume=resume)
+    checkpoint = _open(run, job, source, resume=resume)
     started = time.perf_counter()
     module, observer = _train(run, job, source, checkpoint)
     if is_first_process():
@@ -111,7 +111,7 @@ def pretrain(
     return run.path
 
 
-def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
+def _open(run: RunFolder, job: Job, source: Source, *, resume: bool) -> Path | None:
     """Make the run's folder, or find where to continue in it."""
     recipe = job.recipe()
     first = is_first_process()
@@ -129,6 +129,7 @@ def _open(run: RunFolder, job: Job, *, resume: bool) -> Path | None:
         run.create()
         run.write_recipe(recipe)
     if first and not run.start.exists():
+        job.objective.encoder.provenance = job.provenance_at_start(source)
         job.objective.encoder.save(run.start)
     return None
 

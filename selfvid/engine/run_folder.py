@@ -49,6 +49,12 @@ class RunFolder:
         """Where a run of several folds keeps one of them, counted from 1."""
         return self.path / "folds" / str(number)
 
+    @property
+    def folds(self) -> tuple[Path, ...]:
+        """The folds that there are, in their order; none where the run has one split."""
+        there = (self.path / "folds").glob("[0-9]*")
+        return tuple(sorted(there, key=lambda folder: int(folder.name)))
+
     def create(self) -> None:
         """Make the folder.
 

@@ -49,6 +49,8 @@ def test_a_run_leaves_everything_a_person_needs(digits_manifest: Path, tmp_path:
     encoder = load_encoder(run)
     assert encoder.provenance.size == (32, 32)
     assert len(encoder.provenance.footage) == 32
+    start = load_encoder(run / "encoder_at_start").provenance
+    assert (start.size, start.frames, start.footage) == ((32, 32), encoder.provenance.frames, ())
 
 
 def test_training_moves_the_weights_and_keeps_the_start(

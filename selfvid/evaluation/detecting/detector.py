@@ -14,6 +14,7 @@ from torch import Tensor
 
 from selfvid.data.annotations import Assume
 from selfvid.engine.precision import Precision
+from selfvid.engine.run_folder import RunFolder
 from selfvid.errors import InputError
 from selfvid.heads.detection import ActivityDetector
 from selfvid.recurrent import State
@@ -126,11 +127,16 @@ def detector_folders(run: Path) -> list[Path]:
     Raises:
         InputError: where `run` is no finished run of detect train.
     """
-    if not (run / "encoder").is_dir():
+    places = RunFolder(run).folds or (run,)
+    # An encoder is the last thing to be written: one for all folds, or one for each.
+    if not all((encoder_under(place / KIND, run) / "encoder").is_dir() for place in places):
         raise InputError(f"{str(run)!r} is no finished run; expected one of selfvid detect train")
-    if (run / KIND).is_dir():
-        return [run / KIND]
-    folds = sorted((run / "folds").glob("[0-9]*"), key=lambda folder: int(folder.name))
-    if not folds:
+    if not all((place / KIND).is_dir() for place in places):
         raise InputError(f"{str(run)!r} holds no detector; expected a run of detect train")
-    return [fold / KIND for fold in folds]
+    return [place / KIND for place in places]
+
+
+def encoder_under(detector: Path, run: Path) -> Path:
+    """Where the encoder lies whose vectors the detector in a folder of `run` reads."""
+    own = detector.parent
+    return own if (own / "encoder").is_dir() else run

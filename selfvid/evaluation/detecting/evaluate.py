@@ -140,7 +140,7 @@ def _result(
         rows=rows,
         sweep=_sweep(trial, judge, post),
         activities=_activities(judge, segments),
-        verdicts=verdicts_of(rows, groups=groups, footage=trial.footage()),
+        verdicts=verdicts_of(rows, groups=groups, footage=dataclasses.asdict(trial.footage)),
         pictures=(),
         protocol={},
         path=folder,

@@ -17,7 +17,12 @@ from selfvid.data.decode import DecodeError, DecoderName
 from selfvid.encoders.base import load_encoder
 from selfvid.engine.precision import Accelerator, Precision, pick_device
 from selfvid.errors import InputError
-from selfvid.evaluation.detecting.detector import Detector, detector_folders, load_detector
+from selfvid.evaluation.detecting.detector import (
+    Detector,
+    detector_folders,
+    encoder_under,
+    load_detector,
+)
 from selfvid.evaluation.detecting.extract import Eye
 from selfvid.evaluation.detecting.files import CSV, JSON, write_detections
 from selfvid.evaluation.detecting.segments import PostProcessing, Segment
@@ -76,12 +81,13 @@ def detect_run(
     names = _names(videos)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"out {str(out)!r} exists; expected a new folder")
-    detector = _detector(run, fold)
+    place = _detector_folder(run, fold)
+    detector = load_detector(place)
     post.check(detector.labels, detector.assume)
     device = pick_device(accelerator)
     detector.head.to(device)
     eye = Eye(
-        encoder=load_encoder(run).to(device),
+        encoder=load_encoder(encoder_under(place, run)).to(device),
         frames=detector.frames,
         size=detector.size,
         device=device,
@@ -154,16 +160,16 @@ def watch(eye: Eye, detector: Detector, video: Path, *, quiet: bool = False) -> 
             return Seen(chances, stream.spans)
 
 
-def _detector(run: Path, fold: int | None) -> Detector:
+def _detector_folder(run: Path, fold: int | None) -> Path:
     folders = detector_folders(run)
     if len(folders) == 1 and fold is None:
-        return load_detector(folders[0])
+        return folders[0]
     if fold is None or not 1 <= fold <= len(folders):
         raise InputError(
             f"fold is {fold} and the run has {len(folders)} detectors; expected 1 to "
             f"{len(folders)}: each was trained without the test videos of its fold"
         )
-    return load_detector(folders[fold - 1])
+    return folders[fold - 1]
 
 
 def _names(videos: Sequence[Path]) -> dict[str, Path]:

@@ -15,7 +15,6 @@ from selfvid.data.annotation_checks import Policy
 from selfvid.data.annotations import Assume
 from selfvid.data.clip_features import ClipFeatures
 from selfvid.data.decode import DecoderName
-from selfvid.encoders.base import load_encoder
 from selfvid.engine.detecting import LabelledVideo, train_detector
 from selfvid.engine.lanes import Lanes
 from selfvid.engine.precision import pick_device
@@ -26,6 +25,7 @@ from selfvid.evaluation.detecting.corpus import Corpus, Part, Wanted, find_corpu
 from selfvid.evaluation.detecting.detector import KIND, Detector
 from selfvid.evaluation.detecting.extract import Eye, extract
 from selfvid.evaluation.detecting.labels import clip_labels
+from selfvid.evaluation.detecting.stages import check_unseen, load_encoders, save_encoders
 from selfvid.heads.detection import ActivityDetector
 from selfvid.types import Widths
 from selfvid.whole import write_whole
@@ -77,7 +77,8 @@ def detect_train(
     """Train a detector of activities in untrimmed videos, on an encoder that is left as it is.
 
     Args:
-        encoder: a run's folder, or an encoder's.
+        encoder: a run's folder, or an encoder's; of a run of several folds each fold takes the
+            encoder of its own.
         annotations: when which activity goes on: ActivityNet's JSON, or a CSV with columns video,
             start, end, label and, if wanted, split and group.
         out: folder for the run; must not exist yet.
@@ -108,15 +109,19 @@ def detect_train(
     """
     recipe = _recipe(dict(locals()))
     device = pick_device(training.accelerator)
-    eaten = load_encoder(encoder)
-    eye = Eye(
-        encoder=eaten.to(device),
-        frames=frames,
-        size=pair(size) or eaten.provenance.size or DEFAULT_SIZE,
-        device=device,
-        precision=training.precision,
-        decoder=decoder,
-    )
+    encoders = load_encoders(encoder)
+    first = encoders[0]
+    eyes = [
+        Eye(
+            encoder=each.to(device),
+            frames=frames,
+            size=pair(size) or first.provenance.size or DEFAULT_SIZE,
+            device=device,
+            precision=training.precision,
+            decoder=decoder,
+        )
+        for each in encoders
+    ]
     wanted = Wanted(
         annotations=Path(annotations),
         videos=None if videos is None else Path(videos),
@@ -126,9 +131,9 @@ def detect_train(
         problems=problems,
         decoder=decoder,
     )
-    _make_head(eaten.widths.clip, 1, assume, head)  # refuses before videos are looked at
+    _make_head(first.widths.clip, 1, assume, head)  # refuses before videos are looked at
     corpus = find_corpus(wanted, quiet=quiet)
-    corpus.parts(folds, seed=seed)
+    check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
     run = RunFolder(out)
     if resume:
         run.check_resumable(recipe)
@@ -136,18 +141,22 @@ def detect_train(
         run.create()
         run.write_recipe(recipe)
     shelf = run.path / "features" if features is None else Path(features)
-    corpus, vectors = extract(eye, corpus, shelf, problems=problems, quiet=quiet)
+    corpus, vectors = extract(eyes[0], corpus, shelf, problems=problems, quiet=quiet)
     if corpus.problems:
         lines = (f"{problem}\n" for problem in corpus.problems)
         write_whole(run.path / "problems.txt", "".join(lines))
     parts = corpus.parts(folds, seed=seed)
+    check_unseen(encoders, corpus, parts, source=encoder)  # fewer videos, other folds
     for number, part in enumerate(parts, start=1):
         place = run if len(parts) == 1 else RunFolder(run.fold(number))
+        eye = eyes[(number - 1) % len(eyes)]
+        if number > 1 and len(eyes) > 1:
+            _, vectors = extract(eye, corpus, shelf, problems=problems, quiet=quiet)
         _train_part(
             place, part, corpus, vectors, eye, assume=assume, shape=head, lanes=lanes,
             training=training, seed=seed,
         )  # fmt: skip
-    eaten.cpu().save(run.encoder)
+    save_encoders(encoders, run)
     if not quiet:
         logger.info("%s is trained; next: selfvid detect eval %s", run.path, run.path)
     return run.path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +12,23 @@ import yaml
 from numpy.typing import NDArray
 
 from selfvid.data.annotations import Assume
+from selfvid.data.clip_features import ClipFeatures
 from selfvid.data.manifest import Manifest
 from selfvid.data.rows import Row
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.engine.precision import pick_device
 from selfvid.errors import InputError
 from selfvid.evaluation.detecting.corpus import Corpus, Recording, Wanted, find_corpus
-from selfvid.evaluation.detecting.detector import Detector, detector_folders, load_detector
+from selfvid.evaluation.detecting.detector import (
+    Detector,
+    detector_folders,
+    encoder_under,
+    load_detector,
+)
 from selfvid.evaluation.detecting.extract import Eye, extract
 from selfvid.evaluation.detecting.floors import Guess, Habits
 from selfvid.evaluation.detecting.segments import PostProcessing, video_scores
-from selfvid.evaluation.footage import relate_footage
+from selfvid.evaluation.footage import Footage, relate_footage
 
 Floats = NDArray[np.float64]
 
@@ -40,13 +45,64 @@ class Tested:
 
 
 @dataclass(frozen=True, eq=False)
+class Watched:
+    """All videos as one encoder sees them.
+
+    Attributes:
+        eye: the encoder.
+        corpus: the videos that can be read.
+        vectors: of each.
+    """
+
+    eye: Eye
+    corpus: Corpus
+    vectors: Sequence[ClipFeatures]
+
+    def tested(self, detector: Detector) -> list[Tested]:
+        """The test videos of a detector on this encoder."""
+        recordings = self.corpus.recordings
+        place = {each.video.name: at for at, each in enumerate(recordings)}
+        missing = {*detector.trained, *detector.tested} - set(place)
+        if missing:
+            raise InputError(f"video {min(missing)!r} of the run cannot be used any more")
+        trained = [recordings[place[name]] for name in detector.trained]
+        habits = Habits.of(trained, detector.labels, detector.assume)
+        return [
+            Tested(
+                recording=recordings[at],
+                group=self.corpus.groups[at],
+                habits=habits,
+                chances=detector.chances(self.vectors[at].blocks(), clips=self.vectors[at].clips),
+                spans=self.vectors[at].spans,
+            )
+            for at in map(place.__getitem__, detector.tested)
+        ]
+
+    def footage(self, tested: Sequence[Tested]) -> Footage:
+        """How tested videos relate to what the encoder has seen in training."""
+        rows = tuple(
+            Row(path=str(each.video.path), group=each.video.group, video=each.id)
+            for each in self.corpus.recordings
+        )
+        names = {str(each.recording.video.path) for each in tested}
+        past = self.eye.encoder.provenance
+        return relate_footage(
+            Manifest(rows, Path()),
+            [row for row in rows if row.path in names],
+            past.footage,
+            generated=past.generated,
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Trial:
     """All test videos of a run.
 
     Attributes:
         corpus: all its videos.
-        eye: its encoder.
+        eye: its encoder, or that of its first fold.
         tested: those of all folds.
+        footage: how they relate to what the encoder has seen in training.
         labels: names of the K activities.
         assume: what is taken for granted of them.
     """
@@ -54,48 +110,34 @@ class Trial:
     corpus: Corpus
     eye: Eye
     tested: Sequence[Tested]
+    footage: Footage
     labels: tuple[str, ...]
     assume: Assume
 
     @staticmethod
     def of(run: Path, *, quiet: bool) -> Trial:
         """Everything that detectors of `run` say of their test videos."""
-        folders = detector_folders(run)
-        detectors = [load_detector(folder) for folder in folders]
+        detectors = {folder: load_detector(folder) for folder in detector_folders(run)}
         recipe = _recipe(run)
-        first = detectors[0]
-        wanted = Wanted(
-            annotations=Path(recipe["annotations"]),
-            videos=None if recipe["videos"] is None else Path(recipe["videos"]),
-            assume=first.assume,
-            labels=first.labels,
-            frames=first.frames,
-            problems=recipe["problems"],
-            decoder=recipe["decoder"],
-        )
-        eye = _eye(load_encoder(run), first, recipe)
-        shelf = run / "features" if recipe["features"] is None else Path(recipe["features"])
+        first, *_ = detectors.values()
+        wanted = _wanted(recipe, first)
         found = find_corpus(wanted, quiet=quiet)
-        corpus, vectors = extract(eye, found, shelf, problems=wanted.problems, quiet=quiet)
-        place = {each.video.name: at for at, each in enumerate(corpus.recordings)}
-        tested = []
-        for detector in detectors:
-            missing = {*detector.trained, *detector.tested} - set(place)
-            if missing:
-                raise InputError(f"video {min(missing)!r} of the run cannot be used any more")
-            trained = [corpus.recordings[place[name]] for name in detector.trained]
-            habits = Habits.of(trained, detector.labels, detector.assume)
-            tested += [
-                Tested(
-                    recording=corpus.recordings[at],
-                    group=corpus.groups[at],
-                    habits=habits,
-                    chances=detector.chances(vectors[at].blocks(), clips=vectors[at].clips),
-                    spans=vectors[at].spans,
-                )
-                for at in map(place.__getitem__, detector.tested)
-            ]
-        return Trial(corpus, eye, tested, first.labels, first.assume)
+        shelf = run / "features" if recipe["features"] is None else Path(recipe["features"])
+        watched: dict[Path, Watched] = {}
+        tested: list[Tested] = []
+        footage = []
+        for folder, detector in detectors.items():
+            under = encoder_under(folder, run)
+            if under not in watched:
+                eye = _eye(load_encoder(under), first, recipe)
+                seen = extract(eye, found, shelf, problems=wanted.problems, quiet=quiet)
+                watched[under] = Watched(eye, *seen)
+            mine = watched[under].tested(detector)
+            tested += mine
+            footage.append(watched[under].footage(mine))
+        one = next(iter(watched.values()))
+        met = Footage.summed(footage)
+        return Trial(one.corpus, one.eye, tested, met, first.labels, first.assume)
 
     def about(self) -> dict[str, Any]:
         """Which videos, as plain data."""
@@ -120,21 +162,17 @@ class Trial:
         rng = np.random.default_rng((seed, number))
         return [each.habits.at_random(rng)(each.recording) for each in self.tested]
 
-    def footage(self) -> dict[str, Any]:
-        """How the tested videos relate to what the encoder has seen without labels."""
-        rows = tuple(
-            Row(path=str(each.video.path), group=each.video.group, video=each.id)
-            for each in self.corpus.recordings
-        )
-        names = {str(each.recording.video.path) for each in self.tested}
-        past = self.eye.encoder.provenance
-        related = relate_footage(
-            Manifest(rows, Path()),
-            [row for row in rows if row.path in names],
-            past.footage,
-            generated=past.generated,
-        )
-        return dataclasses.asdict(related)
+
+def _wanted(recipe: dict[str, Any], detector: Detector) -> Wanted:
+    return Wanted(
+        annotations=Path(recipe["annotations"]),
+        videos=None if recipe["videos"] is None else Path(recipe["videos"]),
+        assume=detector.assume,
+        labels=detector.labels,
+        frames=detector.frames,
+        problems=recipe["problems"],
+        decoder=recipe["decoder"],
+    )
 
 
 def _recipe(run: Path) -> dict[str, Any]:

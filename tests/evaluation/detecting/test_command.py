@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from selfvid.backbones.small import SmallNet
 from selfvid.cli import main
+from selfvid.data.inspect import content_id
+from selfvid.encoders.base import Provenance
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine.lanes import Lanes
 from selfvid.engine.schedule import Training
 from selfvid.errors import InputError
@@ -185,14 +190,20 @@ def test_vectors_that_are_kept_are_not_made_again(
     trained(eye, annotated, tmp_path / "again", shelf)
 
 
-def test_folds_share_no_group_and_run_asks_for_one(
-    eye: Path, annotated: Path, shelf: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="session")
+def of_days(annotated: Path) -> Path:
+    """The same videos without a split, two of each day."""
     bare = annotated.with_name("bare.csv")
     head, *lines = [line.rpartition(",")[0] for line in annotated.read_text().splitlines()]
     days = [f"{line},day {int(line[0]) // 2}" for line in lines]
     bare.write_text("\n".join([f"{head},group", *days]) + "\n")
-    run = trained(eye, bare, tmp_path / "run", shelf, folds=2)
+    return bare
+
+
+def test_folds_share_no_group_and_run_asks_for_one(
+    eye: Path, annotated: Path, of_days: Path, shelf: Path, tmp_path: Path
+) -> None:
+    run = trained(eye, of_days, tmp_path / "run", shelf, folds=2)
     tested = [load_detector(run / "folds" / str(n) / "detector").tested for n in (1, 2)]
     assert sorted(tested[0] + tested[1]) == [f"{number}.mp4" for number in range(8)]
     assert not {name[0] for name in tested[0]} & {name[0] for name in tested[1]}
@@ -202,6 +213,58 @@ def test_folds_share_no_group_and_run_asks_for_one(
     assert result.heading.startswith("8 test videos in 4 groups")
     with pytest.raises(InputError, match="fold is None and the run has 2 detectors"):
         detect_run(run, [annotated.parent / "0.mp4"], out=tmp_path / "found")
+
+
+def first_stage(folder: Path, footage: list[list[Path]]) -> Path:
+    """A run whose folds have learnt from these videos."""
+    for number, videos in enumerate(footage, start=1):
+        torch.manual_seed(number)
+        encoder = FrameEncoder(SmallNet(channels=1, stages=(8,), norm="none"))
+        encoder.provenance = Provenance(footage=tuple(map(content_id, videos)))
+        encoder.save(folder / "folds" / str(number) / "encoder")
+    return folder
+
+
+def test_of_a_run_of_folds_every_detector_has_the_encoder_of_its_own(
+    eye: Path, of_days: Path, shelf: Path, tmp_path: Path
+) -> None:
+    plain = trained(eye, of_days, tmp_path / "plain", shelf, folds=2)
+    known = [load_detector(plain / "folds" / str(n) / "detector").trained for n in (1, 2)]
+    footage = [[of_days.with_name(name) for name in names] for names in known]
+    stage = first_stage(tmp_path / "stage", footage)
+    run = trained(stage, of_days, tmp_path / "run", shelf, folds=2, steps=LEARNT)
+    weights = [
+        (folder / "folds" / str(n) / "encoder" / "model.safetensors").read_bytes()
+        for folder in (stage, run)
+        for n in (1, 2)
+    ]
+    assert weights[:2] == weights[2:]
+    assert len(set(weights)) == 2
+    result = detect_eval(run, smooth=0, alpha=0.5, seeds=1, pictures=0, quiet=True)
+    assert result.rows[0].detection["0.5"].mean > 0.8
+    assert any("none of the 8 test videos" in said for said in result.verdicts)
+    video = of_days.with_name("0.mp4")
+    fold = next(n for n in (1, 2) if "0.mp4" not in known[n - 1])
+    out = tmp_path / "found"
+    found = detect_run(run, [video], out=out, fold=fold, smooth=0, alpha=0.5, quiet=True)
+    plain_result = json.loads((run / "detections.json").read_text())["results"]["0.mp4"]
+    assert [segment.label for segment in sorted(found["0"], key=lambda each: -each.score)] == [
+        each["label"] for each in plain_result
+    ]
+
+
+def test_encoders_of_other_folds_are_refused(
+    eye: Path, of_days: Path, shelf: Path, tmp_path: Path
+) -> None:
+    plain = trained(eye, of_days, tmp_path / "plain", shelf, folds=2)
+    known = [load_detector(plain / "folds" / str(n) / "detector").trained for n in (2, 1)]
+    footage = [[of_days.with_name(name) for name in names] for names in known]
+    swapped = first_stage(tmp_path / "swapped", footage)
+    with pytest.raises(InputError, match=r"fold 1 of encoder .* has learnt from '\d.mp4', which"):
+        trained(swapped, of_days, tmp_path / "run", shelf, folds=2)
+    with pytest.raises(InputError, match="has 2 folds and the annotations have 4"):
+        trained(swapped, of_days, tmp_path / "run", shelf, folds=4)
+    assert not (tmp_path / "run").exists()
 
 
 def test_activities_may_overlap(eye: Path, annotated: Path, shelf: Path, tmp_path: Path) -> None:
