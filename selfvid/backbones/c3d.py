@@ -10,7 +10,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
-from selfvid.backbones.conv3d import check_dropout, convolution, dense, places
+from selfvid.backbones.conv3d import convolution, dense, places
 from selfvid.backbones.pretrained import load_weights
 from selfvid.errors import InputError
 from selfvid.types import Widths
@@ -55,7 +55,8 @@ class C3D(ClipBackbone):
         weights: ``random`` or the path of a state dict of `network`.
 
     Raises:
-        InputError: where the size is not known, dropout is no share, or the weights do not fit.
+        InputError: where the size is not known, dropout is no share or drops what
+            nothing reads, or the weights do not fit.
     """
 
     frames = 16
@@ -74,12 +75,13 @@ class C3D(ClipBackbone):
         weights: str = "random",
     ) -> None:
         super().__init__()
-        check_dropout(dropout)
         if size not in SIZES or vector not in ("fc6", "fc7") or channels < 1:
             raise InputError(
                 f"size is {size!r}, vector {vector!r} and channels {channels}; expected one of "
                 f"{', '.join(SIZES)}, fc6 or fc7, and at least 1"
             )
+        if dropout and vector == "fc6":
+            raise InputError(f"dropout is {dropout} and vector fc6; expected 0: fc7 alone reads it")
         plan = SIZES[size]
         ends = [channels, *(stage[-1] for stage in plan.stages)]
         stages = nn.ModuleList(

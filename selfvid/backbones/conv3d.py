@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.backbones.short_clips import ShortClipConv3d
-from selfvid.errors import InputError
 
 Norm = Literal["none", "response", "batch"]
 
@@ -50,7 +50,7 @@ def convolution(
 
 def dense(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
     """A dense layer and its ReLU; `dropout` is the share dropped of what it reads."""
-    return [nn.Dropout(dropout), nn.Linear(inputs, outputs), nn.ReLU()]
+    return [checked_dropout("dropout", dropout), nn.Linear(inputs, outputs), nn.ReLU()]
 
 
 def places(maps: Tensor, side: int) -> Tensor:
@@ -64,13 +64,3 @@ def places(maps: Tensor, side: int) -> Tensor:
             1, tuple(maps.shape[1:3])
         )
     return maps.flatten(1)
-
-
-def check_dropout(dropout: float) -> None:
-    """Refuse what is no share.
-
-    Raises:
-        InputError: naming it.
-    """
-    if not 0 <= dropout < 1:
-        raise InputError(f"dropout is {dropout}; expected a share to drop, from 0 to below 1")

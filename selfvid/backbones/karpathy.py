@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
-from selfvid.backbones.conv3d import check_dropout, convolution, dense, places
+from selfvid.backbones.conv3d import convolution, dense, places
 from selfvid.backbones.response_norm import ResponseNorm
 from selfvid.backbones.streams import PARTS, Streams, stream
 from selfvid.errors import InputError
@@ -150,7 +150,6 @@ class FusionNet(ClipBackbone):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        check_dropout(dropout)
         if size not in SIZES or streams not in PARTS or channels < 1:
             raise InputError(
                 f"size is {size!r}, streams {streams!r} and channels {channels}; expected one of "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from selfvid.backbones.base import Backbone, check_channels
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.backbones.pretrained import load_weights
 from selfvid.errors import InputError
 from selfvid.types import FrameFeatures, Widths
@@ -69,4 +70,4 @@ class LayeredNet(Backbone):
 
 def dense(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
     """A dense layer as it stood in all of them."""
-    return [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(dropout)]
+    return [nn.Linear(inputs, outputs), nn.ReLU(), checked_dropout("dropout", dropout)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.heads.base import (
     Head,
     averaged,
-    checked_dropout,
     voting_vectors,
     voting_width,
     without_maps,

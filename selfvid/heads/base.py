@@ -89,17 +89,6 @@ def step_width(widths: Widths, who: str) -> int:
     return widths.steps
 
 
-def checked_dropout(name: str, share: float) -> nn.Dropout:
-    """A dropout layer that drops `share`.
-
-    Raises:
-        InputError: where the share is not one.
-    """
-    if not 0 <= share < 1:
-        raise InputError(f"{name} is {share}; expected a share to drop, from 0 to below 1")
-    return nn.Dropout(share)
-
-
 def initialised(layer: nn.Linear, deviation: float) -> nn.Linear:
     """The same layer with Gaussian weights and no bias, as Caffe's networks began."""
     nn.init.normal_(layer.weight, std=deviation)

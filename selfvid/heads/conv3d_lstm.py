@@ -11,12 +11,12 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.encoders.frame import mean_over_time
 from selfvid.errors import InputError
 from selfvid.heads.base import (
     Head,
     averaged,
-    checked_dropout,
     first_state,
     step_width,
     without_maps,

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.encoders.frame import mean_over_time
 from selfvid.errors import InputError
-from selfvid.heads.base import Head, averaged, checked_dropout, first_state
+from selfvid.heads.base import Head, averaged, first_state
 from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.types import Features, Prediction, Widths
 

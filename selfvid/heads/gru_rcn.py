@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.errors import InputError
-from selfvid.heads.base import Head, checked_dropout, log_mean_probability
+from selfvid.heads.base import Head, log_mean_probability
 from selfvid.recurrent import BottomUpGRUCell, Cell, ConvGRUCell, Recurrent, State
 from selfvid.types import Features, Prediction, Widths
 

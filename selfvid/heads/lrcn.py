@@ -6,13 +6,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.errors import InputError
 from selfvid.heads.base import (
     Head,
     averaged,
-    checked_dropout,
     first_state,
     initialised,
     step_width,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from selfvid.backbones.dropout import checked_dropout
 from selfvid.errors import InputError
 from selfvid.heads.base import (
     Head,
     averaged,
-    checked_dropout,
     voting_vectors,
     voting_width,
     without_maps,

@@ -71,7 +71,10 @@ def test_weights_come_from_a_file_or_not_at_all(tmp_path) -> None:  # type: igno
     torch.testing.assert_close(wider.network.state_dict()["features.0.0.weight"][:, 1], mean)
 
 
-@pytest.mark.parametrize("arguments", [{"size": "huge"}, {"vector": "fc8"}, {"dropout": -0.1}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"size": "huge"}, {"vector": "fc8"}, {"vector": "fc7", "dropout": -0.1}, {"dropout": 0.5}],
+)
 def test_arguments_that_cannot_be_are_refused(arguments: dict) -> None:  # type: ignore[type-arg]
     with pytest.raises(InputError, match="expected"):
         C3D(**arguments)

@@ -110,18 +110,14 @@ def detect_train(
     recipe = _recipe(dict(locals()))
     device = pick_device(training.accelerator)
     encoders = load_encoders(encoder)
-    first = encoders[0]
-    eyes = [
-        Eye(
-            encoder=each.to(device),
-            frames=frames,
-            size=pair(size) or first.provenance.size or DEFAULT_SIZE,
-            device=device,
-            precision=training.precision,
-            decoder=decoder,
-        )
-        for each in encoders
-    ]
+    eye = Eye(
+        encoder=encoders[0],
+        frames=frames,
+        size=pair(size) or encoders[0].provenance.size or DEFAULT_SIZE,
+        device=device,
+        precision=training.precision,
+        decoder=decoder,
+    )
     wanted = Wanted(
         annotations=Path(annotations),
         videos=None if videos is None else Path(videos),
@@ -131,7 +127,7 @@ def detect_train(
         problems=problems,
         decoder=decoder,
     )
-    _make_head(first.widths.clip, 1, assume, head)  # refuses before videos are looked at
+    _make_head(eye.encoder.widths.clip, 1, assume, head)  # refuses before videos are looked at
     corpus = find_corpus(wanted, quiet=quiet)
     check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
     run = RunFolder(out)
@@ -141,10 +137,9 @@ def detect_train(
         run.create()
         run.write_recipe(recipe)
     shelf = run.path / "features" if features is None else Path(features)
+    eyes = [dataclasses.replace(eye, encoder=each.to(device)) for each in encoders]
     corpus, vectors = extract(eyes[0], corpus, shelf, problems=problems, quiet=quiet)
-    if corpus.problems:
-        lines = (f"{problem}\n" for problem in corpus.problems)
-        write_whole(run.path / "problems.txt", "".join(lines))
+    _write_problems(corpus, run)
     parts = corpus.parts(folds, seed=seed)
     check_unseen(encoders, corpus, parts, source=encoder)  # fewer videos, other folds
     for number, part in enumerate(parts, start=1):
@@ -207,6 +202,12 @@ def _train_part(
         trained=tuple(names[at] for at in part.train),
         tested=tuple(names[at] for at in part.test),
     ).save(folder)
+
+
+def _write_problems(corpus: Corpus, run: RunFolder) -> None:
+    if corpus.problems:
+        lines = (f"{problem}\n" for problem in corpus.problems)
+        write_whole(run.path / "problems.txt", "".join(lines))
 
 
 def _make_head(width: int, labels: int, assume: Assume, shape: Shape) -> ActivityDetector:
