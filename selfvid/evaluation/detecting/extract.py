@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -66,6 +67,10 @@ class Eye:
             "decoder": [resolve_decoder(self.decoder), decoder_versions()],
         }
         return json.dumps(kept, sort_keys=True)
+
+    def through(self, encoder: Encoder) -> Eye:
+        """The same with another encoder."""
+        return dataclasses.replace(self, encoder=encoder)
 
     def open(self, path: Path) -> ClipStream:
         """The clips of a video.

@@ -109,7 +109,7 @@ def detect_train(
     """
     recipe = _recipe(dict(locals()))
     device = pick_device(training.accelerator)
-    encoders = load_encoders(encoder)
+    encoders = [each.to(device) for each in load_encoders(encoder)]
     eye = Eye(
         encoder=encoders[0],
         frames=frames,
@@ -130,23 +130,19 @@ def detect_train(
     _make_head(eye.encoder.widths.clip, 1, assume, head)  # refuses before videos are looked at
     corpus = find_corpus(wanted, quiet=quiet)
     check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
-    run = RunFolder(out)
-    if resume:
-        run.check_resumable(recipe)
-    else:
-        run.create()
-        run.write_recipe(recipe)
+    run = _open(RunFolder(out), recipe, resume=resume)
     shelf = run.path / "features" if features is None else Path(features)
-    eyes = [dataclasses.replace(eye, encoder=each.to(device)) for each in encoders]
-    corpus, vectors = extract(eyes[0], corpus, shelf, problems=problems, quiet=quiet)
+    watched = [
+        extract(eye.through(each), corpus, shelf, problems=problems, quiet=quiet)
+        for each in encoders
+    ]
+    corpus, _ = watched[0]
     _write_problems(corpus, run)
     parts = corpus.parts(folds, seed=seed)
     check_unseen(encoders, corpus, parts, source=encoder)  # fewer videos, other folds
     for number, part in enumerate(parts, start=1):
         place = run if len(parts) == 1 else RunFolder(run.fold(number))
-        eye = eyes[(number - 1) % len(eyes)]
-        if number > 1 and len(eyes) > 1:
-            _, vectors = extract(eye, corpus, shelf, problems=problems, quiet=quiet)
+        _, vectors = watched[(number - 1) % len(watched)]
         _train_part(
             place, part, corpus, vectors, eye, assume=assume, shape=head, lanes=lanes,
             training=training, seed=seed,
@@ -202,6 +198,16 @@ def _train_part(
         trained=tuple(names[at] for at in part.train),
         tested=tuple(names[at] for at in part.test),
     ).save(folder)
+
+
+def _open(run: RunFolder, recipe: dict[str, Any], *, resume: bool) -> RunFolder:
+    """The folder, new or with a run in it that can go on."""
+    if resume:
+        run.check_resumable(recipe)
+    else:
+        run.create()
+        run.write_recipe(recipe)
+    return run
 
 
 def _write_problems(corpus: Corpus, run: RunFolder) -> None:
