@@ -23,7 +23,8 @@ class Provenance:
     """Where an encoder comes from and what clips it is used to.
 
     Attributes:
-        footage: content ids of the videos it was pretrained on.
+        footage: content ids of the videos it was trained on, with labels or without.
+        labelled: those of them whose labels it was taught.
         generated: what made the clips, in words, where they came from no file.
         recipe: SHA-256 of the recipe that trained it, empty if none did.
         size: H and W of the frames it was trained on.
@@ -34,6 +35,7 @@ class Provenance:
     """
 
     footage: tuple[str, ...] = ()
+    labelled: tuple[str, ...] = ()
     generated: str = ""
     recipe: str = ""
     size: tuple[int, int] | None = None

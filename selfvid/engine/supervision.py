@@ -208,7 +208,8 @@ class Supervision:
         before = self.encoder.provenance
         learns = [self.rates.of(f"encoder.{name}") for name, _ in self.encoder.named_parameters()]
         frozen = not any(learns)
-        footage = set() if frozen else set(labelled)
+        taught = set() if frozen else set(labelled)
+        footage = set(taught)
         notes = [] if frozen else ["fine-tuned with labels"]
         if self.also is not None:
             notes.append("trained on two data sets at once")
@@ -218,6 +219,7 @@ class Supervision:
         return dataclasses.replace(
             before,
             footage=tuple(sorted({*before.footage, *footage})),
+            labelled=tuple(sorted({*before.labelled, *taught})),
             size=size if self.crop is None else self.crop.size,
             frames=self.clips.length,
             stride=int(getattr(self.clips, "stride", 1)),

@@ -36,7 +36,10 @@ def warm_start(encoder: Encoder, folder: str | Path) -> None:
             f"expected at least {LEAST_MATCH:.0%}"
         )
     place.load_state_dict({**ours, **matched})
-    encoder.provenance = dataclasses.replace(encoder.provenance, footage=earlier.provenance.footage)
+    past = earlier.provenance
+    encoder.provenance = dataclasses.replace(
+        encoder.provenance, footage=past.footage, labelled=past.labelled
+    )
     logger.info("warm start: %s, %d left over", fit, len(theirs) - len(matched))
 
 

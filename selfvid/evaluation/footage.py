@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selfvid.data.manifest import Manifest, Row
 
@@ -16,15 +17,17 @@ class Footage:
 
     Attributes:
         tested: test videos.
-        seen: of them, those that the encoder was pretrained on, or near duplicates of them.
+        seen: of them, those that the encoder was trained on, or near duplicates of them.
         same_group: of the others, those of a group that it was pretrained on a part of.
         known: whether the encoder says what it was pretrained on.
+        taught: of those that were seen, those whose labels the encoder was taught.
     """
 
     tested: int
     seen: int
     same_group: int
     known: bool
+    taught: int = 0
 
     @staticmethod
     def summed(parts: Sequence[Footage]) -> Footage:
@@ -34,27 +37,28 @@ class Footage:
             seen=sum(part.seen for part in parts),
             same_group=sum(part.same_group for part in parts),
             known=all(part.known for part in parts),
+            taught=sum(part.taught for part in parts),
         )
 
 
 def relate_footage(
-    manifest: Manifest, tested: Sequence[Row], footage: Sequence[str], *, generated: str = ""
+    manifest: Manifest,
+    tested: Sequence[Row],
+    footage: Sequence[str],
+    *,
+    labelled: Sequence[str] = (),
+    generated: str = "",
 ) -> Footage:
     """Count the test videos that an encoder has met.
 
     Args:
         manifest: all rows, for near duplicates and groups reach beyond the tested ones.
         tested: those of them that are test videos.
-        footage: content ids that the encoder was pretrained on.
+        footage: content ids that the encoder was trained on.
+        labelled: those of them whose labels it was taught.
         generated: what made the clips that it was pretrained on, where they came from no file.
     """
-    known = set(footage)
-    seen = np.array([row.video in known for row in manifest.rows])
-    place = {row.path: at for at, row in enumerate(manifest.rows)}
-    for at, row in enumerate(manifest.rows):
-        twin = place.get(row.near_duplicate_of)
-        if twin is not None:
-            seen[[at, twin]] = seen[at] or seen[twin]
+    seen, taught = _known(manifest, footage), _known(manifest, labelled)
     groups = manifest.groups
     near = np.isin(groups, groups[seen]) & ~seen
     mine = {(row.path, row.start, row.end) for row in tested}
@@ -63,5 +67,18 @@ def relate_footage(
         tested=int(chosen.sum()),
         seen=int((seen & chosen).sum()),
         same_group=int((near & chosen).sum()),
-        known=bool(known or generated),
+        known=bool(footage or generated),
+        taught=int((taught & chosen).sum()),
     )
+
+
+def _known(manifest: Manifest, ids: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows are of these contents, or near duplicates of such."""
+    wanted = set(ids)
+    known = np.array([row.video in wanted for row in manifest.rows])
+    place = {row.path: at for at, row in enumerate(manifest.rows)}
+    for at, row in enumerate(manifest.rows):
+        twin = place.get(row.near_duplicate_of)
+        if twin is not None:
+            known[[at, twin]] = known[at] or known[twin]
+    return known

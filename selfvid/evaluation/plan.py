@@ -92,7 +92,9 @@ class Plan:
         moved = check_motion(variants, found, task, pool=str(cut.pool))
         tested = [videos.rows[at] for at in task.tested]
         past = subject.encoder.provenance
-        footage = relate_footage(whole, tested, past.footage, generated=past.generated)
+        footage = relate_footage(
+            whole, tested, past.footage, labelled=past.labelled, generated=past.generated
+        )
         result = ProbeResult.of(
             found,
             task,

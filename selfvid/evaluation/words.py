@@ -64,17 +64,23 @@ def about_groups(groups: int) -> str | None:
     return f"{groups} groups only: intervals from so few are narrower than they should be"
 
 
-def about_footage(*, tested: int, seen: int, same_group: int, known: bool) -> str:
-    """Whether the test videos were among the unlabelled footage of pretraining.
+def about_footage(*, tested: int, seen: int, same_group: int, known: bool, taught: int = 0) -> str:
+    """Whether the test videos were among the footage that the encoder was trained on.
 
     Args:
         tested: number of test videos.
-        seen: how many of them the encoder was pretrained on.
+        seen: how many of them the encoder was trained on.
         same_group: how many others share a group with a video that it was pretrained on.
         known: whether the encoder says which footage it was pretrained on.
+        taught: of how many test videos the encoder was taught the labels.
     """
     if not known:
         return "the encoder does not say which footage it was pretrained on, if any"
+    if taught:
+        return (
+            f"leak: the encoder was taught the labels of {taught} of {tested} test videos; figures "
+            "beside this line say nothing of other videos"
+        )
     others = f"; {same_group} more share a group with footage that was" if same_group else ""
     if not seen:
         return f"inductive: none of the {tested} test videos was in the pretraining footage{others}"

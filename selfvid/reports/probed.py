@@ -85,7 +85,12 @@ def _warnings(result: Plain) -> tuple[str, ...]:
         found.append(
             f"The encoder is not above chance: {_with_ends(encoder)} against {percent(chance)}."
         )
-    if footage["seen"]:
+    if footage.get("taught"):
+        found.append(
+            f"Leak: the encoder was taught the labels of {footage['taught']} of "
+            f"{footage['tested']} test videos."
+        )
+    elif footage["seen"]:
         found.append(
             f"{footage['seen']} of {footage['tested']} test videos were among the unlabelled "
             "footage of pretraining (transductive): expect less on new footage."

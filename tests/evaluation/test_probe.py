@@ -193,8 +193,13 @@ def test_near_duplicates_of_the_footage_count_as_seen(bars: Path) -> None:
     rows[7] = replace(rows[7], near_duplicate_of=rows[0].path)
     both = relate_footage(Manifest(tuple(rows), manifest.root), rows, [rows[0].video])
     assert both.seen == 2
+    assert both.taught == 0
     alone = relate_footage(manifest, rows[1:], [rows[0].video])
     assert (alone.tested, alone.seen, alone.same_group) == (23, 0, 1)
+    taught = relate_footage(
+        Manifest(tuple(rows), manifest.root), rows, [rows[0].video], labelled=[rows[7].video]
+    )
+    assert taught.taught == 2
 
 
 def test_a_label_count_that_is_not_there_is_left_out_in_words(result: ProbeResult) -> None:

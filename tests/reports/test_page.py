@@ -134,6 +134,7 @@ def test_headline_is_the_least_favourable_verdict(
     ("changes", "warning"),
     [
         ({"footage": Footage(90, 30, 0, True)}, "30 of 90 test videos were among the unlabelled"),
+        ({"footage": Footage(90, 30, 0, True, 7)}, "taught the labels of 7 of 90 test videos"),
         ({"footage": Footage(90, 0, 12, True)}, "12 test videos share a group with footage"),
         ({"footage": Footage(90, 0, 0, False)}, "does not say which footage"),
         ({"differences": {"metadata": around(0.02)}}, "Metadata leak: .* +2.0 [-3.0, 7.0] points"),

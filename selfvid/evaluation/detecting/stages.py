@@ -45,7 +45,8 @@ def check_unseen(
         source: where the encoders come from.
 
     Raises:
-        InputError: where their numbers differ, or an encoder has seen what its part tests.
+        InputError: where their numbers differ, or an encoder was taught the labels of what its
+            part tests.
     """
     if len(encoders) == 1:
         return
@@ -55,11 +56,11 @@ def check_unseen(
             f"{len(parts)}; expected as many"
         )
     for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True), start=1):
-        seen = set(encoder.provenance.footage)
-        known = [corpus.recordings[at] for at in part.test if corpus.recordings[at].id in seen]
+        taught = set(encoder.provenance.labelled)
+        known = [corpus.recordings[at] for at in part.test if corpus.recordings[at].id in taught]
         if known:
             raise InputError(
-                f"fold {number} of encoder {str(source)!r} has learnt from "
+                f"fold {number} of encoder {str(source)!r} was taught the labels of "
                 f"{known[0].video.name!r}, which fold {number} of the annotations tests; expected "
                 "the same groups, labels, folds and seed in both"
             )

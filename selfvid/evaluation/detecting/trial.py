@@ -90,6 +90,7 @@ class Watched:
             Manifest(rows, Path()),
             [row for row in rows if row.path in names],
             past.footage,
+            labelled=past.labelled,
             generated=past.generated,
         )
 

@@ -31,7 +31,7 @@ from selfvid.evaluation.finetuning.clip_hits import read_clip_hits, write_clip_h
 from selfvid.evaluation.finetuning.gate_pictures import gate_pictures
 from selfvid.evaluation.finetuning.result import FinetuneResult
 from selfvid.evaluation.finetuning.second_set import SecondSet
-from selfvid.evaluation.finetuning.second_stage import continued, seen_before
+from selfvid.evaluation.finetuning.second_stage import before, continued
 from selfvid.evaluation.footage import Footage, relate_footage
 from selfvid.evaluation.protocol import about_machine
 from selfvid.pictures import write_png
@@ -209,15 +209,16 @@ class FinetuneRun:
 
     def _footage(self) -> dict[str, Any]:
         """How the tested videos relate to what the encoder has seen without their labels."""
-        generated = self.job.encoder.provenance.generated
+        pasts = [before(self.job, fold=number) for number in range(1, len(self.parts) + 1)]
         related = [
             relate_footage(
                 self.videos,
                 self.videos.select(fold.test).rows,
-                (*seen_before(self.job, fold=number), *self.unlabelled),
-                generated=generated,
+                (*past.footage, *self.unlabelled),
+                labelled=past.labelled,
+                generated=past.generated,
             )
-            for number, fold in enumerate(self.parts, start=1)
+            for past, fold in zip(pasts, self.parts, strict=True)
         ]
         return dataclasses.asdict(Footage.summed(related))
 

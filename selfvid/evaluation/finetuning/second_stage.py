@@ -13,7 +13,7 @@ from pathlib import Path
 
 from selfvid.data.manifest import Manifest
 from selfvid.data.rows import segment_id
-from selfvid.encoders.base import read_provenance
+from selfvid.encoders.base import Provenance, read_provenance
 from selfvid.engine.run_folder import RunFolder
 from selfvid.engine.supervision import Supervision
 from selfvid.engine.warm_start import warm_start
@@ -48,24 +48,24 @@ def continued(job: Supervision, test: Manifest, *, fold: int) -> Supervision:
             f"cache keeps features of one encoder, and every fold of init {job.init!r} has its "
             "own; expected cache to be null"
         )
-    before = RunFolder(job.init).fold(fold)
-    tested = set(Scores.read(before / SCORES).videos) if (before / SCORES).is_file() else set()
+    stage = RunFolder(job.init).fold(fold)
+    tested = set(Scores.read(stage / SCORES).videos) if (stage / SCORES).is_file() else set()
     if tested != {segment_id(row) for row in test.rows}:
         raise InputError(
             f"fold {fold} of init {job.init!r} was tested on other videos; expected the same "
             "manifest, label, folds and seed"
         )
     encoder = copy.deepcopy(job.encoder)
-    warm_start(encoder, before)
+    warm_start(encoder, stage)
     return dataclasses.replace(job, encoder=encoder)
 
 
-def seen_before(job: Supervision, *, fold: int) -> tuple[str, ...]:
-    """Content ids of what the encoder that a fold begins with has seen."""
+def before(job: Supervision, *, fold: int) -> Provenance:
+    """Where the encoder that a fold begins with comes from."""
     if not _has_stages(job):
-        return job.encoder.provenance.footage
+        return job.encoder.provenance
     assert job.init is not None
-    return read_provenance(RunFolder(job.init).fold(fold)).footage
+    return read_provenance(RunFolder(job.init).fold(fold))
 
 
 def _has_stages(job: Supervision) -> bool:

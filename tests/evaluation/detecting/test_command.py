@@ -220,7 +220,8 @@ def first_stage(folder: Path, footage: list[list[Path]]) -> Path:
     for number, videos in enumerate(footage, start=1):
         torch.manual_seed(number)
         encoder = FrameEncoder(SmallNet(channels=1, stages=(8,), norm="none"))
-        encoder.provenance = Provenance(footage=tuple(map(content_id, videos)))
+        known = tuple(map(content_id, videos))
+        encoder.provenance = Provenance(footage=known, labelled=known)
         encoder.save(folder / "folds" / str(number) / "encoder")
     return folder
 
@@ -260,7 +261,9 @@ def test_encoders_of_other_folds_are_refused(
     known = [load_detector(plain / "folds" / str(n) / "detector").trained for n in (2, 1)]
     footage = [[of_days.with_name(name) for name in names] for names in known]
     swapped = first_stage(tmp_path / "swapped", footage)
-    with pytest.raises(InputError, match=r"fold 1 of encoder .* has learnt from '\d.mp4', which"):
+    with pytest.raises(
+        InputError, match=r"fold 1 of encoder .* was taught the labels of '\d.mp4', which"
+    ):
         trained(swapped, of_days, tmp_path / "run", shelf, folds=2)
     with pytest.raises(InputError, match="has 2 folds and the annotations have 4"):
         trained(swapped, of_days, tmp_path / "run", shelf, folds=4)

@@ -65,6 +65,20 @@ def test_each_fold_goes_on_where_the_same_fold_ended(
     assert result.footage["known"]
 
 
+def test_an_encoder_that_was_taught_the_test_videos_labels_makes_a_leak(
+    unsplit_manifest: Path, tmp_path: Path
+) -> None:
+    staged(unsplit_manifest, tmp_path / "first", on_clips(), folds=2)
+    # Alone, the encoder of one fold has learnt from what the other tests.
+    init = tmp_path / "first" / "folds" / "1"
+    result = staged(unsplit_manifest, tmp_path / "second", on_clips(), folds=2, init=init)
+    taught = len(load_encoder(init).provenance.labelled)
+    assert result.footage["taught"] == result.footage["seen"] == taught > 0
+    assert f"leak: the encoder was taught the labels of {taught} of" in str(result)
+    again = load_encoder(tmp_path / "second" / "folds" / "2").provenance
+    assert set(again.labelled) > set(load_encoder(init).provenance.labelled)
+
+
 def test_another_parting_of_the_videos_is_refused(unsplit_manifest: Path, tmp_path: Path) -> None:
     staged(unsplit_manifest, tmp_path / "first", on_clips(), folds=2)
     more: dict[str, Any] = {"init": tmp_path / "first", "rates": {"encoder": 0}}
