@@ -18,6 +18,8 @@ Policy = Literal["stop", "repair"]
 
 # Lists round to a tenth of a second or so, and containers and streams differ in length.
 ROUNDING = 0.5
+# What a list says of a whole video's length is no closer than this share of it.
+TOLERANCE = 0.02
 _SHARED = 1e-3
 
 
@@ -66,7 +68,12 @@ def checked(
     """
     problems: list[Problem] = []
     kept = []
+    parted = any(video.split for video in annotations.videos)
     for video in annotations.videos:
+        if parted and not video.split:
+            words = f"{video.place}: {video.name} has no split, and other videos have one"
+            problems.append(Problem("without a split", words, "left out"))
+            continue
         repaired = _checked_video(video, lengths[video.name], rules, problems)
         if repaired is not None:
             kept.append(repaired)
@@ -112,14 +119,15 @@ def _checked_video(
     if fault is not None:
         problems.append(fault)
         return None
+    problems += _other_length(video, length.seconds)
     kept = []
-    for activity in video.activities:
+    for activity in _each_once(video.activities, problems):
         repaired = _checked_activity(activity, length.seconds, rules, problems)
         if repaired is not None:
             kept.append(repaired)
     if rules.assume == "one_per_video":
         kept = _of_one_label(video, kept, problems)
-    elif rules.assume == "one_at_a_time":
+    if rules.assume != "overlapping":
         problems += _overlaps(kept)
     if not kept:
         words = f"{video.place}: {video.name} has no annotation that can be used"
@@ -131,12 +139,32 @@ def _checked_video(
 def _fault(video: AnnotatedVideo, length: Length, rules: Rules) -> Problem | None:
     """What makes a whole video useless."""
     if length.fault:
-        words = f"{video.place}: {video.name} cannot be read ({length.fault})"
+        words = f"{video.place}: {video.path} cannot be read ({length.fault})"
         return Problem("unreadable", words, "left out")
     if length.frames < rules.clip:
         words = f"{video.place}: {video.name} has {length.frames} frames and a clip {rules.clip}"
         return Problem("shorter than a clip", words, "left out")
     return None
+
+
+def _other_length(video: AnnotatedVideo, seconds: float) -> list[Problem]:
+    """A file that is not as long as its annotations say may be cut off, or another one."""
+    told = video.duration
+    if told is None or abs(told - seconds) <= max(ROUNDING, TOLERANCE * told):
+        return []
+    words = f"{video.place}: {video.path} lasts {seconds:.1f} s, by its annotations {told:g} s"
+    return [Problem("of another length", words, "the file's own length counts")]
+
+
+def _each_once(activities: Sequence[Activity], problems: list[Problem]) -> list[Activity]:
+    """The activities without those that stand there twice."""
+    once: dict[tuple[float, float, str], Activity] = {}
+    for activity in activities:
+        key = (activity.start, activity.end, activity.label)
+        if once.setdefault(key, activity) is not activity:
+            words = f"{activity.place}: {activity.label!r} from {activity.start:g} s is there twice"
+            problems.append(Problem("twice", words, "taken once"))
+    return list(once.values())
 
 
 def _checked_activity(
@@ -178,18 +206,21 @@ def _of_one_label(
 
 
 def _overlaps(activities: list[Activity]) -> list[Problem]:
-    """Neighbours of different labels that go on at the same time."""
+    """Neighbours that go on at the same time."""
     found = []
     latest: Activity | None = None
     for activity in activities:
         if latest is not None and activity.start < latest.end - _SHARED:
-            if activity.label != latest.label:
-                words = (
-                    f"{activity.place}: {activity.label!r} from {activity.start:g} s begins before "
-                    f"{latest.label!r} ends at {latest.end:g} s"
-                )
-                repair = "each clip goes to the activity that covers most of it"
-                found.append(Problem("overlapping", words, repair))
+            words = (
+                f"{activity.place}: {activity.label!r} from {activity.start:g} s begins before "
+                f"{latest.label!r} ends at {latest.end:g} s"
+            )
+            repair = (
+                "each clip goes to the activity that covers most of it"
+                if activity.label != latest.label
+                else "both are looked for, though one run of clips can find one only"
+            )
+            found.append(Problem("overlapping", words, repair))
             if activity.end < latest.end:
                 continue
         latest = activity

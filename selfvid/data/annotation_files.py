@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from selfvid.data.annotations import Activity, AnnotatedVideo, Annotations
+from selfvid.data.layouts import VIDEO_SUFFIXES
 from selfvid.data.tables import Table, read_table
 from selfvid.errors import InputError
 
@@ -101,7 +103,10 @@ def _from_json(source: Path, folder: Path) -> Annotations:
     database = plain.get("database") if isinstance(plain, dict) else None
     if not isinstance(database, dict):
         raise InputError(f"annotations {str(source)!r} are of another scheme; {_SCHEME}")
-    files = {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+            files[path.stem].append(path)
     videos = []
     for name, entry in database.items():
         place = f"{source} video {name!r}"
@@ -117,8 +122,12 @@ def _from_json(source: Path, folder: Path) -> Annotations:
 
 
 def _video_of_entry(
-    name: str, entry: Mapping[str, Any], files: Mapping[str, Path], folder: Path, place: str
+    name: str, entry: Mapping[str, Any], files: Mapping[str, list[Path]], folder: Path, place: str
 ) -> AnnotatedVideo:
+    # As they are published, and as the official downloader calls them.
+    there = [*files.get(name, ()), *files.get(f"v_{name}", ())]
+    if len(there) > 1:
+        raise InputError(f"{place}: {there[0]} and {there[1]} are both there; expected one of them")
     activities = []
     for number, part in enumerate(entry["annotations"], start=1):
         here = f"{place} annotation {number}"
@@ -130,8 +139,7 @@ def _video_of_entry(
     duration = entry.get("duration")
     return AnnotatedVideo(
         name=name,
-        # As they are published, and as the official downloader calls them.
-        path=files.get(name) or files.get(f"v_{name}") or folder / f"{name}.mp4",
+        path=there[0] if there else folder / f"{name}.mp4",
         activities=_in_time(activities),
         split=_SUBSETS.get(subset, subset),
         duration=None if duration is None else _second(duration, "duration", place),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
 from selfvid.data.manifest import Manifest
 from selfvid.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 FOLDS = 5
 
@@ -63,6 +66,8 @@ def folds(
         if fixed is not None
         else _group_folds(manifest, column, FOLDS if folds is None else folds, seed)
     )
+    if fixed is not None:
+        _tell_unused(manifest, fixed)
     texts = manifest.column(column)
     for fold in parts:
         check_no_leak(manifest, fold)
@@ -110,11 +115,19 @@ def own_split(manifest: Manifest) -> Fold | None:
     if len(places) < 2:
         return None
     test = "test" if "test" in places else "val"
-    if "train" not in places or test not in places:
+    if "train" not in places or test not in places or set(places) - {"train", "val", "test"}:
         raise InputError(
             f"column 'split' holds {', '.join(sorted(places))}; expected train and test (or val)"
         )
     return Fold(np.array(places["train"]), np.array(places[test]), "split")
+
+
+def _tell_unused(manifest: Manifest, fold: Fold) -> None:
+    used = {*fold.train.tolist(), *fold.test.tolist()}
+    unused = Counter(row.split for at, row in enumerate(manifest.rows) if at not in used)
+    if unused:
+        told = ", ".join(f"{count} with split {name!r}" for name, count in unused.items())
+        logger.warning("rows that are neither trained nor tested on: %s", told)
 
 
 def _group_folds(manifest: Manifest, column: str, folds: int, seed: int) -> list[Fold]:

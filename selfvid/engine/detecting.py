@@ -135,7 +135,7 @@ class DetectorTraining(SeededTraining):
         del batch_idx
         self._reseed(self.stream.draw, 0)
         features = Features(batch.vectors[:, 0], batch.vectors, lengths=batch.lengths)
-        prediction = self.detector(features, _begun(self.state, batch.begins))
+        prediction = self.detector(features, begun(self.state, batch.begins))
         self.state = tuple(part.detach() for part in prediction.state)
         self.losses = Losses(self.detector.loss(prediction, batch.labels, batch.lengths))
         return self.finished(batch.videos)
@@ -147,7 +147,18 @@ class DetectorTraining(SeededTraining):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Carry it on."""
         kept = checkpoint["lanes"]
-        self.state = None if kept is None else tuple(part.to(self.device) for part in kept)
+        self.state = None if kept is None else tuple(kept)
+
+
+def check_training(training: Training) -> None:
+    """Refuse what does not go with lanes.
+
+    Raises:
+        InputError: where there are several devices, or compiling is asked for.
+    """
+    for name, wanted in (("devices", 1), ("compiled", False)):
+        if getattr(training, name) != wanted:
+            raise InputError(f"{name} is {getattr(training, name)}; detect trains with {wanted}")
 
 
 def train_detector(
@@ -175,9 +186,7 @@ def train_detector(
         InputError: where the plan does not go with so many clips, or training not with lanes.
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
     """
-    for name, wanted in (("devices", 1), ("compiled", False)):
-        if getattr(training, name) != wanted:
-            raise InputError(f"{name} is {getattr(training, name)}; detect trains with {wanted}")
+    check_training(training)
     for folder in (run.checkpoints, run.pictures):
         folder.mkdir(parents=True, exist_ok=True)
     stream = LaneStream(
@@ -202,8 +211,9 @@ def train_detector(
     checkpoints.raise_if_stopped()
 
 
-def _begun(state: State | None, begins: Tensor) -> State | None:
+def begun(state: State | None, begins: Tensor) -> State | None:
     """The state, set to zero where it begins anew."""
     if state is None:
         return None
-    return tuple(part.masked_fill(begins[:, None], 0) for part in state)
+    # A state that a checkpoint brought lies where the module lay then, in front of its move.
+    return tuple(part.to(begins.device).masked_fill(begins[:, None], 0) for part in state)

@@ -155,6 +155,50 @@ def test_the_end_may_be_rounded_up(tmp_path: Path) -> None:
     assert spans(kept) == [(15.0, 20.0, "walk")]
 
 
+def test_what_stands_there_twice_is_taken_once(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.mp4,1,2,walk", "a.mp4,1,2,walk", "a.mp4,1,2,sit")
+    kept, kinds = repaired(path, assume="overlapping")
+    assert kinds == ["twice"]
+    assert spans(kept) == [(1.0, 2.0, "walk"), (1.0, 2.0, "sit")]
+
+
+def test_overlaps_of_one_label_are_named_and_kept(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.mp4,1,5,walk", "a.mp4,4,8,walk")
+    assert repaired(path, assume="overlapping")[1] == []
+    for assume in ("one_at_a_time", "one_per_video"):
+        kept, kinds = repaired(path, assume=assume)
+        assert kinds == ["overlapping"]
+        assert spans(kept) == [(1.0, 5.0, "walk"), (4.0, 8.0, "walk")]
+
+
+@pytest.mark.parametrize(("told", "kinds"), [("20.4", []), ("26", ["of another length"])])
+def test_a_file_of_another_length_than_told_is_named(
+    told: str, kinds: list[str], tmp_path: Path
+) -> None:
+    path = table(tmp_path, f"a.mp4,1,2,walk,{told}", head=f"{HEAD},duration")
+    kept, found = repaired(path)
+    assert found == kinds
+    assert spans(kept) == [(1.0, 2.0, "walk")]
+
+
+def test_a_video_without_a_split_beside_others_with_one_is_named(tmp_path: Path) -> None:
+    lines = ("a.mp4,1,2,walk,train", "b.mp4,1,2,walk,", "c.mp4,1,2,walk,test")
+    kept, kinds = repaired(table(tmp_path, *lines, head=f"{HEAD},split"))
+    assert kinds == ["without a split"]
+    assert [video.name for video in kept.videos] == ["a.mp4", "c.mp4"]
+
+
+def test_subtitles_beside_a_video_are_not_taken_for_it(tmp_path: Path) -> None:
+    path = activity_net(tmp_path, {"abc": entry((1, 2, "walk"))})
+    for name in ("v_abc.mp4", "v_abc.srt", "v_abc.txt"):
+        (tmp_path / name).touch()
+    assert read_annotations(path).videos[0].path == tmp_path / "v_abc.mp4"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "abc.mkv").touch()
+    with pytest.raises(InputError, match=r"abc.mkv and .*v_abc.mp4 are both there"):
+        read_annotations(path)
+
+
 def test_overlaps_matter_where_one_thing_goes_on_at_a_time(tmp_path: Path) -> None:
     path = table(tmp_path, "a.mp4,0,9,walk", "a.mp4,1,2,sit", "a.mp4,8,12,sit", "a.mp4,12,13,walk")
     assert repaired(path)[1] == ["overlapping", "overlapping"]

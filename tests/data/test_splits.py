@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,13 +51,15 @@ def test_videos_without_a_group_are_parted_but_their_segments_are_not() -> None:
         assert train.isdisjoint(whole.rows[at].video for at in fold.test)
 
 
-def test_the_split_of_the_manifest_is_taken_as_it_is() -> None:
+def test_the_split_of_the_manifest_is_taken_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     rows = manifest(groups=4, per_group=2).rows
     parts = ["train"] * 4 + ["test"] * 2 + ["val"] * 2
     whole = Manifest(
         tuple(replace(row, split=split) for row, split in zip(rows, parts, strict=True)), Path("/")
     )
-    (fold,) = folds(whole)
+    with caplog.at_level(logging.WARNING):
+        (fold,) = folds(whole)
+    assert "neither trained nor tested on: 2 with split 'val'" in caplog.text
     assert (fold.train.tolist(), fold.test.tolist(), fold.name) == ([0, 1, 2, 3], [4, 5], "split")
     with pytest.raises(InputError, match="folds is 3 and the manifest has a split of its own"):
         folds(whole, folds=3)
@@ -102,3 +105,7 @@ def test_too_few_groups_or_rows_or_folds_are_refused() -> None:
     ]
     with pytest.raises(InputError, match="column 'split' holds b, train; expected train and test"):
         folds(Manifest(tuple(halves), Path("/")))
+    names = ["train", "trian", "test", "test"] * 2
+    misspelt = [replace(r, split=s) for r, s in zip(manifest(2).rows, names, strict=True)]
+    with pytest.raises(InputError, match="column 'split' holds test, train, trian; expected"):
+        folds(Manifest(tuple(misspelt), Path("/")))

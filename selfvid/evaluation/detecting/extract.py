@@ -49,10 +49,11 @@ class Eye:
 
     def __post_init__(self) -> None:
         check_eats_pixels(self.encoder)
-        if self.frames < self.encoder.window:
+        window, exactly = self.encoder.window, self.encoder.one_length
+        if self.frames < window or (exactly and self.frames != window):
             raise InputError(
-                f"frames is {self.frames} and one step of the encoder sees {self.encoder.window}; "
-                "expected at least as many"
+                f"frames is {self.frames} and the encoder sees {window} at once; expected "
+                f"{'as many' if exactly else 'at least as many'}: --frames {window}"
             )
 
     @property
@@ -82,13 +83,17 @@ class Eye:
             path, frames=self.frames, size=self.size, decoder=self.decoder, threads=self.threads
         )
 
-    def vectors(self, clips: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Vectors (n, D) of blocks of clips (n, T, 3, H, W), float32 on the device."""
+    def vectors(self, clips: Iterable[Tensor], *, of: Path) -> Iterator[Tensor]:
+        """Vectors (n, D) of blocks of clips (n, T, 3, H, W) of a video, float32 on the device.
+
+        Raises:
+            InputError: where a vector is not finite.
+        """
         for block in clips:
             with torch.inference_mode(), autocast(self.precision, self.device):
                 found: Tensor = self.encoder(block.to(self.device)).clip.float()
             if not torch.isfinite(found).all():
-                raise InputError("vectors of the encoder are not finite; expected numbers")
+                raise InputError(f"vectors of {of} are not finite; expected numbers")
             yield found
 
 
@@ -141,7 +146,7 @@ def _made(eye: Eye, video: Path, path: Path, key: str) -> ClipFeatures:
     with eye.open(video) as stream:
         write_clip_features(
             path,
-            eye.vectors(stream),
+            eye.vectors(stream, of=video),
             width=eye.encoder.widths.clip,
             times=stream.times,
             spans=stream.spans,

@@ -34,19 +34,21 @@ class Outcome:
         detection: mean average precision at each tIoU: as it is, and on each draw, (1 + draws,).
         classification: mean average precision of what videos show as a whole.
         hit_at_3: share of videos of which one of the three likeliest activities is shown.
+        groups: how many the draws are drawn from.
     """
 
     detection: Mapping[float, Floats]
     classification: float
     hit_at_3: float
+    groups: int
 
     def interval(self, overlap: float) -> Interval:
         """Mean average precision between the ends of its interval."""
-        return _between(self.detection[overlap])
+        return self._between(self.detection[overlap])
 
     def over(self, other: Outcome, overlap: float) -> Interval:
         """How much more it is than another's, on the same draws."""
-        return _between(self.detection[overlap] - other.detection[overlap])
+        return self._between(self.detection[overlap] - other.detection[overlap])
 
     @staticmethod
     def mean(outcomes: Sequence[Outcome]) -> Outcome:
@@ -58,7 +60,16 @@ class Outcome:
             },
             float(np.mean([each.classification for each in outcomes])),
             float(np.mean([each.hit_at_3 for each in outcomes])),
+            outcomes[0].groups,
         )
+
+    def _between(self, values: Floats) -> Interval:
+        """The first value between the ends of what the others come to; one group has none."""
+        mean, draws = float(values[0]), values[1:]
+        if self.groups < 2:
+            return Interval(np.nan, mean, np.nan)
+        low, high = np.quantile(draws, (0.025, 0.975))
+        return Interval(float(low), mean, float(high))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +102,7 @@ class Judge:
             ),
             classification=self._classification(scores),
             hit_at_3=self._hit(scores),
+            groups=len(set(self.groups)),
         )
 
     def at(self, found: Sequence[Sequence[Segment]], overlap: float) -> Floats:
@@ -144,12 +156,3 @@ class Judge:
     def _hit(self, scores: Floats) -> float:
         best = np.argsort(-scores, axis=1, kind="stable")[:, :3]
         return float(np.take_along_axis(self.shown, best, 1).any(1).mean())
-
-
-def _between(values: Floats) -> Interval:
-    """The first value between the ends of what the others come to; one group has none."""
-    mean, draws = float(values[0]), values[1:]
-    if np.ptp(draws) == 0:
-        return Interval(np.nan, mean, np.nan)
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return Interval(float(low), mean, float(high))

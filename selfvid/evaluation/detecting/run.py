@@ -156,7 +156,7 @@ def watch(eye: Eye, detector: Detector, video: Path, *, quiet: bool = False) -> 
                 bar.update(len(block))
 
         with bar:
-            chances = detector.chances(eye.vectors(counted()), clips=stream.clips)
+            chances = detector.chances(eye.vectors(counted(), of=video), clips=stream.clips)
             return Seen(chances, stream.spans)
 
 

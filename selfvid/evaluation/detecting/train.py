@@ -15,7 +15,7 @@ from selfvid.data.annotation_checks import Policy
 from selfvid.data.annotations import Assume
 from selfvid.data.clip_features import ClipFeatures
 from selfvid.data.decode import DecoderName
-from selfvid.engine.detecting import LabelledVideo, train_detector
+from selfvid.engine.detecting import LabelledVideo, check_training, train_detector
 from selfvid.engine.lanes import Lanes
 from selfvid.engine.precision import pick_device
 from selfvid.engine.reading import pair
@@ -108,6 +108,7 @@ def detect_train(
         Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
     recipe = _recipe(dict(locals()))
+    check_training(training)
     device = pick_device(training.accelerator)
     encoders = [each.to(device) for each in load_encoders(encoder)]
     eye = Eye(

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
 from selfvid.cli import main
 from selfvid.data.inspect import content_id
 from selfvid.encoders.base import Provenance
+from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.engine.lanes import Lanes
 from selfvid.engine.schedule import Training
@@ -308,6 +310,18 @@ def test_what_a_user_gets_wrong_is_told(
 ) -> None:
     with pytest.raises(InputError, match=expected):
         trained(eye, annotated, tmp_path / "run", shelf, **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_clips_of_a_length_that_the_encoder_cannot_see_are_refused_before_anything_is_made(
+    annotated: Path, shelf: Path, tmp_path: Path
+) -> None:
+    three = ClipEncoder(Inflated(SmallNet(channels=1, stages=(8,)), frames=3))
+    three.save(tmp_path / "three")
+    expected = "frames is 8 and the encoder sees 3 at once; expected as many: --frames 3"
+    with pytest.raises(InputError, match=expected):
+        trained(tmp_path / "three", annotated, tmp_path / "run", shelf)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_detector_of_another_kind_is_refused(run: Path, tmp_path: Path) -> None:

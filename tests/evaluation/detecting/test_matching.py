@@ -168,6 +168,9 @@ def test_a_perfect_guess_is_perfect_and_none_is_nothing() -> None:
     nothing = judge.outcome([([], np.array([0.5, 0.5])) for _ in tested])
     assert nothing.interval(0.5).mean == 0.0
     gap = outcome.over(nothing, 0.5)
-    assert gap.mean == 1.0
+    # The same on every draw of two groups is certain; of one group there is no telling.
+    assert (gap.low, gap.mean, gap.high) == (1.0, 1.0, 1.0)
+    alone = Judge(tested, ["a", "a"], ("sit", "walk"), 0).outcome(perfect)
+    assert np.isnan(alone.interval(0.5).low)
     both = Outcome.mean([outcome, nothing])
     assert both.interval(0.5).mean == 0.5
