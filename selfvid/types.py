@@ -33,6 +33,7 @@ class Clip:
         video: content id of the video that the frames were cut from.
         label: class index, or None for footage nobody labelled.
         step: of flow, pixels from one code to the next, 128 being none; None for pixels.
+        places: which frames of the file they are, int64 (T,); None where that is not told.
     """
 
     frames: Tensor
@@ -40,6 +41,7 @@ class Clip:
     video: str
     label: int | None = None
     step: float | None = None
+    places: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != torch.uint8:

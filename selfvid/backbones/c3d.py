@@ -39,6 +39,15 @@ SIZES = {
 }
 
 
+# As files made from the authors' release call them: conv1a or conv1, conv3b, fc6.
+RELEASED = {
+    **{f"conv{n + 1}{end}": f"features.{n}.0" for n in range(5) for end in ("", "a")},
+    **{f"conv{n}b": f"features.{n - 1}.2" for n in (3, 4, 5)},
+    "fc6": "classifier.1",
+    "fc7": "classifier.4",
+}
+
+
 class C3D(ClipBackbone):
     """Convolutions of 3x3x3 and poolings of 2x2x2 on 16 frames, the first pooling in space only.
 
@@ -52,7 +61,7 @@ class C3D(ClipBackbone):
         channels: C of the clips.
         norm: ``none`` as published, or ``batch`` behind every convolution.
         dropout: share dropped of what fc7 reads in training; a head drops what it reads.
-        weights: ``random`` or the path of a state dict of `network`.
+        weights: ``random`` or the path of a state dict of `network`, or of the released layers.
 
     Raises:
         InputError: where the size is not known, dropout is no share or drops what
@@ -92,7 +101,7 @@ class C3D(ClipBackbone):
         if vector == "fc7":
             layers += dense(plan.units, plan.units, dropout)
         self.network = nn.ModuleDict({"features": stages, "classifier": nn.Sequential(*layers)})
-        load_weights(self.network, weights, name="C3D", published=None)
+        load_weights(self.network, weights, name="C3D", published=None, layers=RELEASED)
         self.channels, self.side = channels, plan.side
         self.widths = Widths(clip=plan.units, maps=tuple(ends[1:]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,12 @@ Published = Literal["imagenet", "kinetics"]
 
 
 def load_weights(
-    network: nn.Module, weights: str, *, name: str, published: Published | None = "imagenet"
+    network: nn.Module,
+    weights: str,
+    *,
+    name: str,
+    published: Published | None = "imagenet",
+    layers: Mapping[str, str] | None = None,
 ) -> None:
     """Fill `network` in place; a first layer of three colours is inflated to its channels.
 
@@ -28,6 +34,7 @@ def load_weights(
             .safetensors).
         name: torchvision's name of the network, such as ``resnet18``.
         published: what torchvision's weights of it were trained on; None where it has none.
+        layers: of `network` by the names that files of others give them.
 
     Raises:
         InputError: without a network connection, or where the weights do not fit.
@@ -35,12 +42,13 @@ def load_weights(
     if weights == "random":
         return
     state = _downloaded(name, weights) if weights == published else _from_file(weights, published)
+    state = _renamed(state, layers or {})
     wanted = set(network.state_dict())
     missing = sorted(wanted - set(state))
     if missing:
         raise InputError(
             f"weights {weights!r} lack {len(missing)} of {len(wanted)} entries of {name}, "
-            f"first {missing[0]!r}; expected a state dict of torchvision's {name}"
+            f"first {missing[0]!r}; expected a state dict of {_whose(published, layers)} {name}"
         )
     ours = network.state_dict()
     try:
@@ -50,6 +58,20 @@ def load_weights(
     except RuntimeError as error:
         cause = str(error).splitlines()[-1].strip()
         raise InputError(f"weights {weights!r} do not fit {name}: {cause}") from None
+
+
+def _renamed(state: dict[str, Tensor], layers: Mapping[str, str]) -> dict[str, Tensor]:
+    found = {}
+    for name, value in state.items():
+        layer, _, kind = name.rpartition(".")
+        found[f"{layers.get(layer, layer)}.{kind}"] = value
+    return found
+
+
+def _whose(published: Published | None, layers: Mapping[str, str] | None) -> str:
+    if published is not None:
+        return "torchvision's"
+    return f"this package's, or with layers {', '.join(layers)}, of" if layers else "this package's"
 
 
 def _downloaded(name: str, weights: str) -> dict[str, Tensor]:

@@ -207,8 +207,16 @@ class ClipDataset(Dataset[Loaded]):
         seconds = chosen / reader.rate if reader.times is None else reader.times[chosen]
         label = None if self.labels is None else int(self.labels[place])
         return [
-            Clip(pictures.permute(0, 3, 1, 2), torch.from_numpy(times), row.video, label)
-            for pictures, times in zip(frames.unflatten(0, chosen.shape), seconds, strict=True)
+            Clip(
+                pictures.permute(0, 3, 1, 2),
+                torch.from_numpy(times),
+                row.video,
+                label,
+                places=torch.from_numpy(places),
+            )
+            for pictures, times, places in zip(
+                frames.unflatten(0, chosen.shape), seconds, chosen, strict=True
+            )
         ]
 
     def _open(self, row: Row) -> VideoReader:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from selfvid.construction import Recorded
 from selfvid.errors import InputError
 
-Colour = Literal["rgb", "grey"]
+Colour = Literal["rgb", "bgr", "grey"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -44,7 +44,7 @@ class PixelInput(Input):
     """Scaled to 0..1, made grey where asked, mean removed, divided by the deviation.
 
     Args:
-        colour: ``rgb`` keeps three channels, ``grey`` makes one.
+        colour: ``rgb`` keeps three channels, ``bgr`` puts blue first, ``grey`` makes one.
         mean: per channel, on the 0..1 scale; None takes ImageNet's.
         deviation: per channel, on the 0..1 scale; None takes ImageNet's.
 
@@ -61,10 +61,13 @@ class PixelInput(Input):
         deviation: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        self.channels = 3 if colour == "rgb" else 1
+        self.channels = 1 if colour == "grey" else 3
+        self.backwards = colour == "bgr"
         self.register_buffer("mix", _mix(colour), persistent=False)
-        centre = IMAGENET_MEAN if colour == "rgb" else (sum(IMAGENET_MEAN) / 3,)
-        spread = IMAGENET_DEVIATION if colour == "rgb" else (sum(IMAGENET_DEVIATION) / 3,)
+        centre, spread = (
+            _of_imagenet(IMAGENET_MEAN, colour),
+            _of_imagenet(IMAGENET_DEVIATION, colour),
+        )
         self._per_channel("mean", centre if mean is None else mean)
         self._per_channel("deviation", spread if deviation is None else deviation)
         if bool((self.deviation <= 0).any()):
@@ -76,7 +79,7 @@ class PixelInput(Input):
 
     def colours(self, clip: Tensor) -> Tensor:
         """The clip in the colours that the network sees, (B, T, C, H, W), on the 0..1 scale."""
-        return _coloured(clip, self.mix)
+        return _coloured(clip, self.mix, backwards=self.backwards)
 
     def normalised(self, colours: Tensor) -> Tensor:
         """What the network eats of `colours` (..., C, H, W)."""
@@ -103,7 +106,7 @@ class DifferenceInput(Input):
         steps    b-a c-b d-c        S = T - 1, each step seeing a window of two frames
 
     Args:
-        colour: ``rgb`` keeps three channels, ``grey`` makes one.
+        colour: ``rgb`` keeps three channels, ``bgr`` puts blue first, ``grey`` makes one.
         deviation: differences, on the 0..1 scale, are divided by it.
 
     Raises:
@@ -116,7 +119,8 @@ class DifferenceInput(Input):
         super().__init__()
         if deviation <= 0:
             raise InputError(f"deviation must be positive, got {deviation}")
-        self.channels = 3 if colour == "rgb" else 1
+        self.channels = 1 if colour == "grey" else 3
+        self.backwards = colour == "bgr"
         self.deviation = deviation
         self.register_buffer("mix", _mix(colour), persistent=False)
 
@@ -124,21 +128,29 @@ class DifferenceInput(Input):
 
     def forward(self, clip: Tensor) -> Tensor:
         """(B, T, 3, H, W) to (B, T - 1, C, H, W)."""
-        pixels = _coloured(clip, self.mix)
+        pixels = _coloured(clip, self.mix, backwards=self.backwards)
         return (pixels[:, 1:] - pixels[:, :-1]) / self.deviation
 
 
 def _mix(colour: Colour) -> Tensor:
     """Weights (C, 3) of the decoded channels in each channel that the network eats, over 255."""
-    rows = torch.eye(3) if colour == "rgb" else torch.tensor([LUMA])
-    return rows / 255
+    colours = torch.eye(3)
+    rows = {"rgb": colours, "bgr": colours.flip(0), "grey": torch.tensor([LUMA])}
+    return rows[colour] / 255
 
 
-def _coloured(clip: Tensor, mix: Tensor) -> Tensor:
+def _of_imagenet(colours: tuple[float, ...], colour: Colour) -> tuple[float, ...]:
+    """A statistic of ImageNet's three colours for the channels that the network eats."""
+    if colour == "grey":
+        return (sum(colours) / 3,)
+    return colours if colour == "rgb" else colours[::-1]
+
+
+def _coloured(clip: Tensor, mix: Tensor, *, backwards: bool) -> Tensor:
     if clip.ndim != 5 or clip.shape[2] != 3:
         raise InputError(f"clip is {tuple(clip.shape)}; expected (B, T, 3, H, W)")
     if len(mix) == 3:
-        return clip.to(mix.dtype) / 255
+        return (clip.flip(2) if backwards else clip).to(mix.dtype) / 255
     # Channel by channel: an einsum copies the clip first and takes several times as long.
     red, green, blue = mix[0]
     return clip[:, :, :1] * red + clip[:, :, 1:2] * green + clip[:, :, 2:] * blue

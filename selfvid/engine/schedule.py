@@ -48,7 +48,7 @@ class Training:
         devices: processes on this machine.
         strategy: of Lightning, for several processes.
         checkpoint_every: steps between checkpoints; the last two are kept.
-        look_every: steps between collapse measures and pictures.
+        look_every: steps between collapse measures and pictures, of pretraining.
     """
 
     steps: int = 2000

@@ -78,6 +78,7 @@ def read_page(run: Path) -> Page:
         previews=previews,
         exports=_exports(reader),
         recipe=recipe,
+        unknown=_unknown(recipe),
         commands=_commands(run, recipe, result, forecasts) if own is None else _repeat(own),
         notes=tuple(reader.notes),
         version=__version__,
@@ -122,10 +123,13 @@ def _exports(reader: RunReader) -> Table | None:
 def _commands(
     run: Path, recipe: str, result: Probed | None, forecasts: Sequence[Forecasted]
 ) -> tuple[tuple[str, str], ...]:
-    place = shlex.quote(str(run))
+    place, kept = shlex.quote(str(run)), shlex.quote(str(run / "recipe.yaml"))
+    if _named(recipe, "annotations") is not None:
+        again = f"selfvid detect train --config {kept} --out NEW_FOLDER"
+        return (("judge the detector", f"selfvid detect eval {place}"), ("train again", again))
     data, flow = shlex.quote(_named(recipe, "data") or "MANIFEST"), _named(recipe, "flow")
     probe = f"selfvid probe {place} {data}"
-    again = f"selfvid pretrain --config {shlex.quote(str(run / 'recipe.yaml'))} --out NEW_FOLDER"
+    again = f"selfvid pretrain --config {kept} --out NEW_FOLDER"
     following = (
         *((f"{each.title.lower()} again", each.command) for each in forecasts),
         ("pretrain again", again),
@@ -137,6 +141,13 @@ def _commands(
     if result is None:
         return (("not probed yet: run this", probe), *following)
     return (("probe it again", result.command or probe), *following)
+
+
+def _unknown(recipe: str) -> str:
+    """What a run without any result leaves to be known."""
+    if _named(recipe, "annotations") is not None:
+        return "How well the detector finds activities is not known yet."
+    return "Whether pretraining helped is not known yet."
 
 
 def _repeat(own: Evaluated) -> tuple[tuple[str, str], ...]:

@@ -180,6 +180,7 @@ class Page:
         previews: pictures that the objective drew.
         exports: formats and how near each is to PyTorch.
         recipe: the recipe's text.
+        unknown: what is to be found out, where there is no result yet.
         commands: what to type, and what for.
         version: of this package.
     """
@@ -194,5 +195,6 @@ class Page:
     previews: tuple[Image, ...]
     exports: Table | None
     recipe: str
+    unknown: str
     commands: tuple[tuple[str, str], ...]
     version: str

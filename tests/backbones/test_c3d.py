@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from selfvid.backbones.c3d import C3D
+from selfvid.backbones.c3d import C3D, RELEASED
 from selfvid.errors import InputError
 
 LAYERS = [
@@ -69,6 +71,28 @@ def test_weights_come_from_a_file_or_not_at_all(tmp_path) -> None:  # type: igno
     colours = net.network.state_dict()["features.0.0.weight"]
     mean = sum(colours[:, n] for n in range(3)) / 3
     torch.testing.assert_close(wider.network.state_dict()["features.0.0.weight"][:, 1], mean)
+
+
+def test_the_released_layers_names_are_known(tmp_path: Path) -> None:
+    net = C3D("fc7", size="small")
+    places = {f"features.{n}.0": f"conv{n + 1}" for n in range(5)}
+    places |= {"classifier.1": "fc6", "classifier.4": "fc7"}
+    state = net.network.state_dict()
+    released = {
+        f"{places[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": value
+        for name, value in state.items()
+    }
+    torch.save({**released, "fc8.weight": torch.zeros(487, 256)}, tmp_path / "c3d.pth")
+    again = C3D("fc7", size="small", weights=str(tmp_path / "c3d.pth")).network.state_dict()
+    assert all(torch.equal(again[name], value) for name, value in state.items())
+    torch.save({"first.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(
+        InputError, match=r"first 'classifier.1.bias'; .* with layers conv1, conv1a"
+    ):
+        C3D(size="small", weights=str(tmp_path / "other.pth"))
+    deep = set(C3D("fc7").network.state_dict())
+    layers = {name.rpartition(".")[0] for name in deep}
+    assert layers == set(RELEASED.values())
 
 
 @pytest.mark.parametrize(

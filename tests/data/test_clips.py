@@ -51,6 +51,8 @@ def test_a_clip_has_its_pixels_times_video_and_label(footage: Manifest) -> None:
     assert numbers(clips[0].frames) == [8, 10, 12, 14]
     torch.testing.assert_close(clips[0].times, torch.tensor([0.8, 1.0, 1.2, 1.4]).double())
     assert (clips[0].video, clips[0].label) == ("video 1", 1)
+    assert clips[0].places is not None
+    assert clips[0].places.tolist() == [8, 10, 12, 14]
 
 
 def test_labels_of_a_part_count_into_the_classes_of_the_whole(footage: Manifest) -> None:

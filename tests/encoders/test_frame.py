@@ -79,6 +79,10 @@ def test_rgb_pixels_are_normalised_as_imagenet_networks_expect() -> None:
         scaled = frames[:, :, channel].float() / 255
         expected[:, :, channel] = (scaled - IMAGENET_MEAN[channel]) / IMAGENET_DEVIATION[channel]
     torch.testing.assert_close(PixelInput("rgb")(frames), expected)
+    torch.testing.assert_close(PixelInput("bgr")(frames), expected.flip(2))
+    moving = torch.cat([frames, frames.flip(3)], 1)
+    backwards = DifferenceInput("rgb")(moving).flip(2)
+    torch.testing.assert_close(DifferenceInput("bgr")(moving), backwards)
 
 
 def test_differences_forget_what_does_not_move() -> None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from selfvid.data.decode import DecodeError, DecoderName
 from selfvid.data.flow_folder import FlowFolder
 from selfvid.data.manifest import Manifest, Row
-from selfvid.data.sampling import Sampling, Timeline
+from selfvid.data.sampling import Sampling
 from selfvid.errors import InputError
 from selfvid.evaluation.histograms.descriptors import (
     colour_moments,
@@ -110,7 +110,7 @@ def describe_videos(
         try:
             if read.fault:
                 raise DecodeError(row.path, read.fault)
-            fields = _estimated(read, estimate) if flow is None else _stored(flow, row, rule)
+            fields = _estimated(read, estimate) if flow is None else _stored(flow, row, read)
         except DecodeError as error:
             videos.append(None)
             faults.append(read.fault or f"flow of {error}")
@@ -172,11 +172,11 @@ def _estimated(read: Read, estimate: DIS) -> list[Tensor]:
     return [estimate(clip.frames)[0] for clip in read.clips]
 
 
-def _stored(flow: FlowFolder, row: Row, rule: Pairs) -> Tensor:
+def _stored(flow: FlowFolder, row: Row, read: Read) -> Tensor:
     """The fields of the same pairs, in pixels of the pictures that are described."""
-    frames = flow.row(row.video, called=row.path).frames
-    timeline = Timeline(frames, row.rate or 1.0, None, row.start, row.end)
-    earlier = rule.choose(timeline, np.random.default_rng(0))[:, 0]
-    fields = flow.read(row.video, earlier.tolist()).pixels()
+    # Not by the clock: of flow nothing but the number of its frames is known.
+    earlier = [int(clip.places[0]) for clip in read.clips if clip.places is not None]
+    flow.row(row.video, called=row.path)
+    fields = flow.read(row.video, earlier).pixels()
     scale = torch.tensor([SIDE / fields.shape[-1], SIDE / fields.shape[-2]])
     return interpolate(fields, (SIDE, SIDE), mode="bilinear") * scale.view(1, 2, 1, 1)

@@ -103,6 +103,15 @@ def test_a_report_shows_it_all(judged: Path) -> None:
     assert "Detection: protocol" in report(judged, quiet=True).read_text()
 
 
+def test_the_report_of_a_run_that_was_not_judged_says_how_to(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    text = report(copy, quiet=True).read_text()
+    assert f"selfvid detect eval {copy}" in text
+    assert f"selfvid detect train --config {copy}/recipe.yaml" in text
+    assert "selfvid pretrain" not in text
+
+
 def test_a_damaged_result_is_noted(judged: Path) -> None:
     path = judged / "result.json"
     whole = json.loads(path.read_text())
