@@ -24,8 +24,8 @@ from selfvid.engine.schedule import Training
 from selfvid.evaluation.detecting.corpus import Corpus, Part, Wanted, find_corpus
 from selfvid.evaluation.detecting.detector import KIND, Detector
 from selfvid.evaluation.detecting.extract import Eye, extract
+from selfvid.evaluation.detecting.fold_encoders import check_unseen, load_encoders, save_encoders
 from selfvid.evaluation.detecting.labels import clip_labels
-from selfvid.evaluation.detecting.stages import check_unseen, load_encoders, save_encoders
 from selfvid.heads.detection import ActivityDetector
 from selfvid.types import Widths
 from selfvid.whole import write_whole
