@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from selfvid.errors import InputError
 from selfvid.evaluation.detecting.files import CSV, JSON, write_detections
-from selfvid.evaluation.detecting.floors import AT_RANDOM, EVERYWHERE
+from selfvid.evaluation.detecting.floors import AT_RANDOM, EVERYWHERE, Guess
 from selfvid.evaluation.detecting.measures import DRAWS, Judge, Outcome
 from selfvid.evaluation.detecting.result import (
     KIND,
@@ -51,6 +51,7 @@ def detect_eval(
     alphas: dict[str, float] | None = None,
     seeds: int = 20,
     pictures: int = 6,
+    against: list[Path] | Path | None = None,
     out: Path | None = None,
     seed: int = 0,
     quiet: bool = False,
@@ -65,6 +66,8 @@ def detect_eval(
         alphas: alpha of single activities, where several overlap.
         seeds: tries of the floor at random.
         pictures: number of test videos whose timelines are drawn.
+        against: another run of detect train with the same test videos, or several, which this one
+            is held against, draw by draw.
         out: folder for the result; by default the run itself.
         seed: of the floor at random and of resampling.
         quiet: print neither progress nor result.
@@ -74,7 +77,7 @@ def detect_eval(
         hit@3; in OUT as result.json, beside detections.json, detections.csv and timelines.
 
     Raises:
-        InputError: where the run or an option are not what they must be.
+        InputError: where a run or an option are not what they must be.
     """
     asked = command("detect eval", detect_eval, dict(locals()))
     post = PostProcessing(smooth, alpha, ends, alphas or {})
@@ -85,7 +88,11 @@ def detect_eval(
     trial = Trial.of(Path(run), quiet=quiet)
     post.check(trial.labels, trial.assume)
     began = time.monotonic()
-    result = _result(trial, post, folder, seeds=seeds, seed=seed)
+    others = {
+        str(other): trial.guesses_of(Trial.of(Path(other), quiet=quiet), post, called=str(other))
+        for other in ([against] if isinstance(against, str | Path) else against or ())
+    }
+    result = _result(trial, others, post, folder, seeds=seeds, seed=seed)
     names = _draw(trial, post, folder / TIMELINES, most=pictures)
     protocol = {
         "command": asked,
@@ -98,6 +105,7 @@ def detect_eval(
             "swept": SWEPT,
             "seeds": seeds,
             "seed": seed,
+            "against": list(others),
         },
         **about_machine(trial.eye.device),
         "seconds": round(time.monotonic() - began, 1),
@@ -110,7 +118,13 @@ def detect_eval(
 
 
 def _result(
-    trial: Trial, post: PostProcessing, folder: Path, *, seeds: int, seed: int
+    trial: Trial,
+    others: Mapping[str, Sequence[Guess]],
+    post: PostProcessing,
+    folder: Path,
+    *,
+    seeds: int,
+    seed: int,
 ) -> DetectResult:
     """The figures; detections are written to `folder`."""
     judge = Judge(
@@ -127,7 +141,8 @@ def _result(
         ),
         AT_RANDOM: Outcome.mean([judge.outcome(trial.at_random(seed, n)) for n in range(seeds)]),
     }
-    rows = rows_of(judge.outcome(guesses), floors)
+    rivals = {name: judge.outcome(found) for name, found in others.items()}
+    rows = rows_of(judge.outcome(guesses), floors, rivals)
     groups = len(set(judge.groups))
     folder.mkdir(parents=True, exist_ok=True)
     names = [each.recording.video.name for each in trial.tested]

@@ -22,7 +22,7 @@ TIMELINES = "timelines"
 
 @dataclass(frozen=True)
 class DetectRow:
-    """The detector, or one floor.
+    """The detector, one floor, or another run.
 
     Attributes:
         name: which.
@@ -66,7 +66,7 @@ class DetectResult:
 
     Attributes:
         heading: what was tested, in a line.
-        rows: the detector first, then the floors.
+        rows: the detector first, then the floors, then the runs that it is held against.
         sweep: filters and thresholds, as in the paper's table.
         activities: one by one.
         verdicts: what the figures say, in plain sentences.
@@ -116,11 +116,14 @@ class DetectResult:
         ]
 
 
-def rows_of(outcome: Outcome, floors: Mapping[str, Outcome]) -> tuple[DetectRow, ...]:
-    """The detector beside its floors."""
+def rows_of(
+    outcome: Outcome, floors: Mapping[str, Outcome], rivals: Mapping[str, Outcome]
+) -> tuple[DetectRow, ...]:
+    """The detector beside its floors, and other runs on the same videos and draws."""
 
-    def row(name: str, meaning: str, found: Outcome, *, floor: bool) -> DetectRow:
-        over = {str(at): outcome.over(found, at) for at in OVERLAPS} if floor else None
+    def row(name: str, meaning: str, found: Outcome) -> DetectRow:
+        own = found is outcome
+        over = None if own else {str(at): outcome.over(found, at) for at in OVERLAPS}
         return DetectRow(
             name,
             meaning,
@@ -130,24 +133,34 @@ def rows_of(outcome: Outcome, floors: Mapping[str, Outcome]) -> tuple[DetectRow,
             found.hit_at_3,
         )
 
-    own = row(DETECTOR, "what was trained", outcome, floor=False)
-    return (own, *(row(name, MEANINGS[name], found, floor=True) for name, found in floors.items()))
+    return (
+        row(DETECTOR, "what was trained", outcome),
+        *(row(name, MEANINGS[name], found) for name, found in floors.items()),
+        *(row(name, "another run", found) for name, found in rivals.items()),
+    )
 
 
 def verdicts_of(
     rows: Sequence[DetectRow], *, groups: int, footage: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """What the rows say: against the better floor first."""
+    """What the rows say: against the better floor first, then against other runs."""
     at = str(MAIN_OVERLAP)
-    best = max(rows[1:], key=lambda row: row.detection[at].mean)
-    assert best.detector_over_it is not None
-    gap = best.detector_over_it[at]
-    word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "not resolved from"
+    floors = [row for row in rows[1:] if row.name in MEANINGS]
+    best = max(floors, key=lambda row: row.detection[at].mean)
     precision = words.percents(rows[0].detection[at])
     said = (
-        f"{word} {best.name} at tIoU {at}: {words.points(gap)}",
+        _standing(best, at),
+        *(_standing(row, at) for row in rows[1:] if row not in floors),
         f"mean average precision at tIoU {at}: {precision}",
         words.about_footage(**footage),
         words.about_groups(groups),
     )
     return tuple(sentence for sentence in said if sentence is not None)
+
+
+def _standing(row: DetectRow, at: str) -> str:
+    """The detector beside a floor or another run, in words."""
+    assert row.detector_over_it is not None
+    gap = row.detector_over_it[at]
+    word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "not resolved from"
+    return f"{word} {row.name} at tIoU {at}: {words.points(gap)}"

@@ -158,10 +158,38 @@ class Trial:
         found = post.segments(each.chances, each.spans, labels=self.labels, assume=self.assume)
         return found, video_scores(each.chances, self.assume)
 
+    def guesses_of(self, other: Trial, post: PostProcessing, *, called: str) -> list[Guess]:
+        """What the detectors of another run say of these test videos, in this order.
+
+        Raises:
+            InputError: where it was tested on others, or they are annotated in another way.
+        """
+        theirs = {each.recording.id: each for each in other.tested}
+        for each in self.tested:
+            rival = theirs.get(each.recording.id)
+            if rival is None or _shown(rival) != _shown(each):
+                raise InputError(
+                    f"run {called!r} was not tested on {each.recording.video.name!r} with the same "
+                    "annotations; expected the same test videos"
+                )
+        if len(theirs) != len(self.tested) or other.labels != self.labels:
+            raise InputError(
+                f"run {called!r} was tested on {len(theirs)} videos of "
+                f"{', '.join(other.labels)}; expected {len(self.tested)} of "
+                f"{', '.join(self.labels)}"
+            )
+        return [other.guess(theirs[each.recording.id], post) for each in self.tested]
+
     def at_random(self, seed: int, number: int) -> list[Guess]:
         """One try of the floor at random."""
         rng = np.random.default_rng((seed, number))
         return [each.habits.at_random(rng)(each.recording) for each in self.tested]
+
+
+def _shown(tested: Tested) -> list[tuple[float, float, str]]:
+    """What a test video shows, wherever that is written."""
+    activities = tested.recording.video.activities
+    return [(each.start, each.end, each.label) for each in activities]
 
 
 def _wanted(recipe: dict[str, Any], detector: Detector) -> Wanted:

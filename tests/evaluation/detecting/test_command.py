@@ -103,6 +103,29 @@ def test_a_report_shows_it_all(judged: Path) -> None:
     assert "Detection: protocol" in report(judged, quiet=True).read_text()
 
 
+def test_a_run_is_held_against_another_on_the_same_videos(
+    judged: Path, eye: Path, annotated: Path, of_days: Path, shelf: Path, tmp_path: Path
+) -> None:
+    hasty = trained(eye, annotated, tmp_path / "hasty", shelf, steps=1)
+    words: dict[str, Any] = {"smooth": 1, "alpha": 0.5, "pictures": 0, "seeds": 1, "quiet": True}
+    plain = detect_eval(hasty, **words).rows[0]
+    result = detect_eval(judged, against=[hasty, judged], **words)
+    *_, other, itself = result.rows
+    assert (other.name, other.detection) == (str(hasty), plain.detection)
+    assert other.detector_over_it is not None
+    assert other.detector_over_it["0.5"].low > 0
+    assert itself.detector_over_it is not None
+    assert itself.detector_over_it["0.5"].mean == 0
+    assert result.verdicts[1].startswith(f"better than {hasty} at tIoU 0.5: +")
+    assert result.verdicts[2].startswith(f"not resolved from {judged} at tIoU 0.5: ")
+    assert str(hasty) in report(judged, quiet=True).read_text()
+    by_day = trained(eye, of_days, tmp_path / "by_day", shelf, folds=2)
+    with pytest.raises(InputError, match=r"was tested on 8 videos .* expected 2 of bright, grey"):
+        detect_eval(judged, against=by_day, **words)
+    with pytest.raises(InputError, match=r"was not tested on '\d.mp4' with the same annotations"):
+        detect_eval(by_day, against=judged, **words)
+
+
 def test_the_report_of_a_run_that_was_not_judged_says_how_to(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
