@@ -64,10 +64,8 @@ class PixelInput(Input):
         self.channels = 1 if colour == "grey" else 3
         self.backwards = colour == "bgr"
         self.register_buffer("mix", _mix(colour), persistent=False)
-        centre, spread = (
-            _of_imagenet(IMAGENET_MEAN, colour),
-            _of_imagenet(IMAGENET_DEVIATION, colour),
-        )
+        centre = _of_imagenet(IMAGENET_MEAN, colour)
+        spread = _of_imagenet(IMAGENET_DEVIATION, colour)
         self._per_channel("mean", centre if mean is None else mean)
         self._per_channel("deviation", spread if deviation is None else deviation)
         if bool((self.deviation <= 0).any()):

@@ -178,15 +178,14 @@ def train_detector(
         videos: the training part.
         run: where checkpoints, history and events go.
         plan: how videos are laid out; there are as many lanes as clips in a batch.
-        training: how long, how fast and with what.
+        training: how long, how fast and with what; `check_training` has seen it.
         seed: of dropout and of the order of videos.
         what: is being trained, for the progress bar.
 
     Raises:
-        InputError: where the plan does not go with so many clips, or training not with lanes.
+        InputError: where the plan does not go with so many clips.
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
     """
-    check_training(training)
     for folder in (run.checkpoints, run.pictures):
         folder.mkdir(parents=True, exist_ok=True)
     stream = LaneStream(

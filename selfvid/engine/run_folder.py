@@ -55,6 +55,11 @@ class RunFolder:
         there = (self.path / "folds").glob("[0-9]*")
         return tuple(sorted(there, key=lambda folder: int(folder.name)))
 
+    @property
+    def encoders(self) -> tuple[Path, ...]:
+        """What encoders are loaded from: the run, or where only its folds have some, these."""
+        return (self.path,) if self.encoder.is_dir() else self.folds or (self.path,)
+
     def create(self) -> None:
         """Make the folder.
 

@@ -22,6 +22,8 @@ from selfvid.reports.table import Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
 from selfvid.whole import write_whole
 
+Settings = dict[str, Any]
+
 
 def report(run: Path, *, output: Path | None = None, quiet: bool = False) -> Path:
     """Write one HTML page with everything to look at; it needs no network and no other file.
@@ -68,6 +70,7 @@ def read_page(run: Path) -> Page:
         Image.from_png(data, f"Preview {name}.", caption=name) for name, data in reader.pictures()
     )
     recipe = reader.text("recipe.yaml")
+    settings = _settings(recipe)
     return Page(
         name=run.resolve().name,
         evaluated=own,
@@ -78,8 +81,8 @@ def read_page(run: Path) -> Page:
         previews=previews,
         exports=_exports(reader),
         recipe=recipe,
-        unknown=_unknown(recipe),
-        commands=_commands(run, recipe, result, forecasts) if own is None else _repeat(own),
+        unknown=_unknown(settings),
+        commands=_commands(run, settings, result, forecasts) if own is None else _repeat(own),
         notes=tuple(reader.notes),
         version=__version__,
     )
@@ -121,13 +124,13 @@ def _exports(reader: RunReader) -> Table | None:
 
 
 def _commands(
-    run: Path, recipe: str, result: Probed | None, forecasts: Sequence[Forecasted]
+    run: Path, settings: Settings, result: Probed | None, forecasts: Sequence[Forecasted]
 ) -> tuple[tuple[str, str], ...]:
     place, kept = shlex.quote(str(run)), shlex.quote(str(run / "recipe.yaml"))
-    if _named(recipe, "annotations") is not None:
+    if _named(settings, "annotations") is not None:
         again = f"selfvid detect train --config {kept} --out NEW_FOLDER"
         return (("judge the detector", f"selfvid detect eval {place}"), ("train again", again))
-    data, flow = shlex.quote(_named(recipe, "data") or "MANIFEST"), _named(recipe, "flow")
+    data, flow = shlex.quote(_named(settings, "data") or "MANIFEST"), _named(settings, "flow")
     probe = f"selfvid probe {place} {data}"
     again = f"selfvid pretrain --config {kept} --out NEW_FOLDER"
     following = (
@@ -143,9 +146,9 @@ def _commands(
     return (("probe it again", result.command or probe), *following)
 
 
-def _unknown(recipe: str) -> str:
+def _unknown(settings: Settings) -> str:
     """What a run without any result leaves to be known."""
-    if _named(recipe, "annotations") is not None:
+    if _named(settings, "annotations") is not None:
         return "How well the detector finds activities is not known yet."
     return "Whether pretraining helped is not known yet."
 
@@ -155,11 +158,16 @@ def _repeat(own: Evaluated) -> tuple[tuple[str, str], ...]:
     return (("to have it again", own.command),)
 
 
-def _named(recipe: str, key: str) -> str | None:
-    """The place that the recipe names under a key, or None."""
+def _settings(recipe: str) -> Settings:
+    """What a recipe says; nothing where it is damaged."""
     try:
         plain: Any = yaml.safe_load(recipe)
     except yaml.YAMLError:
-        return None
-    named = plain.get(key) if isinstance(plain, dict) else None
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def _named(settings: Settings, key: str) -> str | None:
+    """The place that a recipe names under a key, or None."""
+    named = settings.get(key)
     return named if isinstance(named, str) else None

@@ -21,7 +21,7 @@ def load_encoders(folder: Path | str) -> list[Encoder]:
     Raises:
         InputError: where there is none.
     """
-    return [load_encoder(place) for place in RunFolder(folder).folds or (Path(folder),)]
+    return [load_encoder(place) for place in RunFolder(folder).encoders]
 
 
 def save_encoders(encoders: Sequence[Encoder], run: RunFolder) -> None:

@@ -24,8 +24,7 @@ from selfvid.scores import Scores
 
 def first_stage(init: Path | str) -> Path:
     """The folder of an encoder like those of `init`: of its first fold, or `init` itself."""
-    fold: Path = RunFolder(init).fold(1)
-    return fold if fold.is_dir() else Path(init)
+    return RunFolder(init).encoders[0]
 
 
 def continued(job: Supervision, test: Manifest, *, fold: int) -> Supervision:

@@ -260,13 +260,24 @@ def first_stage(folder: Path, footage: list[list[Path]]) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def in_two_folds(
+    eye: Path, of_days: Path, shelf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return trained(eye, of_days, tmp_path_factory.mktemp("folds") / "run", shelf, folds=2)
+
+
+@pytest.fixture(scope="session")
+def known(in_two_folds: Path, of_days: Path) -> list[list[Path]]:
+    """The training videos of each of two folds."""
+    detectors = [load_detector(in_two_folds / "folds" / n / "detector") for n in "12"]
+    return [[of_days.with_name(name) for name in each.trained] for each in detectors]
+
+
 def test_of_a_run_of_folds_every_detector_has_the_encoder_of_its_own(
-    eye: Path, of_days: Path, shelf: Path, tmp_path: Path
+    known: list[list[Path]], of_days: Path, shelf: Path, tmp_path: Path
 ) -> None:
-    plain = trained(eye, of_days, tmp_path / "plain", shelf, folds=2)
-    known = [load_detector(plain / "folds" / str(n) / "detector").trained for n in (1, 2)]
-    footage = [[of_days.with_name(name) for name in names] for names in known]
-    stage = first_stage(tmp_path / "stage", footage)
+    stage = first_stage(tmp_path / "stage", known)
     run = trained(stage, of_days, tmp_path / "run", shelf, folds=2, steps=LEARNT)
     weights = [
         (folder / "folds" / str(n) / "encoder" / "model.safetensors").read_bytes()
@@ -279,7 +290,7 @@ def test_of_a_run_of_folds_every_detector_has_the_encoder_of_its_own(
     assert result.rows[0].detection["0.5"].mean > 0.8
     assert any("none of the 8 test videos" in said for said in result.verdicts)
     video = of_days.with_name("0.mp4")
-    fold = next(n for n in (1, 2) if "0.mp4" not in known[n - 1])
+    fold = next(n for n in (1, 2) if video not in known[n - 1])
     out = tmp_path / "found"
     found = detect_run(run, [video], out=out, fold=fold, smooth=0, alpha=0.5, quiet=True)
     plain_result = json.loads((run / "detections.json").read_text())["results"]["0.mp4"]
@@ -288,13 +299,18 @@ def test_of_a_run_of_folds_every_detector_has_the_encoder_of_its_own(
     ]
 
 
-def test_encoders_of_other_folds_are_refused(
-    eye: Path, of_days: Path, shelf: Path, tmp_path: Path
+def test_a_run_whose_folds_share_one_encoder_hands_it_on(
+    in_two_folds: Path, eye: Path, annotated: Path, shelf: Path, tmp_path: Path
 ) -> None:
-    plain = trained(eye, of_days, tmp_path / "plain", shelf, folds=2)
-    known = [load_detector(plain / "folds" / str(n) / "detector").trained for n in (2, 1)]
-    footage = [[of_days.with_name(name) for name in names] for names in known]
-    swapped = first_stage(tmp_path / "swapped", footage)
+    again = trained(in_two_folds, annotated, tmp_path / "again", shelf)
+    weights = [(each / "model.safetensors").read_bytes() for each in (eye, again / "encoder")]
+    assert weights[0] == weights[1]
+
+
+def test_encoders_of_other_folds_are_refused(
+    known: list[list[Path]], of_days: Path, shelf: Path, tmp_path: Path
+) -> None:
+    swapped = first_stage(tmp_path / "swapped", known[::-1])
     with pytest.raises(
         InputError, match=r"fold 1 of encoder .* was taught the labels of '\d.mp4', which"
     ):
