@@ -20,7 +20,8 @@ from selfvid.reports.table import Table, ends, percent, signed
 
 Plain = dict[str, Any]
 
-TONES: dict[str, Tone] = {"better": "good", "worse": "bad"}
+LEAK = "leak"
+TONES: dict[str, Tone] = {"better": "good", "worse": "bad", LEAK: "bad"}
 
 
 def evaluated(
@@ -216,7 +217,9 @@ def _section(
     tables: tuple[tuple[str, Table], ...],
     images: tuple[Image, ...],
 ) -> Evaluated:
-    headline, *others = [str(verdict) for verdict in result["verdicts"]]
+    verdicts = [str(verdict) for verdict in result["verdicts"]]
+    # Beside a leak nothing that the figures say counts.
+    headline, *others = sorted(verdicts, key=lambda said: not said.startswith(LEAK))
     tones = [tone for beginning, tone in TONES.items() if headline.startswith(beginning)]
     return Evaluated(
         title=title,
