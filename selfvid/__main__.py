@@ -1,6 +1,6 @@
 """``python -m selfvid`` is ``selfvid``."""
 
-from selfvid.cli import main
+from selfvid.cli.commands import main
 
 if __name__ == "__main__":
     main()

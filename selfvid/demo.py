@@ -12,23 +12,23 @@ from typing import Any
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.digit_footage import write_footage
-from selfvid.data.index import index
-from selfvid.data.sampling import RandomClips
+from selfvid.data.digits.files import write_footage
+from selfvid.data.indexing.command import index
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.pretrain import pretrain
-from selfvid.engine.run_folder import hardware
-from selfvid.engine.schedule import Training
+from selfvid.pretraining.command import pretrain
+from selfvid.training.run_folder import hardware
+from selfvid.training.schedule import Training
 from selfvid.errors import InputError
-from selfvid.evaluation.probe import probe
-from selfvid.evaluation.result import ProbeResult
+from selfvid.probing.command import probe
+from selfvid.probing.result import ProbeResult
 from selfvid.export import export
-from selfvid.metrics import Interval
+from selfvid.statistics.metrics import Interval
 from selfvid.objectives.base import Objective
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.objectives.vicreg import VICReg
 from selfvid.reports.page import report
-from selfvid.whole import write_whole
+from selfvid.saving.whole import write_whole
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from selfvid.data.digit_footage import write_footage
-from selfvid.data.index import index
+from selfvid.data.digits.files import write_footage
+from selfvid.data.indexing.command import index
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

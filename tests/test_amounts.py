@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from selfvid.amounts import require_room, told_bytes, told_seconds
+from selfvid.saving.disk import require_room, told_bytes, told_seconds
 from selfvid.errors import InputError
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from selfvid import cli
-from selfvid.cli import COMMANDS, main
-from selfvid.complaints import one_line
+from selfvid.cli.commands import commands as cli
+from selfvid.cli.commands import COMMANDS, main
+from selfvid.cli.messages import one_line
 from selfvid.errors import InputError
-from selfvid.recipe_files import find_recipe
+from selfvid.cli.recipes import find_recipe
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -43,7 +43,7 @@ def test_help_is_instant_and_names_every_command() -> None:
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\n"
-        "from selfvid.cli import main\n"
+        "from selfvid.cli.commands import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'numpy', 'jsonargparse', 'av'} & set(sys.modules)))\n"
@@ -219,7 +219,7 @@ def test_a_file_that_is_no_recipe_is_named_in_one_line(
         (("--training.stepz", "3"), "did you mean --training.steps?"),
         (("--sed", "3"), "did you mean --seed?"),
         (("--clips.frames", "-1"), "frames of RandomClips is -1"),
-        (("--clips", "selfvid.data.sampling.Nope"), "names nothing that can be imported"),
+        (("--clips", "selfvid.data.clips.sampling.Nope"), "names nothing that can be imported"),
         (("--objective", "torch.nn.Linear"), "torch.nn.Linear"),
     ],
 )

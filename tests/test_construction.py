@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from selfvid.backbones.small import SmallNet
-from selfvid.construction import Recorded, build, describe
-from selfvid.data.sampling import RandomClips
+from selfvid.saving.recorded import Recorded, build, describe
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.errors import InputError
@@ -37,7 +37,7 @@ def test_positional_arguments_and_defaults_are_recorded() -> None:
 
 def test_dataclasses_are_described_by_their_fields() -> None:
     description = describe(RandomClips(frames=4, stride=2))
-    assert description["class_path"] == "selfvid.data.sampling.RandomClips"
+    assert description["class_path"] == "selfvid.data.clips.sampling.RandomClips"
     assert build(description) == RandomClips(frames=4, stride=2)
 
 
@@ -45,9 +45,9 @@ def test_dataclasses_are_described_by_their_fields() -> None:
     "path",
     [
         "os.system",
-        "selfvid.construction.importlib.import_module",
-        "selfvid.engine.run_folder.subprocess.run",
-        "selfvid.construction.build",
+        "selfvid.saving.recorded.importlib.import_module",
+        "selfvid.training.run_folder.subprocess.run",
+        "selfvid.saving.recorded.build",
         "selfvid.errors.InputError",
         "selfvid.nothing.There",
         "selfvidious.Thing",

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from selfvid.cli import main
-from selfvid.deep_nulls import without_deep_nulls
+from selfvid.cli.commands import main
+from selfvid.cli.nulls import without_deep_nulls
 
 
 def test_only_deep_options_that_are_null_are_taken_out() -> None:

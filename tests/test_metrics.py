@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from selfvid.metrics import (
+from selfvid.statistics.metrics import (
     accuracy,
     average_precision,
     confusion,

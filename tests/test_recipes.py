@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from selfvid.cli import main
-from selfvid.data.digit_footage import write_footage
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.index import index
-from selfvid.data.moving_digits import DIRECTIONS
+from selfvid.cli.commands import main
+from selfvid.data.digits.files import write_footage
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.indexing.command import index
+from selfvid.data.digits.moving_digits import DIRECTIONS
 from selfvid.encoders.base import load_encoder
-from selfvid.engine.classifier import load_classifier
+from selfvid.finetuning.classifier import load_classifier
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 SHRUNK = ("--training.steps", "1", "--training.batch", "8", "--training.warmup", "0")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.scores import Scores
+from selfvid.statistics.scores import Scores
 
 
 def _scores(**changed: object) -> Scores:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.whole import replacing, write_whole
+from selfvid.saving.whole import replacing, write_whole
 
 
 def test_an_error_half_way_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:

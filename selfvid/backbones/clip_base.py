@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
 from selfvid.types import Widths
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
-from selfvid.saving import CONFIG, WEIGHTS, holds_module, load_module, read_config, save_module
+from selfvid.saving.modules import CONFIG, WEIGHTS, holds_module, load_module, read_config, save_module
 from selfvid.types import Features, Widths
 
 KIND = "encoder"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from selfvid.construction import describe
+from selfvid.saving.recorded import describe
 from selfvid.encoders.base import Encoder
 
 

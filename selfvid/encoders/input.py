@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
 
 Colour = Literal["rgb", "bgr", "grey"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import Input, PixelInput
 from selfvid.errors import InputError

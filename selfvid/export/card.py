@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from selfvid import __version__
-from selfvid.construction import describe
+from selfvid.saving.recorded import describe
 from selfvid.encoders.base import Encoder
 from selfvid.export.parity import Parity, Plan
 

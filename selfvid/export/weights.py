@@ -9,7 +9,7 @@ from textwrap import indent
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from selfvid.construction import describe
+from selfvid.saving.recorded import describe
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput, Input, PixelInput
@@ -56,7 +56,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from selfvid.construction import build
+from selfvid.saving.recorded import build
 
 HERE = Path(__file__).parent
 

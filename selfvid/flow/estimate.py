@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from selfvid.construction import Recorded, describe
+from selfvid.saving.recorded import Recorded, describe
 from selfvid.errors import InputError
 from selfvid.flow.direction import Direction
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.encoders.frame import mean_over_time
 from selfvid.errors import InputError
 from selfvid.recurrent import State

@@ -8,7 +8,7 @@ import torch
 from lightly.utils import dist
 from torch import Tensor, nn
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.encoders.base import Encoder
 from selfvid.types import Losses
 

@@ -14,7 +14,7 @@ from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
 from selfvid.objectives.frame_loss import FrameLoss
 from selfvid.pictures.flow import forecast as forecast_picture
-from selfvid.saving import holds_module, load_module, save_module
+from selfvid.saving.modules import holds_module, load_module, save_module
 
 KIND = "objective"
 PREVIEWED = 3

@@ -17,7 +17,7 @@ from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from selfvid.whole import write_whole
+from selfvid.saving.whole import write_whole
 
 Picture = NDArray[np.uint8]
 

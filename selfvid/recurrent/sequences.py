@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from selfvid.construction import Recorded
+from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
 from selfvid.recurrent.cell import Cell, State
 from selfvid.recurrent.conv_gru import ConvGRUCell

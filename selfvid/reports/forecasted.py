@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from selfvid.evaluation.forecasting.result import amount
+from selfvid.forecasting.result import amount
 from selfvid.pictures import Curve, curves
 from selfvid.reports.sections import Forecasted, Image, Tone
 from selfvid.reports.table import Table

@@ -20,7 +20,7 @@ from selfvid.reports.run import RunReader
 from selfvid.reports.sections import Evaluated, Forecasted, Image, Page, Probed
 from selfvid.reports.table import Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
-from selfvid.whole import write_whole
+from selfvid.saving.whole import write_whole
 
 Settings = dict[str, Any]
 

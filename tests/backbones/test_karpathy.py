@@ -16,8 +16,8 @@ from selfvid.backbones.karpathy import (
 from selfvid.backbones.response_norm import ResponseNorm
 from selfvid.backbones.streams import stream
 from selfvid.encoders.clip import ClipEncoder
-from selfvid.engine.classifier import Classifier
-from selfvid.engine.rates import Rates, keep_still
+from selfvid.finetuning.classifier import Classifier
+from selfvid.training.rates import Rates, keep_still
 from selfvid.errors import InputError
 from selfvid.heads.average import Average
 

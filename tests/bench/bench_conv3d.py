@@ -22,7 +22,7 @@ from selfvid.backbones.c3d import C3D
 from selfvid.backbones.clip_base import ClipBackbone
 from selfvid.backbones.karpathy import SlowFusion
 from selfvid.backbones.response_norm import ResponseNorm
-from selfvid.engine.precision import Precision, autocast
+from selfvid.compute import Precision, autocast
 from tests.bench.bench_recurrent import Pass, in_turn, ratio
 
 

@@ -21,12 +21,12 @@ import av
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.encode import write_video
+from selfvid.data.video.encode import write_video
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.evaluation.detecting.detector import Detector, load_detector
-from selfvid.evaluation.detecting.extract import Eye
-from selfvid.evaluation.detecting.run import watch
+from selfvid.detecting.detector import Detector, load_detector
+from selfvid.detecting.extract import Eye
+from selfvid.detecting.run import watch
 from selfvid.heads.detection import ActivityDetector
 from selfvid.types import Widths
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from selfvid.data.digits import load_glyphs
-from selfvid.data.moving_digits import bounce, generator_for, throws
+from selfvid.data.digits.glyphs import load_glyphs
+from selfvid.data.digits.moving_digits import bounce, generator_for, throws
 from tests.reference import moving_digits as reference
 
 FRAMES, CANVAS, DIGITS = 20, 64, 2

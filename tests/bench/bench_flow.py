@@ -24,9 +24,9 @@ import av
 import cv2
 import numpy as np
 
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
 from selfvid.flow.estimate import DIS
 from selfvid.flow.quantise import default_bound
 

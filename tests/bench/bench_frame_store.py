@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import torch
 
-from selfvid.data.dataset import ClipDataset, ClipKey
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import RandomClips
+from selfvid.data.clips.dataset import ClipDataset, ClipKey
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import RandomClips
 
 ROUNDS = 3
 VIDEOS = 20

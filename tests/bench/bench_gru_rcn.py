@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.engine.precision import autocast, resolve_precision
+from selfvid.compute import autocast, resolve_precision
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.recurrent import ConvGRUCell, Recurrent
 from selfvid.types import Features, Widths

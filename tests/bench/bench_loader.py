@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from selfvid.data.clips import ClipDataset, ClipKey, clip_loader
-from selfvid.data.decode import open_video
-from selfvid.data.encode import write_video
-from selfvid.data.manifest import Manifest, Row
-from selfvid.data.sampling import RandomClips, Timeline
+from selfvid.data.clips.loader import ClipDataset, ClipKey, clip_loader
+from selfvid.data.video.decode import open_video
+from selfvid.data.video.encode import write_video
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.clips.sampling import RandomClips, Timeline
 from selfvid.types import ClipBatch
 
 SIZE = (112, 112)

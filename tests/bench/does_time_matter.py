@@ -29,16 +29,16 @@ from typing import Any
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.digit_footage import write_footage
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.index import index
-from selfvid.data.sampling import EvenClips, RandomClips
+from selfvid.data.digits.files import write_footage
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.indexing.command import index
+from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.schedule import Training
-from selfvid.evaluation.finetuning.command import finetune
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.training.schedule import Training
+from selfvid.finetuning.command import finetune
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN

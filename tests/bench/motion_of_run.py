@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-from selfvid.data.dataset import ClipDataset
-from selfvid.data.manifest import Manifest
-from selfvid.data.rows import segment_id
-from selfvid.data.sampling import EvenClips
-from selfvid.data.splits import folds
-from selfvid.engine.classifier import Trained, load_classifier
-from selfvid.engine.run_folder import RunFolder
-from selfvid.evaluation.views import View, view_of
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.rows import segment_id
+from selfvid.data.clips.sampling import EvenClips
+from selfvid.data.manifest.splits import folds
+from selfvid.finetuning.classifier import Trained, load_classifier
+from selfvid.training.run_folder import RunFolder
+from selfvid.features.views import View, view_of
 
 CLIPS = 4
 VIEWS: dict[str, View] = {"as they are": "frames", "frozen": "frozen", "shuffled": "shuffled"}

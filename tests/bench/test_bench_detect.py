@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfvid.data.decode import open_video
+from selfvid.data.video.decode import open_video
 from tests.bench.bench_detect import join, write_short
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfvid.data.encode import write_video
+from selfvid.data.video.encode import write_video
 from tests.bench.bench_flow import compare, indexed
 from tests.flow.test_estimate import drifting
 

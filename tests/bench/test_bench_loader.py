@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.data.decode import decoder_versions
+from selfvid.data.video.decode import decoder_versions
 from tests.bench.bench_loader import indexed, sides, written
 
 

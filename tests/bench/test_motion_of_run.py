@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from selfvid.data.manifest import Manifest
+from selfvid.data.manifest.manifest import Manifest
 from tests.bench.motion_of_run import main
 from tests.engine.tuned import tanh_encoder, tuned
 

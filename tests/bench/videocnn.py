@@ -35,13 +35,13 @@ import numpy as np
 import torch
 import yaml
 
-from selfvid.construction import build
-from selfvid.data.decode import open_video
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
-from selfvid.engine.coherence import Coherence
-from selfvid.engine.schedule import Training
-from selfvid.evaluation.finetuning.command import finetune
+from selfvid.saving.recorded import build
+from selfvid.data.video.decode import open_video
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.finetuning.settings.coherence import Coherence
+from selfvid.training.schedule import Training
+from selfvid.finetuning.command import finetune
 from selfvid.heads.average import Average
 
 SHARED = Path(__file__).parents[2] / "../shared/data"

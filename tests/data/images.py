@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
 
 
 def turntable(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from selfvid.data.inspect import inspect_video
+from selfvid.data.indexing.inspect import inspect_video
 from tests.data.behaviours import behave
 
 

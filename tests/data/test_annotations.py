@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from selfvid.data.annotation_checks import Rules, checked, counted, settle
-from selfvid.data.annotation_files import read_annotations
-from selfvid.data.annotations import Annotations, Assume
-from selfvid.data.streaming import Length
+from selfvid.data.annotations.checks import Rules, checked, counted, settle
+from selfvid.data.annotations.files import read_annotations
+from selfvid.data.annotations.annotations import Annotations, Assume
+from selfvid.data.video.streaming import Length
 from selfvid.errors import InputError
 
 HEAD = "video,start,end,label"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.clips import ClipDataset, ClipKey, Loaded, clip_loader, collate
-from selfvid.data.decode import BrokenDecoderError, DecodeError
-from selfvid.data.faults import FaultPolicy
-from selfvid.data.manifest import Manifest
-from selfvid.data.pyav_reader import PyAVReader
-from selfvid.data.sampling import DenseClips, EvenClips, RandomClips
+from selfvid.data.clips.loader import ClipDataset, ClipKey, Loaded, clip_loader, collate
+from selfvid.data.video.decode import BrokenDecoderError, DecodeError
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.pyav_reader import PyAVReader
+from selfvid.data.clips.sampling import DenseClips, EvenClips, RandomClips
 from selfvid.errors import InputError
 from selfvid.types import Clip, ClipBatch
 from tests.data.footage import manifest_of, numbers, spoil

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from selfvid.data.crops import Crop
+from selfvid.data.clips.crops import Crop
 from selfvid.errors import InputError
 
 

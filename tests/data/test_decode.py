@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from selfvid.data import decode
-from selfvid.data.decode import (
+from selfvid.data.video import decode
+from selfvid.data.video.decode import (
     BrokenDecoderError,
     DecodeError,
     DecoderName,
@@ -18,8 +18,8 @@ from selfvid.data.decode import (
     preflight,
     resolve_decoder,
 )
-from selfvid.data.decord_reader import DecordReader
-from selfvid.data.pyav_reader import PyAVReader
+from selfvid.data.video.decord_reader import DecordReader
+from selfvid.data.video.pyav_reader import PyAVReader
 from selfvid.errors import InputError
 from tests.data.footage import ASSETS, SHARED, numbered_video, numbers
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from selfvid.data.digit_flow import digit_flow
-from selfvid.data.digits import Glyphs, load_glyphs
-from selfvid.data.moving_digits import MovingDigits, bounce, bouncing, drifting, generator_for
+from selfvid.data.digits.true_flow import digit_flow
+from selfvid.data.digits.glyphs import Glyphs, load_glyphs
+from selfvid.data.digits.moving_digits import MovingDigits, bounce, bouncing, drifting, generator_for
 from selfvid.flow import end_point_error, warp
 
 

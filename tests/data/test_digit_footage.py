@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from selfvid.data import digit_footage
-from selfvid.data.digit_footage import Kind, write_footage
-from selfvid.data.digits import load_glyphs
-from selfvid.data.moving_digits import DIRECTIONS
+from selfvid.data.digits.glyphs import files as digit_footage
+from selfvid.data.digits.files import Kind, write_footage
+from selfvid.data.digits.glyphs import load_glyphs
+from selfvid.data.digits.moving_digits import DIRECTIONS
 from selfvid.errors import InputError
 
 

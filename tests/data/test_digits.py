@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.digits import load_glyphs, read_idx
+from selfvid.data.digits.glyphs import load_glyphs, read_idx
 from selfvid.errors import InputError
 
 MNIST = Path(__file__).parents[2] / "../shared/data/mnist"

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.data import encode
-from selfvid.data.encode import CONTAINERS, Codec, write_video
+from selfvid.data.video import encode
+from selfvid.data.video.encode import CONTAINERS, Codec, write_video
 from selfvid.errors import InputError
 
 

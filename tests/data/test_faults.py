@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from selfvid.data.faults import FaultCounter, FaultPolicy
+from selfvid.data.clips.faults import FaultCounter, FaultPolicy
 from selfvid.errors import InputError
 from selfvid.types import Clip, ClipBatch
 

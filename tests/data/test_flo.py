@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.data.flo import read_flo
+from selfvid.data.flow.middlebury import read_flo
 from selfvid.errors import InputError
 
 

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.data.clips import clip_loader
-from selfvid.data.flow_clips import FlowClipDataset
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.flow_folder import FlowFolder
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
+from selfvid.data.clips.loader import clip_loader
+from selfvid.data.flow.clips import FlowClipDataset
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.errors import InputError
 
 

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import torch
 
-from selfvid.cli import main
-from selfvid.data import flow_files, flow_plan
-from selfvid.data.decode import open_video
-from selfvid.data.encode import write_video
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.flow_folder import FlowFolder
-from selfvid.data.flow_work import compute_guarded
-from selfvid.data.guard import Answer
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
+from selfvid.cli.commands import main
+from selfvid.data.flow import command as flow_files
+from selfvid.data.flow import plan as flow_plan
+from selfvid.data.video.decode import open_video
+from selfvid.data.video.encode import write_video
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.work import compute_guarded
+from selfvid.data.video.guard import Answer
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
 from selfvid.errors import InputError
 from selfvid.flow.estimate import DIS, Farneback
 from selfvid.flow.quantise import quantise

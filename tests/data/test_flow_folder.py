@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from selfvid.data.flow_folder import FlowFolder, FlowRow, StoredFlow, write_rows
-from selfvid.data.manifest import Manifest, Row
+from selfvid.data.flow.folder import FlowFolder, FlowRow, StoredFlow, write_rows
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
 from tests.data.test_flow_video import codes, written
 

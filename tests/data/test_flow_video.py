@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.data.flow_video import FlowWriter, read_flow_video
-from selfvid.data.reader import DecodeError
+from selfvid.data.flow.flow_video import FlowWriter, read_flow_video
+from selfvid.data.video.reader import DecodeError
 
 
 def codes(count: int, height: int, width: int) -> Tensor:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.data import flow_work
-from selfvid.data.decode import open_video
-from selfvid.data.encode import write_video
-from selfvid.data.flow_video import read_flow_video
-from selfvid.data.flow_work import Film, FlowFault, compute_film
+from selfvid.data.flow import work as flow_work
+from selfvid.data.video.decode import open_video
+from selfvid.data.video.encode import write_video
+from selfvid.data.flow.flow_video import read_flow_video
+from selfvid.data.flow.work import Film, FlowFault, compute_film
 from selfvid.flow.direction import Direction
 from selfvid.flow.estimate import DIS, FlowEstimator
 from selfvid.flow.quantise import dequantise, quantise

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data import dataset as dataset_module
-from selfvid.data import frame_store
-from selfvid.data.clips import ClipDataset
-from selfvid.data.decode import DecodeError, open_video
-from selfvid.data.frame_store import FrameStore, StoredReader
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
+from selfvid.data.clips.loader import dataset as dataset_module
+from selfvid.data.clips.loader import frame_store
+from selfvid.data.clips.loader import ClipDataset
+from selfvid.data.video.decode import DecodeError, open_video
+from selfvid.data.clips.frame_store import FrameStore, StoredReader
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.errors import InputError
 from tests.data.footage import manifest_of, numbered_video, spoil
 

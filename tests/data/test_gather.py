@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from selfvid.data.gather import gather, with_groups, with_labels
-from selfvid.data.image_folder import SUFFIXES
-from selfvid.data.layouts import IMAGE_SUFFIXES, Entry
+from selfvid.data.indexing.gather import gather, with_groups, with_labels
+from selfvid.data.video.image_folder import SUFFIXES
+from selfvid.data.indexing.layouts import IMAGE_SUFFIXES, Entry
 from selfvid.errors import InputError
 
 

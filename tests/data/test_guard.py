@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from selfvid.data.guard import Answer, ChildError, guarded_calls
+from selfvid.data.video.guard import Answer, ChildError, guarded_calls
 
 BEHAVE = "tests.data.behaviours:behave"
 
@@ -70,7 +70,7 @@ def test_children_end_when_nobody_wants_more_answers() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_children_end_when_their_parent_is_killed() -> None:
     code = (
-        "from selfvid.data.guard import guarded_calls\n"
+        "from selfvid.data.video.guard import guarded_calls\n"
         f"for a in guarded_calls({BEHAVE!r}, [{{'name': 'a'}}] * 2, workers=1, timeout=60):\n"
         "    print(a.value['process'], flush=True); input()\n"
     )

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from selfvid.data import index as command
-from selfvid.data.encode import write_video
-from selfvid.data.guard import guarded_calls
-from selfvid.data.index import index
-from selfvid.data.inspect import content_id
-from selfvid.data.manifest import Manifest, Row
-from selfvid.data.survey import Look
+from selfvid.data.indexing import command
+from selfvid.data.video.encode import write_video
+from selfvid.data.video.guard import guarded_calls
+from selfvid.data.indexing.command import index
+from selfvid.data.indexing.inspect import content_id
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.indexing.survey import Look
 from selfvid.errors import InputError
 
 
@@ -202,13 +202,13 @@ def test_an_interrupted_index_goes_on_where_it_stopped(
         answers.close()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("selfvid.data.survey.guarded_calls", two_calls)
+    monkeypatch.setattr("selfvid.data.indexing.survey.guarded_calls", two_calls)
     with pytest.raises(KeyboardInterrupt):
         index(footage, output=output, workers=1, quiet=True)
     assert not output.exists()
     assert "the same command goes on from" in capsys.readouterr().err
     assert len(Manifest.read(tmp_path / "m.partial.csv")) == 2
-    monkeypatch.setattr("selfvid.data.survey.guarded_calls", guarded_calls)
+    monkeypatch.setattr("selfvid.data.indexing.survey.guarded_calls", guarded_calls)
     read_files()
     assert len(index(footage, output=output, workers=1, quiet=True).usable) == 4
     assert read_files() == ["2.mp4 auto", "3.mp4 auto"]
@@ -260,7 +260,7 @@ def test_a_broken_decoder_is_told_from_broken_files(
 def test_the_content_id_tells_bytes_and_not_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfvid.data import inspect
+    from selfvid.data.indexing import inspect
 
     one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
     one.write_bytes(bytes(range(200)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfvid.data.index import index
+from selfvid.data.indexing.command import index
 from tests.data.footage import ASSETS, SHARED
 
 UT = SHARED / "ut_interaction/videos"

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.construction import build, describe
-from selfvid.data.learnt_flow import LearntFlow
+from selfvid.saving.recorded import build, describe
+from selfvid.data.flow.learnt import LearntFlow
 from selfvid.encoders.base import Encoder, Provenance
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.errors import InputError

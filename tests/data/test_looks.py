@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfvid.data.looks import SIDE, near_duplicates, write_look
+from selfvid.data.indexing.near_duplicates import SIDE, near_duplicates, write_look
 
 
 def random_looks(count: int, seed: int = 0) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfvid.data.manifest import Manifest, Row
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
 
 ROW = Row(

@@ -9,9 +9,9 @@ import torch
 from scipy.stats import chi2_contingency
 from torch import Tensor
 
-from selfvid.data.digit_stream import DigitStream
-from selfvid.data.digits import Glyphs, load_glyphs
-from selfvid.data.moving_digits import (
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.digits.glyphs import Glyphs, load_glyphs
+from selfvid.data.digits.moving_digits import (
     DIRECTIONS,
     MovingDigits,
     bounce,

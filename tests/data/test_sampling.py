@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.construction import build, describe
-from selfvid.data.sampling import (
+from selfvid.saving.recorded import build, describe
+from selfvid.data.clips.sampling import (
     DenseClips,
     EvenClips,
     RandomClips,

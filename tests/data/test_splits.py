@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfvid.data.manifest import Manifest, Row
-from selfvid.data.splits import Fold, check_no_leak, folds
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.manifest.splits import Fold, check_no_leak, folds
 from selfvid.errors import InputError
 
 

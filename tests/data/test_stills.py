@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfvid.data.decode import open_video
-from selfvid.data.index import index
-from selfvid.data.stills import shown_in, stills
+from selfvid.data.video.decode import open_video
+from selfvid.data.indexing.command import index
+from selfvid.data.clips.stills import shown_in, stills
 from tests.data.images import indexed_stills, turntable
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from selfvid.data.clip_features import ClipFeatures, write_clip_features
-from selfvid.data.decode import open_video
-from selfvid.data.encode import write_video
-from selfvid.data.streaming import ClipStream, measure_length
+from selfvid.features.stream_store import ClipFeatures, write_clip_features
+from selfvid.data.video.decode import open_video
+from selfvid.data.video.encode import write_video
+from selfvid.data.video.streaming import ClipStream, measure_length
 from selfvid.errors import InputError
 
 RATE = 10.0

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.construction import build, describe
-from selfvid.data.transforms import Augmentation
+from selfvid.saving.recorded import build, describe
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.errors import InputError
 
 OFF: dict[str, Any] = {"crop": 0, "brightness": 0, "contrast": 0, "saturation": 0, "grey": 0}

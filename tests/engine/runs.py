@@ -6,11 +6,11 @@ from typing import Any
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.sampling import RandomClips
-from selfvid.data.transforms import Augmentation
+from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.pretrain import pretrain
-from selfvid.engine.schedule import Training
+from selfvid.pretraining.command import pretrain
+from selfvid.training.schedule import Training
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 
 PLAN = {"steps": 6, "batch": 8, "warmup": 2, "checkpoint_every": 2, "look_every": 3}

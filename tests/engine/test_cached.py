@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.data.dataset import ClipDataset
-from selfvid.data.manifest import Manifest
-from selfvid.data.rows import Row
-from selfvid.data.sampling import EvenClips
-from selfvid.engine.batches import BatchStream
-from selfvid.engine.cached import CachedCourse, with_cache
-from selfvid.engine.course import Course
-from selfvid.engine.shelf import Shelf, joined, tensors_of
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.rows import Row
+from selfvid.data.clips.sampling import EvenClips
+from selfvid.training.batches import BatchStream
+from selfvid.finetuning.kept_features.train import CachedCourse, with_cache
+from selfvid.finetuning.clip_source import Course
+from selfvid.features.head_store import Shelf, joined, tensors_of
 from selfvid.errors import InputError
 from selfvid.types import Features
 from tests.heads.features import features

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from selfvid.engine.collapse import measure_collapse
+from selfvid.pretraining.collapse import measure_collapse
 
 
 def vectors(spread: float, seed: int = 0) -> tuple[torch.Tensor, list[str]]:

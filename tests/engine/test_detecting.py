@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from selfvid.engine.detecting import begun
+from selfvid.detecting.training import begun
 
 
 def test_a_state_goes_on_where_no_video_begins() -> None:

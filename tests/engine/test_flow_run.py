@@ -4,17 +4,17 @@ import pytest
 from matplotlib.image import imread
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.sampling import RandomClips
-from selfvid.data.transforms import Augmentation
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.flow_input import FlowFields, FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.encoders.vectors import FlatFrames
-from selfvid.engine.pretrain import pretrain
-from selfvid.engine.schedule import Training
+from selfvid.pretraining.command import pretrain
+from selfvid.training.schedule import Training
 from selfvid.errors import InputError
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
 from selfvid.objectives.vicreg import VICReg

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.data.digit_stream import DigitStream
+from selfvid.data.digits.stream import DigitStream
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.vectors import FlatFrames
-from selfvid.engine.pretrain import pretrain
-from selfvid.engine.schedule import Training
+from selfvid.pretraining.command import pretrain
+from selfvid.training.schedule import Training
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
 
 DIGITS = DigitStream(frames=4, canvas=32, digits=1)

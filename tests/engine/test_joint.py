@@ -9,25 +9,25 @@ import torch
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
-from selfvid.cli import main
-from selfvid.data.faults import FaultCounter, FaultPolicy
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
-from selfvid.data.transforms import Augmentation
+from selfvid.cli.commands import main
+from selfvid.data.clips.faults import FaultCounter, FaultPolicy
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips, RandomClips
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.balanced import BalancedStream
-from selfvid.engine.batches import BatchStream
-from selfvid.engine.classifier import Classifier
-from selfvid.engine.coherence import Coherence
-from selfvid.engine.joint import JointTraining, apart
-from selfvid.engine.rates import UNIFORM, Rates
-from selfvid.engine.schedule import Training
-from selfvid.engine.turns import TurnStream
+from selfvid.finetuning.balanced_batches import BalancedStream
+from selfvid.training.batches import BatchStream
+from selfvid.finetuning.classifier import Classifier
+from selfvid.finetuning.settings.coherence import Coherence
+from selfvid.finetuning.coherence.step import JointTraining, apart
+from selfvid.training.rates import UNIFORM, Rates
+from selfvid.training.schedule import Training
+from selfvid.finetuning.coherence.batches import TurnStream
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.types import ClipBatch
 from tests.data.images import indexed_stills, turntable

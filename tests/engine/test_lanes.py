@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.dataset import ClipKey
-from selfvid.engine.lanes import Lanes, LaneStream, LeftOver, Reset
+from selfvid.data.clips.dataset import ClipKey
+from selfvid.detecting.lanes import Lanes, LaneStream, LeftOver, Reset
 from selfvid.errors import InputError
 
 LENGTHS = [4, 6, 6, 3, 2]

@@ -5,17 +5,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.data.dataset import ClipDataset, ClipKey
-from selfvid.data.faults import FaultCounter, FaultPolicy
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import RandomClips
-from selfvid.data.side_by_side import SideBySide
-from selfvid.engine.batches import BatchStream
-from selfvid.engine.classifier import TwoHeads
-from selfvid.engine.multi_task import MultiTask
-from selfvid.engine.paired import PairedStream
-from selfvid.engine.rates import UNIFORM
-from selfvid.engine.schedule import Training
+from selfvid.data.clips.dataset import ClipDataset, ClipKey
+from selfvid.data.clips.faults import FaultCounter, FaultPolicy
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.clips.side_by_side import SideBySide
+from selfvid.training.batches import BatchStream
+from selfvid.finetuning.classifier import TwoHeads
+from selfvid.finetuning.second_set.step import MultiTask
+from selfvid.finetuning.second_set.batches import PairedStream
+from selfvid.training.rates import UNIFORM
+from selfvid.training.schedule import Training
 from selfvid.errors import InputError
 from selfvid.heads.average import Average
 from selfvid.types import ClipBatch, Features

@@ -15,13 +15,13 @@ import yaml
 from pytorch_lightning import Callback
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.faults import FaultPolicy
-from selfvid.data.sampling import RandomClips
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
-from selfvid.engine import fit as fit_module
-from selfvid.engine.checkpoints import Interrupted, saved, step_of
+from selfvid.training import fit as fit_module
+from selfvid.training.checkpoints import Interrupted, saved, step_of
 from selfvid.errors import InputError
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.types import Losses

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from selfvid.engine import precision
-from selfvid.engine.clamped_sgd import ClampedSGD
-from selfvid.engine.precision import pick_device, resolve_precision
-from selfvid.engine.schedule import Training, make_optimiser, make_schedule
+from selfvid import compute as precision
+from selfvid.training.clamped_sgd import ClampedSGD
+from selfvid.compute import pick_device, resolve_precision
+from selfvid.training.schedule import Training, make_optimiser, make_schedule
 from selfvid.errors import InputError
 
 

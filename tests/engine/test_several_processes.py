@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfvid.engine.batches import BatchStream
+from selfvid.training.batches import BatchStream
 from selfvid.errors import InputError
 from tests.engine.runs import tiny_run
 

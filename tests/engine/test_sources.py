@@ -4,16 +4,16 @@ from typing import Any
 import pytest
 import torch
 
-from selfvid.data.digit_stream import DigitStream
-from selfvid.data.sampling import RandomClips
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.vectors import FlatFrames
-from selfvid.engine.batches import BatchStream
-from selfvid.engine.checkpoints import saved, step_of
-from selfvid.engine.pretrain import pretrain
-from selfvid.engine.schedule import Training
-from selfvid.engine.sources import GeneratedSource
+from selfvid.training.batches import BatchStream
+from selfvid.training.checkpoints import saved, step_of
+from selfvid.pretraining.command import pretrain
+from selfvid.training.schedule import Training
+from selfvid.training.sources import GeneratedSource
 from selfvid.errors import InputError
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder, OwnFrames
 from selfvid.objectives.predictive import load_predictive

@@ -7,7 +7,7 @@ from selfvid.backbones.small import SmallNet
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
-from selfvid.engine.warm_start import warm_start
+from selfvid.training.warm_start import warm_start
 
 
 def on_frames() -> FrameEncoder:

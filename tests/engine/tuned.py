@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.sampling import EvenClips, RandomClips
+from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.classifier import load_classifier
-from selfvid.engine.schedule import Training
-from selfvid.evaluation.finetuning.command import finetune
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.finetuning.classifier import load_classifier
+from selfvid.training.schedule import Training
+from selfvid.finetuning.command import finetune
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 
 PLAIN_SGD = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.data.manifest import Manifest, Row
-from selfvid.scores import Scores
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.statistics.scores import Scores
 
 CLASSES = ("hug", "kick", "push")
 

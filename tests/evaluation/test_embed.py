@@ -11,13 +11,13 @@ import torch
 
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
-from selfvid.data.manifest import Manifest
+from selfvid.data.manifest.manifest import Manifest
 from selfvid.encoders.base import Encoder, Provenance
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
-from selfvid.evaluation.embed import embed
+from selfvid.features.embed import embed
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.decode import open_video
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import DenseClips, EvenClips, WholeVideo
+from selfvid.data.video.decode import open_video
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import DenseClips, EvenClips, WholeVideo
 from selfvid.encoders.fingerprint import fingerprint
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
-from selfvid.evaluation.features import Cut, Look, Pooling, extract
-from selfvid.evaluation.gathering import Extraction, gather
-from selfvid.evaluation.reading import PART, read_clips
-from selfvid.evaluation.store import FeatureStore
-from selfvid.evaluation.views import view_of
+from selfvid.features.extract import Cut, Look, Pooling, extract
+from selfvid.probing.features import Extraction, gather
+from selfvid.features.videos import PART, read_clips
+from selfvid.features.probe_store import FeatureStore
+from selfvid.features.views import view_of
 from selfvid.types import Features
 
 CPU = torch.device("cpu")
@@ -114,7 +114,7 @@ def test_a_long_video_in_parts_gives_every_window_once(videos: Manifest) -> None
     sampling = DenseClips(frames=2, hop=1)
     whole = list(read_clips(Manifest((row,), videos.root), sampling, size=(8, 8)))
     assert len(whole) == 1
-    import selfvid.evaluation.reading as reading
+    import selfvid.features.videos as reading
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "PART", 3)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfvid.data.manifest import Manifest, Row
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
-from selfvid.evaluation.floors import Floor, Metadata
-from selfvid.evaluation.gathering import floor_features
+from selfvid.probing.baselines.metadata import Floor, Metadata
+from selfvid.probing.features import floor_features
 
 ROW = Row(
     path="a.mp4", video="1", frames=50, rate=25.0, width=64, height=48, duration=2.0, bytes=999

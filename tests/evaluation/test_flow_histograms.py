@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.flow_folder import write_rows
-from selfvid.data.manifest import Manifest, Row
+from selfvid.data.flow.folder import write_rows
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
-from selfvid.evaluation.flow_histograms import FlowHistograms, direction_histogram
+from selfvid.probing.baselines.flow_histograms import FlowHistograms, direction_histogram
 from selfvid.flow.quantise import dequantise, quantise
 from tests.data.test_flow_folder import ROW
 from tests.data.test_flow_video import written
@@ -66,7 +66,7 @@ def test_features_are_roots_of_the_histograms_of_equal_parts(folder: Path) -> No
 
 def test_a_long_part_is_read_piece_by_piece(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = FlowHistograms(folder, segments=1).features(_manifest())
-    monkeypatch.setattr("selfvid.evaluation.flow_histograms._AT_A_TIME", 5)
+    monkeypatch.setattr("selfvid.probing.baselines.flow_histograms._AT_A_TIME", 5)
     assert np.allclose(FlowHistograms(folder, segments=1).features(_manifest()), whole, atol=1e-6)
 
 

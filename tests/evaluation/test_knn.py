@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfvid.evaluation.knn import K_CHOICES, TEMPERATURE, neighbours
+from selfvid.probing.classifiers.knn import K_CHOICES, TEMPERATURE, neighbours
 
 
 def _looped(

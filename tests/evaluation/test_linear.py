@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from selfvid.evaluation.linear import DEFAULT_C, GRID, choose_c, classify
+from selfvid.probing.classifiers.linear import DEFAULT_C, GRID, choose_c, classify
 
 
 def _blobs(

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neural_network import MLPClassifier
 
-from selfvid.evaluation.network import DECAYS, WIDTHS, classify
+from selfvid.probing.classifiers.network import DECAYS, WIDTHS, classify
 
 
 def _rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

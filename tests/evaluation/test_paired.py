@@ -4,7 +4,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from selfvid.evaluation.paired import stand
+from selfvid.statistics.paired import stand
 
 RNG = np.random.default_rng(0)
 

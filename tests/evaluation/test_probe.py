@@ -11,18 +11,18 @@ import pytest
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.encode import write_video
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
+from selfvid.data.video.encode import write_video
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
 from selfvid.encoders.base import Encoder, Provenance
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
-from selfvid.evaluation.footage import relate_footage
-from selfvid.evaluation.probe import probe
-from selfvid.evaluation.result import ProbeResult
-from selfvid.evaluation.subject import load_subject, random_weights
-from selfvid.scores import Scores
+from selfvid.results.leaks import relate_footage
+from selfvid.probing.command import probe
+from selfvid.probing.result import ProbeResult
+from selfvid.probing.encoders import load_subject, random_weights
+from selfvid.statistics.scores import Scores
 
 FAST: dict[str, Any] = {"folds": 3, "seeds": 2, "label_curve": (1, 50), "quiet": True}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.evaluation.score_tables import (
+from selfvid.comparing.score_tables import (
     Scored,
     find_groups,
     left_out,
@@ -13,7 +13,7 @@ from selfvid.evaluation.score_tables import (
     read_all,
     read_scored,
 )
-from selfvid.scores import Scores
+from selfvid.statistics.scores import Scores
 from tests.evaluation.tables import drawn, shuffled, sure, write_manifest, write_run
 
 VIDEOS, LABELS = ("a", "b", "c", "d"), (0, 1, 2, 0)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.splits import Fold
-from selfvid.evaluation.comparison import ENCODER, FROZEN, RANDOM, SHUFFLED, compare, in_words
-from selfvid.evaluation.label_curve import draw_per_class, label_curve
-from selfvid.evaluation.motion import motion_check, order_change
-from selfvid.evaluation.variants import Task, assess, chance, summarise
+from selfvid.data.manifest.splits import Fold
+from selfvid.probing.comparison import ENCODER, FROZEN, RANDOM, SHUFFLED, compare, in_words
+from selfvid.probing.label_curve import draw_per_class, label_curve
+from selfvid.probing.motion import motion_check, order_change
+from selfvid.probing.variants import Task, assess, chance, summarise
 
 
 def _task(videos: int = 60, folds: int = 5) -> Task:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from selfvid.construction import build, describe
+from selfvid.saving.recorded import build, describe
 from selfvid.errors import InputError
 from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator, limited_threads
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.data.flo import read_flo
+from selfvid.data.flow.middlebury import read_flo
 from selfvid.flow import end_point_error
 from selfvid.flow.estimate import DIS, Farneback, FlowEstimator
 from tests.bench.flow_error import error_of, read_pair

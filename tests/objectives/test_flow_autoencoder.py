@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from selfvid.backbones.alexnet import AlexNet
 from selfvid.backbones.small import SmallNet
-from selfvid.construction import build, describe
+from selfvid.saving.recorded import build, describe
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.errors import InputError

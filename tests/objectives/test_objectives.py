@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
-from selfvid.construction import build, describe
+from selfvid.saving.recorded import build, describe
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput

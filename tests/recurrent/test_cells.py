@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfvid.construction import build, describe
+from selfvid.saving.recorded import build, describe
 from selfvid.errors import InputError
 from selfvid.recurrent import (
     ConvGRU,

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfvid.evaluation.footage import Footage
-from selfvid.evaluation.label_curve import CurveDifference, CurvePoint, LabelCurve
-from selfvid.evaluation.motion import MotionCheck
-from selfvid.evaluation.result import ProbeResult
-from selfvid.evaluation.variants import VariantResult
-from selfvid.metrics import Interval
+from selfvid.results.leaks import Footage
+from selfvid.probing.label_curve import CurveDifference, CurvePoint, LabelCurve
+from selfvid.probing.motion import MotionCheck
+from selfvid.probing.result import ProbeResult
+from selfvid.probing.variants import VariantResult
+from selfvid.statistics.metrics import Interval
 from selfvid.pictures import grid, write_png
 
 CLASSES = ("shake hands", "hug", "kick", "point", "punch", "push")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from selfvid.evaluation.comparing.command import compare
-from selfvid.evaluation.fusing.command import fuse
+from selfvid.comparing.command import compare
+from selfvid.comparing.fuse.command import fuse
 from selfvid.reports.page import read_page, report
 from tests.evaluation.tables import sure, write_run
 from tests.reports.test_page import Shape, words_of

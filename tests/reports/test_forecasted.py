@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from selfvid.evaluation.forecasting.floors import MEANINGS, learn_floors
-from selfvid.evaluation.forecasting.measures import errors_of, measure
-from selfvid.evaluation.forecasting.result import ForecastResult, in_words
-from selfvid.evaluation.resampling import Draws
+from selfvid.forecasting.baselines import MEANINGS, learn_floors
+from selfvid.forecasting.measures import errors_of, measure
+from selfvid.forecasting.result import ForecastResult, in_words
+from selfvid.statistics.intervals import Draws
 from selfvid.objectives.predictive import Forecast
 from selfvid.pictures import write_png
 from selfvid.reports.page import read_page

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.evaluation.footage import Footage
+from selfvid.results.leaks import Footage
 from selfvid.reports.page import read_page, report
 from tests.reports.example import CLASSES, a_row, around, summary, write_run
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from selfvid.cli import main
+from selfvid.cli.commands import main
 from selfvid.errors import InputError
-from selfvid.evaluation.comparing.command import compare
-from selfvid.evaluation.comparing.result import CompareResult
-from selfvid.evaluation.fusing.command import fuse
+from selfvid.comparing.command import compare
+from selfvid.comparing.result import CompareResult
+from selfvid.comparing.fuse.command import fuse
 from tests.evaluation.tables import sure, write_manifest, write_run
 
 # hug: nine of ten against two of ten; kick: five each; push: four against six; zap: never shown.

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.encode import write_video
+from selfvid.data.video.encode import write_video
 from selfvid.encoders.frame import FrameEncoder
 
 RATE, SIDE, VIDEOS = 10.0, 32, 8

@@ -10,19 +10,19 @@ import torch
 
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
-from selfvid.cli import main
-from selfvid.data.inspect import content_id
+from selfvid.cli.commands import main
+from selfvid.data.indexing.inspect import content_id
 from selfvid.encoders.base import Provenance
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.lanes import Lanes
-from selfvid.engine.schedule import Training
+from selfvid.detecting.lanes import Lanes
+from selfvid.training.schedule import Training
 from selfvid.errors import InputError
-from selfvid.evaluation.detecting import extract
-from selfvid.evaluation.detecting.detector import load_detector
-from selfvid.evaluation.detecting.evaluate import detect_eval
-from selfvid.evaluation.detecting.run import detect_run
-from selfvid.evaluation.detecting.train import Shape, detect_train
+from selfvid.detecting import extract
+from selfvid.detecting.detector import load_detector
+from selfvid.detecting.evaluate import detect_eval
+from selfvid.detecting.run import detect_run
+from selfvid.detecting.train import Shape, detect_train
 from selfvid.reports.page import read_page, report
 
 PLAN: dict[str, Any] = {"batch": 3, "warmup": 0, "precision": "32-true", "rate": 0.01}

@@ -3,17 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.annotations import Activity, AnnotatedVideo
-from selfvid.evaluation.detecting.corpus import Recording
-from selfvid.evaluation.detecting.floors import Habits
-from selfvid.evaluation.detecting.matching import (
+from selfvid.data.annotations.annotations import Activity, AnnotatedVideo
+from selfvid.detecting.corpus import Recording
+from selfvid.detecting.baselines import Habits
+from selfvid.detecting.matching import (
     SegmentTable,
     average_precisions,
     hits,
     mean_average_precisions,
 )
-from selfvid.evaluation.detecting.measures import Judge, Outcome
-from selfvid.evaluation.detecting.segments import Segment
+from selfvid.detecting.measures import Judge, Outcome
+from selfvid.detecting.segments import Segment
 
 Line = tuple[int, int, float, float, float]
 

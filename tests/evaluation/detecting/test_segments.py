@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.annotations import Activity
+from selfvid.data.annotations.annotations import Activity
 from selfvid.errors import InputError
-from selfvid.evaluation.detecting.labels import clip_labels
-from selfvid.evaluation.detecting.segments import PostProcessing, Segment, runs, video_scores
-from selfvid.evaluation.detecting.smoothing import Ends, smoothed
+from selfvid.detecting.labels import clip_labels
+from selfvid.detecting.segments import PostProcessing, Segment, runs, video_scores
+from selfvid.detecting.smoothing import Ends, smoothed
 
 RNG = np.random.default_rng(0)
 LABELS = ("sit", "walk")

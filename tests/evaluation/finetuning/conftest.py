@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from selfvid.data.manifest import Manifest
+from selfvid.data.manifest.manifest import Manifest
 
 
 @pytest.fixture(scope="session")

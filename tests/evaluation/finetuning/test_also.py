@@ -11,27 +11,27 @@ import pytest
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.cli import main
-from selfvid.data.crops import Crop
-from selfvid.data.dataset import ClipDataset
-from selfvid.data.digit_footage import write_footage
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
-from selfvid.data.transforms import Augmentation
+from selfvid.cli.commands import main
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.digits.files import write_footage
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips, RandomClips
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.also import Also
-from selfvid.engine.classifier import load_classifier
-from selfvid.engine.coherence import Coherence
+from selfvid.finetuning.settings.second_set import Also
+from selfvid.finetuning.classifier import load_classifier
+from selfvid.finetuning.settings.coherence import Coherence
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.reports.page import read_page, report
-from selfvid.scores import Scores
+from selfvid.statistics.scores import Scores
 from selfvid.types import ClipBatch
 from tests.engine.power_cut import power_cut
 from tests.engine.tuned import PLAIN_SGD, same, tanh_encoder, tuned, weights

@@ -14,20 +14,20 @@ import torch
 from safetensors.torch import load_file
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.crops import Crop
-from selfvid.data.dataset import ClipDataset
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
-from selfvid.data.transforms import Augmentation
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips, RandomClips
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.engine.classifier import load_classifier
+from selfvid.finetuning.classifier import load_classifier
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.heads.base import HeadFactory
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
-from selfvid.scores import Scores
+from selfvid.statistics.scores import Scores
 from tests.engine.power_cut import power_cut
 from tests.engine.tuned import weights
 from tests.evaluation.finetuning.test_command import HEADS, small_run

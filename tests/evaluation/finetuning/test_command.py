@@ -12,11 +12,11 @@ from torch import Tensor
 
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
-from selfvid.cli import main
-from selfvid.data.crops import Crop
-from selfvid.data.dataset import ClipDataset
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips, RandomClips
+from selfvid.cli.commands import main
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
@@ -25,16 +25,16 @@ from selfvid.encoders.input import PixelInput
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.encoders.vectors import FlatFrames
-from selfvid.engine.classifier import load_classifier
+from selfvid.finetuning.classifier import load_classifier
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.heads.base import HeadFactory
 from selfvid.heads.conv3d_lstm import Conv3dLSTM
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.reports.page import report
-from selfvid.scores import Scores
+from selfvid.statistics.scores import Scores
 from selfvid.types import Widths
 from tests.engine.power_cut import power_cut
 from tests.engine.tuned import tuned, weights

@@ -8,20 +8,20 @@ import torch
 
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
-from selfvid.data.crops import Crop
-from selfvid.data.dataset import ClipDataset
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import EvenClips
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import EvenClips
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
-from selfvid.engine.classifier import load_classifier
-from selfvid.engine.testing import ClipHits
+from selfvid.finetuning.classifier import load_classifier
+from selfvid.finetuning.testing import ClipHits
 from selfvid.errors import InputError
-from selfvid.evaluation.finetuning.result import FinetuneResult
+from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.conv3d_lstm import Conv3dLSTM
-from selfvid.scores import Scores
+from selfvid.statistics.scores import Scores
 from tests.engine.tuned import tuned
 
 PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true"}

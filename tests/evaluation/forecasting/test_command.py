@@ -11,21 +11,21 @@ import torch
 import yaml
 
 from selfvid.backbones.small import SmallNet
-from selfvid.cli import main
-from selfvid.data.digit_stream import DigitStream
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import RandomClips
+from selfvid.cli.commands import main
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import PixelInput
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.vectors import FlatFrames, FlatPatches, FrameVectors, Percepts
-from selfvid.engine.pretrain import pretrain
-from selfvid.engine.schedule import Training
+from selfvid.pretraining.command import pretrain
+from selfvid.training.schedule import Training
 from selfvid.errors import InputError
-from selfvid.evaluation.forecasting.command import forecast
-from selfvid.evaluation.forecasting.floors import MEAN, REPEAT, VELOCITY
-from selfvid.evaluation.forecasting.measures import PREDICTION, ZERO
+from selfvid.forecasting.command import forecast
+from selfvid.forecasting.baselines import MEAN, REPEAT, VELOCITY
+from selfvid.forecasting.measures import PREDICTION, ZERO
 from selfvid.objectives.base import Objective
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder

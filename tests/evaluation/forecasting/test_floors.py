@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfvid.data.digits import load_glyphs
-from selfvid.data.moving_digits import DIRECTIONS, drift
-from selfvid.evaluation.forecasting.block_motion import block_motion, moved
-from selfvid.evaluation.forecasting.floors import (
+from selfvid.data.digits.glyphs import load_glyphs
+from selfvid.data.digits.moving_digits import DIRECTIONS, drift
+from selfvid.forecasting.block_motion import block_motion, moved
+from selfvid.forecasting.baselines import (
     MEAN,
     REPEAT,
     SHARES,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.digit_flow import digit_flow
-from selfvid.data.digit_stream import DigitStream
-from selfvid.data.digits import load_glyphs
-from selfvid.evaluation.forecasting.floors import MEAN, REPEAT, VELOCITY, Floors, learn_floors
-from selfvid.evaluation.forecasting.measures import (
+from selfvid.data.digits.true_flow import digit_flow
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.digits.glyphs import load_glyphs
+from selfvid.forecasting.baselines import MEAN, REPEAT, VELOCITY, Floors, learn_floors
+from selfvid.forecasting.measures import (
     PREDICTION,
     ZERO,
     errors_of,
@@ -18,8 +18,8 @@ from selfvid.evaluation.forecasting.measures import (
     measure,
     measure_flow,
 )
-from selfvid.evaluation.forecasting.result import in_words
-from selfvid.evaluation.resampling import Draws
+from selfvid.forecasting.result import in_words
+from selfvid.statistics.intervals import Draws
 from selfvid.objectives.predictive import Forecast
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfvid.cli import main
+from selfvid.cli.commands import main
 from selfvid.errors import InputError
-from selfvid.evaluation.fusing.command import fuse
-from selfvid.scores import Scores
+from selfvid.comparing.fuse.command import fuse
+from selfvid.statistics.scores import Scores
 from tests.evaluation.tables import CLASSES, drawn, shuffled, sure, write_manifest, write_run
 
 RGB = Scores(

@@ -7,9 +7,9 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from selfvid.errors import InputError
-from selfvid.evaluation.fusing.command import fuse
-from selfvid.evaluation.fusing.svm import GRID, choose_c, stacked
-from selfvid.scores import Scores
+from selfvid.comparing.fuse.command import fuse
+from selfvid.comparing.fuse.svm import GRID, choose_c, stacked
+from selfvid.statistics.scores import Scores
 from tests.evaluation.tables import drawn, shuffled, write_manifest, write_run
 
 TRAIN = [f"t{n}" for n in range(60)]

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.encode import write_video
-from selfvid.data.flow_files import compute_flow
-from selfvid.data.flow_folder import FlowFolder
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
-from selfvid.data.sampling import WholeVideo
+from selfvid.data.video.encode import write_video
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.sampling import WholeVideo
 from selfvid.errors import InputError
-from selfvid.evaluation.histograms.describe import SIDE, describe, describe_videos
+from selfvid.probing.baselines.histograms.describe import SIDE, describe, describe_videos
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.evaluation.histograms.descriptors import (
+from selfvid.probing.baselines.histograms.descriptors import (
     HUES,
     SATURATIONS,
     colour_moments,
@@ -14,7 +14,7 @@ from selfvid.evaluation.histograms.descriptors import (
     hue_saturation,
     motion,
 )
-from selfvid.evaluation.histograms.places import PATCH
+from selfvid.probing.baselines.histograms.places import PATCH
 from selfvid.flow.estimate import DIS
 
 

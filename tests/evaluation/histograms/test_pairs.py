@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.sampling import EvenClips, Timeline, WholeVideo
-from selfvid.evaluation.histograms.pairs import Pairs
+from selfvid.data.clips.sampling import EvenClips, Timeline, WholeVideo
+from selfvid.probing.baselines.histograms.pairs import Pairs
 
 RNG = np.random.default_rng(0)
 

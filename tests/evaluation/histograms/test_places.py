@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfvid.evaluation.histograms.places import PATCH, corner_places, grid_places, patches
+from selfvid.probing.baselines.histograms.places import PATCH, corner_places, grid_places, patches
 
 HALF = PATCH // 2
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from selfvid.backbones.small import SmallNet
-from selfvid.data.encode import write_video
-from selfvid.data.index import index
-from selfvid.data.manifest import Manifest
+from selfvid.data.video.encode import write_video
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
 from selfvid.encoders.base import Provenance
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.evaluation.comparing.command import compare
-from selfvid.evaluation.histograms.describe import Described, describe_videos
-from selfvid.evaluation.probe import probe
-from selfvid.scores import Scores
+from selfvid.comparing.command import compare
+from selfvid.probing.baselines.histograms.describe import Described, describe_videos
+from selfvid.probing.command import probe
+from selfvid.statistics.scores import Scores
 
 FAST: dict[str, Any] = {
     "folds": 3,
@@ -96,7 +96,7 @@ def test_a_video_that_histograms_cannot_read_is_left_out_everywhere(
         made = describe_videos(videos, *given, **options)
         return Described((*made.videos[:5], None, *made.videos[6:]), ("take: torn",))
 
-    monkeypatch.setattr("selfvid.evaluation.plan.describe_videos", failing)
+    monkeypatch.setattr("selfvid.probing.plan.describe_videos", failing)
     found = probe(encoder, drifts, histograms=True, out=tmp_path, **FAST)
     assert found.protocol["data"]["tested"] == 19
     assert found.protocol["left_out"] == ("take: torn",)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.evaluation.histograms.pyramid import pyramid_histogram
+from selfvid.probing.baselines.histograms.pyramid import pyramid_histogram
 
 
 @pytest.mark.parametrize("levels", [(1,), (1, 2), (3, 1, 4)])

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from selfvid.data.splits import Fold
-from selfvid.evaluation.histograms.describe import Bag, Description
-from selfvid.evaluation.histograms.variant import FeatureHistograms
-from selfvid.evaluation.histograms.words import Vocabulary
-from selfvid.evaluation.variants import Task, assess, summarise
+from selfvid.data.manifest.splits import Fold
+from selfvid.probing.baselines.histograms.describe import Bag, Description
+from selfvid.probing.baselines.histograms.variant import FeatureHistograms
+from selfvid.probing.baselines.histograms.words import Vocabulary
+from selfvid.probing.variants import Task, assess, summarise
 
 
 def _video(label: int, seed: int) -> Description:

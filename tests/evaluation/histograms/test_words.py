@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from selfvid.evaluation.histograms.words import Vocabulary
+from selfvid.probing.baselines.histograms.words import Vocabulary
 
 
 def _clouds(count: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +60,7 @@ def test_no_descriptors_at_all_make_one_word() -> None:
 
 
 def test_a_large_training_part_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfvid.evaluation.histograms.words._SAMPLE", 100)
+    monkeypatch.setattr("selfvid.probing.baselines.histograms.words._SAMPLE", 100)
     vectors, centres = _clouds(5000)
     made = Vocabulary.fit(vectors, words=4)
     assert np.linalg.norm(made.words[:, None] - centres, axis=2).min(axis=1).max() < 0.4

@@ -1,0 +1,131 @@
+"""Training and test scores of several runs, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfvid.errors import InputError
+from selfvid.comparing.score_tables import (
+    SCORES,
+    Scored,
+    check_different,
+    find_groups,
+    left_out,
+    matched,
+    pooled,
+    same_classes,
+)
+from selfvid.statistics.scores import Scores
+
+TRAINING = "scores_training.csv"
+WHOLE = "split"
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One split of the footage, as every run was scored on it.
+
+    Attributes:
+        name: of the fold, or "split" where there is one.
+        training: scores of the same training videos, one table for each run.
+        tested: scores of the same test videos.
+        left_out: number of test videos that not all runs have.
+    """
+
+    name: str
+    training: tuple[Scored, ...]
+    tested: tuple[Scored, ...]
+    left_out: int = 0
+
+
+def read_parts(runs: Sequence[Path], *, common: bool = False) -> list[Part]:
+    """The splits that all runs were trained and tested on.
+
+    Args:
+        runs: folders with ``scores_training.csv`` and ``scores.csv``, or with both for each fold
+            in ``folds/N``.
+        common: leave out videos that not all runs have.
+
+    Raises:
+        InputError: where a run has no training scores, or runs differ in folds, classes, videos
+            or labels.
+    """
+    check_different(runs)
+    folders = [_fold_folders(Path(run)) for run in runs]
+    first = folders[0]
+    for run, found in zip(runs[1:], folders[1:], strict=True):
+        if set(found) != set(first):
+            raise InputError(
+                f"{runs[0]} has training scores of {_listed(first)} and {run} of {_listed(found)}; "
+                "expected the same folds"
+            )
+    tables = same_classes(
+        [
+            _read(found[name] / file)
+            for name in first
+            for file in (TRAINING, SCORES)
+            for found in folders
+        ]
+    )
+    parts = []
+    for place, name in enumerate(first):
+        at = 2 * place * len(runs)
+        before, test = tables[at : at + len(runs)], tables[at + len(runs) : at + 2 * len(runs)]
+        training, kept = matched(before, common=common), matched(test, common=common)
+        parts.append(Part(name, tuple(training), tuple(kept), left_out(test, kept)))
+    return parts
+
+
+def tested(runs: Sequence[Path], parts: Sequence[Part]) -> list[Scored]:
+    """The test scores of each run, its folds pooled.
+
+    Raises:
+        InputError: where a video is tested in two folds.
+    """
+    found = []
+    for place, run in enumerate(runs):
+        tables = [part.tested[place] for part in parts]
+        path = tables[0].path if len(parts) == 1 else Path(run) / "folds"
+        found.append(Scored(str(run), path, pooled([each.scores for each in tables])))
+    return found
+
+
+def check_no_leak(part: Part, data: Path | None) -> None:
+    """Raise an InputError where a group, or a video, is trained and tested on in one part."""
+    training, test = part.training[0], part.tested[0]
+    before = {*find_groups(training.scores.videos, data).names.tolist()}
+    both = before.intersection(find_groups(test.scores.videos, data).names.tolist())
+    if both:
+        raise InputError(
+            f"{min(both)!r} is in {training.path} and in {test.path}; expected what belongs "
+            "together on one side"
+        )
+
+
+def _fold_folders(run: Path) -> dict[str, Path]:
+    """The folders that hold training scores, by the name of the fold."""
+    if not run.exists():
+        raise InputError(f"run {str(run)!r} does not exist; expected a run's folder")
+    if run.is_file():
+        raise InputError(
+            f"run {str(run)!r} is a file; an SVM needs the run's folder, with {TRAINING}"
+        )
+    folds = {path.parent.name: path.parent for path in run.glob(f"folds/*/{TRAINING}")}
+    if folds:
+        return dict(sorted(folds.items()))
+    if (run / TRAINING).is_file():
+        return {WHOLE: run}
+    raise InputError(
+        f"run {str(run)!r} has no training scores; expected {TRAINING} in it or in its folds/N, "
+        "which `selfvid finetune` leaves: an SVM is fitted on them alone"
+    )
+
+
+def _read(path: Path) -> Scored:
+    return Scored(str(path), path, Scores.read(path))
+
+
+def _listed(folds: dict[str, Path]) -> str:
+    return "one split" if set(folds) == {WHOLE} else f"folds {', '.join(folds)}"

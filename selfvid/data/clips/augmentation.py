@@ -1,0 +1,195 @@
+"""Random changes to clips, on the device that trains, the same for all frames of a clip."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from kornia.color import rgb_to_grayscale
+from kornia.enhance import (
+    adjust_brightness_accumulative,
+    adjust_contrast_with_mean_subtraction,
+    adjust_hue,
+    adjust_saturation_with_gray_subtraction,
+)
+from kornia.filters import gaussian_blur2d
+from kornia.geometry.transform import crop_and_resize
+from torch import Tensor, nn
+
+from selfvid.saving.recorded import Recorded
+from selfvid.errors import InputError
+
+_ASPECT = 4 / 3
+_BLUR_SIGMA = (0.1, 2.0)
+
+
+class Augmentation(nn.Module, Recorded):
+    """Crop, colour, blur, flip and time reversal; each is off at 0.
+
+    What is drawn comes from torch's global generator on the CPU, whatever the device, so that
+    ``torch.manual_seed`` brings the same changes back.
+
+    Args:
+        crop: largest share of the area that is cut away before resizing back to H x W.
+        brightness: largest change of brightness; 0.4 draws a factor from 0.6 to 1.4.
+        contrast: largest change of contrast about the mean of each frame, drawn likewise.
+        saturation: largest change of saturation, drawn likewise.
+        hue: largest turn of hue, as a share of the colour circle, up to 0.5; slow on a CPU.
+        grey: probability of a grey clip.
+        blur: probability of a Gaussian blur of sigma 0.1 to 2 pixels.
+        flip: probability of swapping left and right; labels may depend on direction.
+        reverse: probability of playing backwards; labels may depend on direction.
+        view: how many frames in a row share what is drawn, so that a clip of 20 is two views
+            where view is 10, and 20 where it is 1; None changes a clip as a whole. Reversal is
+            of whole clips in any case.
+
+    Raises:
+        InputError: where a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        crop: float = 0.4,
+        brightness: float = 0.4,
+        contrast: float = 0.4,
+        saturation: float = 0.2,
+        hue: float = 0.0,
+        grey: float = 0.1,
+        blur: float = 0.0,
+        flip: float = 0.0,
+        reverse: float = 0.0,
+        view: int | None = None,
+    ) -> None:
+        super().__init__()
+        if view is not None and view < 1:
+            raise InputError(f"augmentation's view is {view}; expected 1 frame or more, or null")
+        _check_range("crop", crop, below=0.99)
+        for name, value in (
+            ("brightness", brightness),
+            ("contrast", contrast),
+            ("saturation", saturation),
+            ("grey", grey),
+            ("blur", blur),
+            ("flip", flip),
+            ("reverse", reverse),
+        ):
+            _check_range(name, value)
+        _check_range("hue", hue, below=0.5)
+        self.crop, self.flip, self.reverse = crop, flip, reverse
+        self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
+        self.hue, self.grey, self.blur = hue, grey, blur
+        self.view = view
+
+    def check(self, frames: int) -> None:
+        """Refuse clips that are no whole number of views.
+
+        Raises:
+            InputError: where `frames`, those of a clip, are no multiple of `view`.
+        """
+        if frames % (self.view or 1):
+            raise InputError(
+                f"augmentation's view is {self.view} frames and clips have {frames}; expected a "
+                "whole number of views"
+            )
+
+    @torch.no_grad()
+    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Changed clips.
+
+        Args:
+            clip: RGB pixels 0 to 255, uint8 or float (B, T, 3, H, W).
+            lengths: true number of frames of each clip, (B,); frames behind it stay zero.
+
+        Returns:
+            Pixels 0 to 255, float (B, T, 3, H, W).
+
+        Raises:
+            InputError: where T is no multiple of `view`.
+        """
+        if clip.ndim != 5 or clip.shape[2] != 3:
+            raise ValueError(f"clip must be (B, T, 3, H, W), got {tuple(clip.shape)}")
+        self.check(clip.shape[1])
+        views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])
+        views = (views if views.is_floating_point() else views.float()) / 255
+        views = self._blurred(self._coloured(self._flipped(self._cropped(views))))
+        changed = self._reversed(views.reshape(clip.shape) * 255, lengths)
+        if lengths is not None:
+            behind = torch.arange(clip.shape[1], device=clip.device) >= lengths[:, None]
+            changed = changed.masked_fill(behind[:, :, None, None, None], 0)
+        return changed
+
+    def _cropped(self, views: Tensor) -> Tensor:
+        if not self.crop:
+            return views
+        count, (height, width) = len(views), views.shape[-2:]
+        area = 1 - self.crop * torch.rand(count)
+        aspect = torch.exp((2 * torch.rand(count) - 1) * math.log(_ASPECT))
+        tall = ((area / aspect).sqrt() * height).clamp(max=height)
+        wide = ((area * aspect).sqrt() * width).clamp(max=width)
+        top, left = torch.rand(count) * (height - tall), torch.rand(count) * (width - wide)
+        # Corners are centres of pixels: the box of the whole picture ends at width - 1.
+        bottom, right = top + tall - 1, left + wide - 1
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        boxes = torch.stack([torch.stack(corner, -1) for corner in corners], 1).to(views)
+        cut = crop_and_resize(views.flatten(1, 2), boxes, (height, width), align_corners=True)
+        return cut.reshape(views.shape)
+
+    def _flipped(self, views: Tensor) -> Tensor:
+        chosen = _draw(len(views), self.flip, views.device)
+        return views if chosen is None else torch.where(_spread(chosen), views.flip(-1), views)
+
+    def _coloured(self, views: Tensor) -> Tensor:
+        count, frames = views.shape[:2]
+        pictures = views.flatten(0, 1)
+        for strength, adjust in (
+            (self.brightness, adjust_brightness_accumulative),
+            (self.contrast, adjust_contrast_with_mean_subtraction),
+            (self.saturation, adjust_saturation_with_gray_subtraction),
+        ):
+            if strength:
+                factor = 1 + strength * (2 * torch.rand(count) - 1)
+                pictures = adjust(pictures, factor.to(views).repeat_interleave(frames))
+        if self.hue:
+            turn = 2 * math.pi * self.hue * (2 * torch.rand(count) - 1)
+            pictures = adjust_hue(pictures, turn.to(views).repeat_interleave(frames))
+        chosen = _draw(count, self.grey, views.device)
+        if chosen is not None:
+            every = chosen.repeat_interleave(frames)[:, None, None, None]
+            pictures = torch.where(every, rgb_to_grayscale(pictures), pictures)
+        return pictures.reshape(views.shape)
+
+    def _blurred(self, views: Tensor) -> Tensor:
+        chosen = _draw(len(views), self.blur, views.device)
+        if chosen is None:
+            return views
+        low, high = _BLUR_SIGMA
+        sigma = (low + (high - low) * torch.rand(len(views), 1)).to(views).repeat(1, 2)
+        side = 2 * max(1, min(views.shape[-2:]) // 20) + 1
+        soft = gaussian_blur2d(views.flatten(1, 2), (side, side), sigma).reshape(views.shape)
+        return torch.where(_spread(chosen), soft, views)
+
+    def _reversed(self, clip: Tensor, lengths: Tensor | None) -> Tensor:
+        batch, frames = clip.shape[:2]
+        chosen = _draw(batch, self.reverse, clip.device)
+        if chosen is None:
+            return clip
+        forwards = torch.arange(frames, device=clip.device).expand(batch, frames)
+        last = (frames if lengths is None else lengths[:, None]) - 1
+        backwards = torch.where(forwards <= last, last - forwards, forwards)
+        order = torch.where(chosen[:, None], backwards, forwards)
+        return clip[torch.arange(batch, device=clip.device)[:, None], order]
+
+
+def _draw(count: int, probability: float, device: torch.device) -> Tensor | None:
+    """Which of `count` are chosen, bool (count,), or None where none can be."""
+    return (torch.rand(count) < probability).to(device) if probability else None
+
+
+def _spread(chosen: Tensor) -> Tensor:
+    return chosen[:, None, None, None, None]
+
+
+def _check_range(name: str, value: float, *, below: float = 1.0) -> None:
+    if not 0 <= value <= below:
+        raise InputError(f"augmentation's {name} is {value}; expected 0 to {below:g}")

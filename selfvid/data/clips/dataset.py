@@ -1,0 +1,250 @@
+"""Clips cut from the videos of a manifest, and standing in for those that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, get_worker_info
+
+from selfvid.data.video.decode import (
+    DecodeError,
+    DecoderName,
+    VideoReader,
+    decoder_versions,
+    open_video,
+    preflight,
+    resolve_decoder,
+)
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.clips.frame_store import FrameStore
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.clips.sampling import Sampling, Timeline
+from selfvid.data.video.watch import Board
+from selfvid.errors import InputError
+from selfvid.types import Clip
+
+# Rows tried in place of one that fails; so many in a row mean that the footage is not there.
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class ClipKey:
+    """Which item of which epoch: all that is random about an item follows from it."""
+
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One item: the clips cut from one opened video.
+
+    Attributes:
+        clips: as many as the sampling chose; none where an evaluation skips a short video.
+        faults: one line for each clip that stands in for one that could not be read.
+    """
+
+    clips: list[Clip]
+    faults: tuple[str, ...] = ()
+
+
+class ClipDataset(Dataset[Loaded]):
+    """Clips of the videos of a manifest, the same ones whenever an item is asked for again.
+
+    All clips of an item are cut from one opened video and fetched together, so that a frame
+    that several of them share is decoded once. What is random is a function of the seed, the
+    epoch and the index alone: neither workers nor their order have a say, nor has a resumed
+    run. A video that cannot be read is replaced by another, chosen by the same function.
+
+    Args:
+        manifest: the rows to read, one item each.
+        sampling: which frames make the clips.
+        size: (H, W) that frames are resized to while they are decoded.
+        seed: of all that is random.
+        decoder: who decodes; auto takes what the manifest notes for each file.
+        label: column of the labels, or None for footage nobody labelled.
+        classes: what the labels count into, where the manifest is part of a larger one.
+        faults: whether clips that cannot be read are replaced.
+        decoded: folder where decoded frames are kept, so that each video is decoded once; None
+            decodes what is needed every time.
+
+    Attributes:
+        labels: class index of each row, int64 (N,), or None.
+
+    Raises:
+        InputError: for an empty manifest, a nonsense size, an unknown column or class, or a
+            clip longer than every video where short videos are skipped.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        sampling: Sampling,
+        *,
+        size: tuple[int, int],
+        seed: int = 0,
+        decoder: DecoderName = "auto",
+        label: str | None = None,
+        classes: Sequence[str] | None = None,
+        faults: FaultPolicy | None = None,
+        decoded: Path | str | None = None,
+    ) -> None:
+        if not manifest.rows:
+            raise InputError("manifest has no rows to read clips from; expected at least one")
+        if len(size) != 2 or min(size) < 1:
+            raise InputError(f"size is {size}; expected (height, width) in pixels")
+        self.manifest = manifest
+        self.sampling = sampling
+        self.size = size
+        self.seed = seed
+        self.decoder = resolve_decoder(decoder)
+        self.faults = faults or FaultPolicy()
+        self.decoded = decoded
+        self._store = None if decoded is None else FrameStore(decoded, size=size)
+        if self._store is not None:
+            self._store.check_room(manifest)
+        self.board: Board | None = None
+        self.labels = None if label is None else manifest.labels(label, classes=classes)
+        self._stand_ins = self._rows_with_clips()
+        self._installed = set(decoder_versions())
+        self._working: set[str] = set()
+
+    def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
+        """The same way of reading for other rows and another rule."""
+        return ClipDataset(
+            manifest,
+            sampling,
+            size=self.size,
+            seed=self.seed,
+            decoder=self.decoder,
+            faults=self.faults,
+            decoded=self.decoded,
+        )
+
+    def __len__(self) -> int:
+        return len(self.manifest.rows)
+
+    def __getitem__(self, key: ClipKey | int) -> Loaded:
+        """The clips of one video.
+
+        Args:
+            key: epoch and index; an index alone means epoch 0.
+
+        Raises:
+            InputError: where a clip fails that may not be replaced, or stand-ins fail too.
+            BrokenDecoderError: where the decoder itself is at fault.
+        """
+        epoch, index = (key.epoch, key.index) if isinstance(key, ClipKey) else (0, key)
+        faults: list[str] = []
+        for attempt in range(_ATTEMPTS):
+            rng = np.random.default_rng((self.seed, epoch, index, attempt))
+            place = index if attempt == 0 else int(rng.choice(self._stand_ins))
+            try:
+                clips = self._read(place, rng)
+            except DecodeError as error:
+                self._blame_decoder_or(error, self.manifest.rows[place])
+                faults.append(str(error))
+                continue
+            if clips or self.faults.strict:
+                return Loaded(clips, tuple(faults) * len(clips))
+        cause = faults[0] if faults else "shorter than a clip"
+        raise InputError(f"{_ATTEMPTS} videos in a row gave no clip; the first: {cause}")
+
+    def require_fitting(self) -> None:
+        """Refuse a clip that is longer than every video: each would be padded.
+
+        Raises:
+            InputError: where no video is as long as a clip.
+        """
+        rows = self.manifest.rows
+        known = [row for row in rows if row.frames]
+        fits = (self.sampling.fits(self.timeline(row)) for row in known)
+        if len(known) == len(rows) and not any(fits):
+            longest = max(row.frames for row in rows)
+            raise InputError(
+                f"a clip of {self.sampling.length} frames with {self.sampling} is longer than "
+                f"every video; expected one that fits the longest, of {longest} frames"
+            )
+
+    def _rows_with_clips(self) -> np.ndarray:
+        """Rows that are long enough for a clip by what the manifest says of them."""
+        rows = self.manifest.rows
+        enough = np.array([self._gives_clips(row) for row in rows])
+        if not enough.any():
+            longest = max(row.frames for row in rows)
+            raise InputError(
+                f"no video gives a clip of {self.sampling.length} frames with {self.sampling}; "
+                f"the longest has {longest} frames"
+            )
+        return np.flatnonzero(enough)
+
+    def _gives_clips(self, row: Row) -> bool:
+        if not row.frames:  # not known before it is opened
+            return True
+        return len(self.sampling.choose(self.timeline(row), np.random.default_rng(0))) > 0
+
+    def timeline(self, row: Row) -> Timeline:
+        """When the frames of a video are shown, by what the manifest says of it."""
+        return Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)
+
+    def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
+        row = self.manifest.rows[place]
+        with self._open(row) as reader:
+            timeline = Timeline(reader.frames, reader.rate, reader.times, row.start, row.end)
+            first, past = timeline.bounds
+            if first == past:
+                cause = f"segment from {row.start} to {row.end} s has no frames"
+                raise DecodeError(reader.path, cause)
+            chosen = self.sampling.choose(timeline, rng)
+            if not len(chosen):
+                return []
+            frames = torch.from_numpy(reader.read(chosen.ravel()))
+        seconds = chosen / reader.rate if reader.times is None else reader.times[chosen]
+        label = None if self.labels is None else int(self.labels[place])
+        return [
+            Clip(
+                pictures.permute(0, 3, 1, 2),
+                torch.from_numpy(times),
+                row.video,
+                label,
+                places=torch.from_numpy(places),
+            )
+            for pictures, times, places in zip(
+                frames.unflatten(0, chosen.shape), seconds, chosen, strict=True
+            )
+        ]
+
+    def _open(self, row: Row) -> VideoReader:
+        path = self.manifest.path_of(row)
+        if self.board is not None and (worker := get_worker_info()) is not None:
+            self.board.write(worker.id, str(path))
+        if not path.exists():
+            raise DecodeError(str(path), "does not exist any more")
+        decoder = self._decoder_of(row)
+        known = row.frames if decoder == row.decoder and row.frames else None
+        video = partial(open_video, path, decoder=decoder, size=self.size, known_frames=known)
+        if self._store is None:
+            return video()
+        return self._store.open(row.video, decoder=decoder, otherwise=video)
+
+    def _decoder_of(self, row: Row) -> DecoderName:
+        """The decoder asked for, else the one noted if it is installed here, else any."""
+        if self.decoder == "auto":
+            for noted in ("decord", "pyav"):
+                if row.decoder == noted and noted in self._installed:
+                    return noted
+        return self.decoder
+
+    def _blame_decoder_or(self, error: DecodeError, row: Row) -> None:
+        """Tell a broken decoder from a broken file, by a clip made on the spot, once."""
+        decoder = self._decoder_of(row)
+        if decoder not in self._working:
+            preflight(decoder)
+            self._working.add(decoder)
+        if self.faults.strict:
+            raise InputError(f"{error}; expected every video to be readable") from error

@@ -1,0 +1,135 @@
+"""Decoded frames kept on disk at training size, so that a video is decoded once and not every time.
+
+A run that goes over the same footage again and again spends most of its time on decoding the same
+frames. Kept as they are, small frames take little room, and any of them is read without the ones
+before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from selfvid.saving.disk import require_room
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
+from selfvid.data.manifest.rows import file_name
+from selfvid.saving.whole import replacing
+
+_BLOCK = 64  # frames decoded at a time
+_FRAMES, _TIMES = "frames", "times"
+_SPARE = 1.1  # of the room that the frames will take
+
+
+class FrameStore:
+    """A folder with one file of frames for each video, made when the video is first opened.
+
+    Args:
+        folder: of the files; made where it does not exist.
+        size: (H, W) of the frames.
+    """
+
+    def __init__(self, folder: Path | str, *, size: Size) -> None:
+        self.folder, self.size = Path(folder), size
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def check_room(self, manifest: Manifest) -> int:
+        """Bytes that the frames still to be kept will take.
+
+        Raises:
+            InputError: where the disk has not that room.
+        """
+        there = {path.name.rpartition("-")[0] for path in self.folder.iterdir()}
+        frames = {row.video: row.frames for row in manifest.rows}
+        missing = sum(n for video, n in frames.items() if self._stem(video) not in there)
+        needed = missing * self.size[0] * self.size[1] * 3
+        require_room(
+            needed * _SPARE,
+            self.folder,
+            what="decoded frames",
+            expected="room for them, or no store",
+        )
+        return needed
+
+    def open(
+        self, video: str, *, decoder: str, otherwise: Callable[[], VideoReader]
+    ) -> VideoReader:
+        """The reader of a video's kept frames; they are decoded first where they are not there.
+
+        Args:
+            video: content id.
+            decoder: who decodes; another one's frames are not taken for its.
+            otherwise: opens the video itself, at the size of this store.
+
+        Raises:
+            DecodeError: where a frame cannot be decoded.
+        """
+        path = self.folder / f"{self._stem(video)}-{decoder}.safetensors"
+        if not path.is_file():
+            with otherwise() as reader:
+                _keep(reader, path)
+        return StoredReader(path)
+
+    def _stem(self, video: str) -> str:
+        return f"{file_name(video)}-{self.size[0]}x{self.size[1]}"
+
+
+class StoredReader(VideoReader):
+    """Frames as `FrameStore` kept them.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DecodeError: where it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        try:
+            self._file = safe_open(path, framework="np")
+            about = self._file.metadata()
+            self._slices = self._file.get_slice(_FRAMES)
+            self.times = self._file.get_tensor(_TIMES) if _TIMES in self._file.keys() else None  # noqa: SIM118
+            self.decoder, self.rate = about["decoder"], float(about["rate"])
+            self._header = Header(int(about["height"]), int(about["width"]), about["codec"])
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DecodeError(str(path), f"kept frames are damaged ({error}); delete it") from None
+        self.frames = self._slices.get_shape()[0]
+
+    @property
+    def header(self) -> Header:
+        """Native size and codec of the video."""
+        return self._header
+
+    def _decode(self, indices: Indices) -> Frames:
+        return np.stack([self._slices[int(index)] for index in indices])
+
+    def close(self) -> None:
+        """The file is let go with the reader."""
+
+
+def _keep(reader: VideoReader, path: Path) -> None:
+    """Decode a whole video into a file."""
+    blocks = [
+        torch.from_numpy(reader.read(range(first, min(first + _BLOCK, reader.frames))))
+        for first in range(0, reader.frames, _BLOCK)
+    ]
+    kept = {_FRAMES: torch.cat(blocks)}
+    if reader.times is not None:
+        kept[_TIMES] = torch.from_numpy(reader.times)
+    header = reader.header
+    about = {
+        "decoder": reader.decoder,
+        "rate": repr(reader.rate),
+        "height": str(header.height),
+        "width": str(header.width),
+        "codec": header.codec,
+    }
+    with replacing(path) as draft:
+        save_file(kept, draft, metadata=about)

@@ -1,0 +1,144 @@
+"""Look once at one video, in words and numbers; runs in a guarded child process."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import adaptive_avg_pool2d
+
+from selfvid.data.video.decode import DecodeError, DecoderName, open_video, preflight
+from selfvid.data.manifest.finding import Finding
+from selfvid.data.video.image_folder import frame_images
+from selfvid.data.indexing.near_duplicates import SIDE, write_look
+from selfvid.data.video.reader import VideoReader
+from selfvid.errors import InputError
+
+_WHOLE = 256 * 2**20
+_PART = 16 * 2**20
+_SEARCHED = 1000  # frames looked through for the beginning of a damage
+
+
+def inspect_video(path: str, decoder: DecoderName) -> dict[str, Any]:
+    """Open a video, decode its first, middle and last frame and tell what it is.
+
+    Args:
+        path: a file or a folder of frame images.
+        decoder: "decord", "pyav", or "auto" for the first of these that reads the frames.
+
+    Returns:
+        A `Finding` as plain data; `error` says in words what is wrong, if anything is.
+    """
+    try:
+        video = content_id(Path(path))
+    except OSError as error:
+        return _plain(Finding(error=f"unreadable (cannot be opened: {error.strerror})"))
+    finding = _look(path, decoder)
+    if finding.error and finding.decoder == "decord" and decoder == "auto":
+        finding = _look(path, "pyav")
+    return _plain(dataclasses.replace(finding, video=video))
+
+
+def check_decoder(decoder: DecoderName) -> str:
+    """What is wrong with the decoder itself, in words, "" where it works."""
+    try:
+        preflight(decoder)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def content_id(path: Path) -> str:
+    """Hash of a video's bytes, 16 hexadecimal digits, whatever its name.
+
+    Of a file above 256 MiB only the size and 16 MiB at the beginning, in the middle and at the
+    end are read. A folder of frame images is hashed image by image in their order.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for file in frame_images(path):
+        size = file.stat().st_size
+        digest.update(size.to_bytes(8, "little"))
+        with file.open("rb") as content:
+            if size <= _WHOLE:
+                while block := content.read(2**20):
+                    digest.update(block)
+            else:
+                for start in (0, (size - _PART) // 2, size - _PART):
+                    content.seek(start)
+                    digest.update(content.read(_PART))
+    return digest.hexdigest()
+
+
+def _look(path: str, decoder: DecoderName) -> Finding:
+    try:
+        with open_video(path, decoder=decoder) as reader:
+            return _measured(reader)
+    except InputError as error:
+        return Finding(error=str(error))
+    except DecodeError as error:
+        none = "no video stream" in error.cause
+        return Finding(error="no video stream" if none else f"unreadable ({error.cause})")
+
+
+def _measured(reader: VideoReader) -> Finding:
+    finding = Finding(
+        frames=reader.frames,
+        rate=reader.rate,
+        duration=_duration(reader),
+        decoder=reader.decoder,
+        timestamps=reader.times is not None,
+    )
+    # A file of one frame was cut short; an image was never meant to be more.
+    if reader.frames < 2 and reader.decoder != "images":
+        words = f"too short ({reader.frames} frame{'s' * (reader.frames != 1)}; 2 needed)"
+        return dataclasses.replace(finding, error=words)
+    pictures: list[np.ndarray] = []
+    good = -1
+    for index in (0, reader.frames // 2, reader.frames - 1):
+        try:
+            pictures.append(reader.read([index])[0])
+        except DecodeError as error:
+            words = _damage(reader, good, index, error)
+            return dataclasses.replace(finding, error=words)
+        good = index
+    return dataclasses.replace(
+        finding,
+        width=reader.width,
+        height=reader.height,
+        codec=reader.codec,
+        look=_thumbnails(pictures),
+    )
+
+
+def _damage(reader: VideoReader, good: int, bad: int, error: DecodeError) -> str:
+    """Where the damage that shows at frame `bad` begins, after frame `good`."""
+    for index in range(good + 1, min(bad, good + 1 + _SEARCHED)):
+        try:
+            reader.read([index])
+        except DecodeError as earlier:
+            bad, error = index, earlier
+            break
+    return f"damaged at frame {bad} of {reader.frames} ({error.cause})"
+
+
+def _duration(reader: VideoReader) -> float:
+    if reader.times is None or not len(reader.times):
+        return reader.frames / reader.rate
+    return float(reader.times[-1]) + 1 / reader.rate
+
+
+def _thumbnails(pictures: list[np.ndarray]) -> str:
+    """Tiny grey pictures of frames (H, W, 3), as text."""
+    small = [
+        adaptive_avg_pool2d(torch.from_numpy(picture).float().mean(-1)[None], SIDE)
+        for picture in pictures
+    ]
+    return write_look(torch.cat(small).round().numpy())
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return dataclasses.asdict(finding)

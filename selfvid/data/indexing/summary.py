@@ -1,0 +1,148 @@
+"""What a person reads when indexing is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfvid.saving.disk import told_bytes, told_seconds
+from selfvid.data.manifest.manifest import Manifest, Row
+
+_MOST = 5  # bad files, labels or sizes that are listed one by one
+_MOST_LABELS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What indexing knows beside the manifest.
+
+    Attributes:
+        reused: files that are unchanged since the last time and were not opened.
+        ignored: files in the folders that are no footage.
+        unlisted: videos in the folders that no list names.
+        missing: names in lists of splits without a file.
+        gone: rows of an earlier manifest whose file is no longer there.
+    """
+
+    reused: int = 0
+    ignored: int = 0
+    unlisted: int = 0
+    missing: int = 0
+    gone: int = 0
+
+
+def summarise(manifest: Manifest, tally: Tally, *, output: Path) -> str:
+    """The summary, several lines of text."""
+    kept = [row for row in manifest.rows if row.status == "ok"]
+    lines = [_counts(manifest.rows, tally)]
+    if kept:
+        lines += [_amount(kept), _decoders(kept), *_labels(kept), *_groups(manifest, kept)]
+    lines += _asides(tally)
+    lines += _problems(manifest.rows)
+    return "\n".join([*lines, *_next(kept, output)])
+
+
+def fault_kind(row: Row) -> str:
+    """The first words of what is wrong with a row, to be counted by."""
+    if row.status == "duplicate":
+        return "exact duplicates"
+    for kind in ("no video stream", "too short", "damaged", "timed out", "not found"):
+        if row.error.startswith(kind):
+            return kind
+    return "unreadable"
+
+
+def _counts(rows: Sequence[Row], tally: Tally) -> str:
+    faults = Counter(fault_kind(row) for row in rows if row.status != "ok")
+    told = ", ".join(f"{count} {kind}" for kind, count in faults.most_common())
+    kept = len(rows) - faults.total()
+    again = f"; {tally.reused} unchanged since last time" if tally.reused else ""
+    return f"{kept} of {len(rows)} kept" + (f" ({told})" if told else "") + again
+
+
+def _amount(kept: Sequence[Row]) -> str:
+    videos = {row.path: row for row in kept}.values()
+    seconds = sum(row.duration for row in videos)
+    size = sum(row.bytes for row in videos)
+    frames = sorted(row.frames for row in videos)
+    sizes = Counter(f"{row.width}x{row.height}" for row in videos)
+    common = ", ".join(f"{name} ({count})" for name, count in sizes.most_common(3))
+    more = f" and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
+    return (
+        f"footage    {told_seconds(seconds)} in {told_bytes(size)}, "
+        f"{frames[0]} to {frames[-1]} frames "
+        f"per video\nsizes      {common}{more}"
+    )
+
+
+def _decoders(kept: Sequence[Row]) -> str:
+    readers = Counter(row.decoder for row in kept)
+    told = ", ".join(f"{name} reads {count}" for name, count in readers.most_common())
+    without = sum(not row.timestamps for row in kept)
+    note = f"; {without} without usable timestamps, so time is frame / rate" if without else ""
+    return f"decoders   {told}{note}"
+
+
+def _labels(kept: Sequence[Row]) -> list[str]:
+    count = Counter(row.label for row in kept)
+    without = count.pop("", 0)
+    if not count:
+        return []
+    shown = ", ".join(f"{name} {n}" for name, n in count.most_common(_MOST_LABELS))
+    hidden = len(count) - _MOST_LABELS
+    more = f", and {hidden} more down to {min(count.values())}" if hidden > 0 else ""
+    none = f"; {without} without a label" if without else ""
+    return [f"labels     {len(count)}: {shown}{more}{none}"]
+
+
+def _groups(manifest: Manifest, kept: Sequence[Row]) -> list[str]:
+    lines = []
+    named = Counter(row.group for row in kept)
+    without = named.pop("", 0)
+    if named:
+        largest, most = named.most_common(1)[0]
+        none = f"; {without} rows in no group" if without else ""
+        lines.append(f"groups     {len(named)}, the largest {largest} with {most}{none}")
+    splits = Counter(row.split for row in kept if row.split)
+    if splits:
+        lines.append("splits     " + ", ".join(f"{name} {n}" for name, n in splits.items()))
+    near = [row for row in manifest.rows if row.near_duplicate_of]
+    if near:
+        lines.append(
+            f"alike      near duplicates: {len(near)}, kept on one side of every split, such as "
+            f"{near[0].path} of {near[0].near_duplicate_of}"
+        )
+    return lines
+
+
+def _asides(tally: Tally) -> list[str]:
+    told = [
+        (tally.ignored, "other files in the folders were passed over"),
+        (tally.unlisted, "videos in the folders are in no list and were left out"),
+        (tally.missing, "names in the lists of splits have no file"),
+        (tally.gone, "rows of the earlier manifest were dropped, their files are gone"),
+    ]
+    return [f"note       {count} {words}" for count, words in told if count]
+
+
+def _problems(rows: Sequence[Row]) -> list[str]:
+    bad = [row for row in rows if row.status == "bad"]
+    lines = [f"bad        {row.path}: {row.error}" for row in bad[:_MOST]]
+    if len(bad) > _MOST:
+        lines.append(f"           and {len(bad) - _MOST} more, in the column error")
+    return lines
+
+
+def _next(kept: Sequence[Row], output: Path) -> list[str]:
+    lines = [f"written    {output}"]
+    if kept:
+        lines.append(
+            f"next       selfvid pretrain --config vicreg --data {output} --out runs/first"
+        )
+    if kept and not any(row.label for row in kept):
+        lines.append(
+            "           (to probe as well, index with --labels folder, a column or a list)"
+        )
+    return lines

@@ -1,0 +1,184 @@
+"""One row of the manifest, and how it stands in a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+from urllib.parse import quote
+
+from selfvid.data.manifest.tables import Cell, Table
+from selfvid.errors import InputError
+
+Status = Literal["ok", "duplicate", "bad"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One video, or one segment of it.
+
+    Attributes:
+        path: relative to the manifest's folder when below it, else absolute; "/" between parts.
+        label: what the video shows, "" where nobody said.
+        split: "train", "test", "val" or "" where no fixed split is given.
+        group: videos of one group never straddle a split; "" where the video stands alone.
+        start: first second of the segment, or None for the beginning of the video.
+        end: last second of the segment, or None for the end of the video.
+        columns: further columns, by name.
+        status: "ok", "duplicate" (same bytes as an earlier row) or "bad".
+        error: in words why the row is not "ok".
+        near_duplicate_of: path of an earlier row that shows the same pictures, or "".
+        frames: number of frames of the whole video.
+        rate: frames per second.
+        width: pixels, as displayed.
+        height: pixels, as displayed.
+        duration: seconds.
+        bytes: size of the file.
+        modified: when the file was last changed, seconds since 1970.
+        codec: name of the video codec.
+        decoder: which decoder reads the video: "decord", "pyav" or "images".
+        timestamps: whether every frame has a presentation time and the times rise.
+        video: content id, a hash of the file's bytes; "" where they could not be read.
+        look: thumbnails of the first, middle and last frame, for finding near duplicates.
+    """
+
+    path: str
+    label: str = ""
+    split: str = ""
+    group: str = ""
+    start: float | None = None
+    end: float | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    status: Status = "ok"
+    error: str = ""
+    near_duplicate_of: str = ""
+    frames: int = 0
+    rate: float = 0.0
+    width: int = 0
+    height: int = 0
+    duration: float = 0.0
+    bytes: int = 0
+    modified: float = 0.0
+    codec: str = ""
+    decoder: str = ""
+    timestamps: bool = False
+    video: str = ""
+    look: str = ""
+
+    def column(self, name: str) -> str:
+        """The text in column `name`: label, split, group or one of the further columns.
+
+        Raises:
+            InputError: naming the columns there are, where there is no such column.
+        """
+        if name in ("label", "split", "group"):
+            return str(getattr(self, name))
+        if name not in self.columns:
+            known = ", ".join(("label", "split", "group", *self.columns))
+            raise InputError(f"column {name!r} is not in the manifest; expected one of {known}")
+        return self.columns[name]
+
+
+COLUMNS = tuple(entry.name for entry in dataclasses.fields(Row) if entry.name != "columns")
+
+
+def cells(row: Row) -> dict[str, Cell]:
+    """The row as one line of a table."""
+    own: dict[str, Cell] = {name: getattr(row, name) for name in COLUMNS}
+    return own | row.columns
+
+
+def parse_row(table: Table, index: int, *, only: Collection[str] = COLUMNS) -> Row:
+    """Line `index` of a table as a row.
+
+    Args:
+        table: has at least the column path.
+        index: which line.
+        only: which of the row's own columns to read; further columns are always kept as text.
+
+    Raises:
+        InputError: naming file, line and cell, where a cell is not what its column holds.
+    """
+    line = table.lines[index]
+    values: dict[str, Any] = {"columns": {k: v for k, v in line.items() if k not in COLUMNS}}
+    for entry in dataclasses.fields(Row):
+        if entry.name in line and entry.name in only:
+            try:
+                values[entry.name] = _PARSERS[str(entry.type)](line[entry.name])
+            except ValueError as error:
+                raise InputError(
+                    f"{table.place(index)}: {entry.name} is {line[entry.name]!r}; expected {error}"
+                ) from None
+    row = Row(**values)
+    if not row.path:
+        raise InputError(f"{table.place(index)}: path is empty; expected a file")
+    if row.end is not None and row.end <= (row.start or 0.0):
+        raise InputError(
+            f"{table.place(index)}: end is {row.end}; expected more than start, {row.start or 0.0}"
+        )
+    return row
+
+
+def _whole(text: str) -> int:
+    try:
+        number = int(text or "0")
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ValueError("a whole number, 0 or more")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text or "0")
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError("a number, 0 or more")
+    return number
+
+
+def _number_or_none(text: str) -> float | None:
+    return _number(text) if text.strip() else None
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("yes or no")
+    return text == "yes"
+
+
+def _status(text: str) -> Status:
+    for status in get_args(Status):
+        if text == status:
+            return status
+    raise ValueError("one of " + ", ".join(get_args(Status)))
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "str": str,
+    "int": _whole,
+    "float": _number,
+    "float | None": _number_or_none,
+    "bool": _yes_or_no,
+    "Status": _status,
+}
+
+
+def segment_id(row: Row) -> str:
+    """The content id; for a labelled segment, with its seconds."""
+    if row.start is None and row.end is None:
+        return row.video
+    end = math.inf if row.end is None else row.end
+    return f"{row.video}@{row.start or 0.0:g}-{end:g}"
+
+
+def file_name(of: str) -> str:
+    """A content id, or a segment's, as the name of a file inside a folder.
+
+    A manifest may come from anywhere and say anything, ``../`` too.
+    """
+    return quote(of, safe="@")

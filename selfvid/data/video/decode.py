@@ -1,0 +1,157 @@
+"""The door to every video: which decoder reads it, and whether that decoder works at all."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, cast
+
+import av
+import numpy as np
+
+from selfvid.data.video.decord_reader import DecordReader
+from selfvid.data.video.image_folder import ImageFolder, is_image
+from selfvid.data.video.pyav_reader import PyAVReader
+from selfvid.data.video.reader import BrokenDecoderError, DecodeError, Frames, Size, VideoReader
+from selfvid.errors import InputError
+
+__all__ = [
+    "BrokenDecoderError",
+    "DecodeError",
+    "DecoderName",
+    "VideoReader",
+    "decoder_versions",
+    "open_video",
+    "preflight",
+    "resolve_decoder",
+]
+
+DecoderName = Literal["auto", "decord", "pyav"]
+
+_VARIABLE = "SELFVID_DECODER"
+_NAMES = ("auto", "decord", "pyav")
+
+
+def open_video(
+    path: str | Path,
+    *,
+    decoder: DecoderName = "auto",
+    size: Size | None = None,
+    threads: int = 1,
+    known_frames: int | None = None,
+) -> VideoReader:
+    """Open a video file, a folder of frame images, or an image as a video of one frame.
+
+    `auto` takes decord where it is installed and finds the file's frames reliably, else PyAV.
+    A decoder that is named is never replaced by another.
+
+    Args:
+        path: the file, or a folder of images.
+        decoder: who decodes; the variable SELFVID_DECODER chooses where this is auto.
+        size: (H, W) to resize to while decoding, or None for the native size.
+        threads: decoding threads.
+        known_frames: number of frames that `decoder` was found to read, as a manifest notes it;
+            the file is then not examined again.
+
+    Raises:
+        InputError: where path or decoder does not exist.
+        DecodeError: where the file cannot be decoded.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"video {path} does not exist; expected a file or a folder of images")
+    if path.is_dir() or is_image(path):
+        return ImageFolder(str(path), size=size)
+    chosen = resolve_decoder(decoder)
+    checked = decoder != "auto" and known_frames is not None
+    if chosen == "auto":
+        chosen, checked = _decoder_for(str(path)), True
+    if chosen == "decord":
+        return DecordReader(str(path), size=size, threads=threads, checked=checked)
+    return PyAVReader(str(path), size=size, threads=threads, known_frames=known_frames)
+
+
+def resolve_decoder(decoder: DecoderName = "auto") -> DecoderName:
+    """The decoder to use: the one named, else that of SELFVID_DECODER, else auto.
+
+    Raises:
+        InputError: where the name is unknown or the decoder is not installed.
+    """
+    from_variable = decoder == "auto" and bool(os.environ.get(_VARIABLE))
+    name = os.environ[_VARIABLE] if from_variable else decoder
+    if name not in _NAMES:
+        source = _VARIABLE if from_variable else "decoder"
+        raise InputError(f"{source} is {name!r}; expected one of {', '.join(_NAMES)}")
+    if name == "decord" and not _decord_installed():
+        raise InputError("decoder decord is not installed here; expected pyav or auto")
+    return cast(DecoderName, name)
+
+
+def decoder_versions() -> dict[str, str]:
+    """Version of each decoder that is installed, for recipes and reports."""
+    versions = {"pyav": av.__version__}
+    if _decord_installed():
+        versions["decord"] = importlib.metadata.version("decord")
+    return versions
+
+
+def preflight(decoder: DecoderName = "auto") -> None:
+    """Decode a clip made on the spot, to tell a broken decoder from broken files.
+
+    Raises:
+        BrokenDecoderError: where the clip cannot be decoded or comes out wrong.
+    """
+    chosen = resolve_decoder(decoder)
+    greys = (40, 120, 200)
+    with tempfile.TemporaryDirectory(prefix="selfvid-") as folder:
+        file = Path(folder) / "preflight.mp4"
+        try:
+            _write_grey(file, greys)
+            with open_video(file, decoder=chosen) as reader:
+                frames = reader.read(range(len(greys)))
+        except Exception as error:  # a broken installation fails in any way whatever
+            raise BrokenDecoderError(
+                f"decoder {chosen} cannot decode a clip made on the spot ({_first_line(error)}); "
+                "expected a working installation, or choose another with SELFVID_DECODER"
+            ) from error
+    means = frames.mean(axis=(1, 2, 3))
+    if np.abs(means - greys).max() > 8:
+        raise BrokenDecoderError(
+            f"decoder {chosen} gives brightness {means.round().tolist()} for a clip made on the "
+            f"spot; expected {list(greys)}"
+        )
+
+
+def _decoder_for(path: str) -> Literal["decord", "pyav"]:
+    if not _decord_installed():
+        return "pyav"
+    try:
+        with DecordReader(path) as reader:
+            reader.read([0])
+    except DecodeError:
+        return "pyav"
+    return "decord"
+
+
+@lru_cache(maxsize=1)
+def _decord_installed() -> bool:
+    return importlib.util.find_spec("decord") is not None
+
+
+def _write_grey(file: Path, greys: tuple[int, ...]) -> None:
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for grey in greys:
+            picture: Frames = np.full((64, 64, 3), grey, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,209 @@
+"""Running a frozen encoder once over all videos, for heads that are trained on what it makes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from selfvid.saving.disk import require_room, told_bytes
+from selfvid.saving.recorded import describe
+from selfvid.data.clips.loader import clip_loader
+from selfvid.data.clips.dataset import ClipDataset, ClipKey
+from selfvid.data.video.decode import resolve_decoder
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.rows import Row
+from selfvid.encoders.base import Encoder
+from selfvid.encoders.fingerprint import fingerprint
+from selfvid.finetuning.kept_features.folder import FeatureCache
+from selfvid.compute import autocast, pick_device, resolve_precision
+from selfvid.features.head_store import Shelf, joined, tensors_of
+from selfvid.finetuning.settings.run import Supervision
+from selfvid.errors import InputError
+from selfvid.types import Features
+
+_AT_ONCE = 16  # clips that the encoder is given
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Videos whose features are wanted, and how their clips are made.
+
+    Attributes:
+        name: in words.
+        shelf: where features are kept.
+        dataset: their clips.
+        change: clips as decoded (B, T, C, H, W), and the number of their video, to what the
+            encoder sees.
+        views: clips that `change` makes of one.
+    """
+
+    name: str
+    shelf: Shelf
+    dataset: ClipDataset
+    change: Callable[[Tensor, int], Tensor]
+    views: int = 1
+
+    @cached_property
+    def missing(self) -> list[int]:
+        """Places of the videos whose features are not there yet."""
+        rows = self.dataset.manifest.rows
+        return [place for place, row in enumerate(rows) if not self.shelf.holds(row)]
+
+    @property
+    def clips(self) -> int:
+        """Clips that the encoder has yet to see."""
+        rows = [self.dataset.manifest.rows[place] for place in self.missing]
+        return self.views * self.shelf.draws * sum(self._cut_from(row) for row in rows)
+
+    def _cut_from(self, row: Row) -> int:
+        sampling = self.dataset.sampling
+        count = len(sampling.choose(self.dataset.timeline(row), np.random.default_rng(0)))
+        if row.frames and not count:
+            raise InputError(
+                f"{row.path} gives no clip of {sampling.length} frames with {sampling}; a cache "
+                "keeps clips of every video, expected short to be repeat_last or loop"
+            )
+        return max(1, count)
+
+
+class Caching:
+    """What is seen by the frozen encoder of a run, and where that is kept.
+
+    Args:
+        job: what is trained, with a frozen encoder and a cache.
+        train: the videos that any fold trains on.
+        test: those that are tested.
+        classes: names of the K classes.
+        quiet: say nothing.
+    """
+
+    def __init__(
+        self,
+        job: Supervision,
+        *,
+        train: Manifest,
+        test: Manifest,
+        classes: tuple[str, ...],
+        quiet: bool,
+    ) -> None:
+        self.job, self.quiet = job, quiet
+        self.train = job.dataset(train, classes, testing=False)
+        self.test = job.dataset(test, classes, testing=True)
+        self.device = pick_device(job.training.accelerator)
+        # A copy, so that the encoder that training begins with stays where it is.
+        self.encoder: Encoder = copy.deepcopy(job.encoder).to(self.device).eval()
+
+    @cached_property
+    def opened(self) -> FeatureCache:
+        """The cache as it is found.
+
+        Raises:
+            InputError: where the folder holds features of something else.
+        """
+        job = self.job
+        job.check(self.train)
+        assert job.cache is not None
+        names = tuple(tensors_of(self._features_of_nothing(self.train)))
+        return FeatureCache.open(job.features, self._about(), names=names, draws=job.cache)
+
+    @cached_property
+    def filled(self) -> FeatureCache:
+        """The cache with the features of all videos; those that were there are not made again.
+
+        Raises:
+            InputError: where there is no room for them, or a video cannot be read.
+        """
+        cache, crop = self.opened, self.job.crop
+        count = 1 if crop is None else crop.count
+        parts = [
+            _Part("training clips", cache.training, self.train, self._augmented),
+            _Part("test views", cache.views, self.test, self._cropped, count),
+        ]
+        self._announce(parts)
+        for part in parts:
+            self._fill(part)
+        return cache
+
+    def _fill(self, part: _Part) -> None:
+        draws = range(part.shelf.draws)
+        batches = [[ClipKey(draw, place) for draw in draws] for place in part.missing]
+        loader = clip_loader(part.dataset, batches=batches, workers=self.job.workers)
+        shown = tqdm(
+            loader, f"features of {part.name}", len(batches), unit="video", disable=self.quiet
+        )
+        for place, batch in zip(part.missing, shown, strict=True):
+            # No lengths: a sampling gives clips of one length, so that none is padded.
+            clips = part.change(batch.to(self.device).clip(), place)
+            features = joined([self._features(some) for some in clips.split(_AT_ONCE)])
+            part.shelf.write(part.dataset.manifest.rows[place], features)
+
+    @torch.no_grad()
+    def _features(self, clips: Tensor) -> Features:
+        """What the head reads of clips (B, T, C, H, W)."""
+        with autocast(self.job.training.precision, self.device):
+            return self.job.head.reads(self.encoder(clips))
+
+    def _features_of_nothing(self, dataset: ClipDataset) -> Features:
+        """Those of one empty clip, which have the sizes that all others will have."""
+        size = dataset.size if self.job.crop is None else self.job.crop.size
+        shape = (1, dataset.sampling.length, self.encoder.eats, *size)
+        return self._features(torch.zeros(shape, device=self.device))
+
+    def _augmented(self, clips: Tensor, place: int) -> Tensor:
+        """Clips changed by chance, in a way that follows from the run's seed and the place."""
+        seed = np.random.SeedSequence((self.job.seed, place)).generate_state(1, np.uint64)[0]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(seed) & (2**63 - 1))
+            if self.job.augment is not None:
+                clips = self.job.augment(clips)
+            return clips if self.job.crop is None else self.job.crop(clips)
+
+    def _cropped(self, clips: Tensor, place: int) -> Tensor:
+        """The views of clips, those of one clip together."""
+        del place
+        return clips if self.job.crop is None else self.job.crop.views(clips)
+
+    def _about(self) -> dict[str, Any]:
+        """Everything that the features depend on, but for what is kept of them."""
+        job = self.job
+        return {
+            "encoder": fingerprint(job.encoder),
+            "clips": repr(job.clips),
+            "views": repr(job.views),
+            "size": list(self.train.size),
+            "flow": job.flow,
+            "decoder": resolve_decoder(job.decoder),
+            "crop": describe(job.crop),
+            "augment": describe(job.augment),
+            "seed": job.seed,
+            "precision": resolve_precision(job.training.precision, device=self.device),
+            "device": self.device.type,
+        }
+
+    def _announce(self, parts: Sequence[_Part]) -> None:
+        """Say how much disk the features will take, and refuse where there is less."""
+        counts = [part.clips for part in parts]
+        sizes = [_bytes(self._features_of_nothing(part.dataset)) for part in parts]
+        needed = sum(count * size for count, size in zip(counts, sizes, strict=True))
+        folder = self.job.features
+        free = require_room(
+            needed, folder, what="features", expected="a smaller cache, or another cache_folder"
+        )
+        if needed and not self.quiet:
+            whose = " and ".join(
+                f"{count:,} {part.name}" for count, part in zip(counts, parts, strict=True)
+            )
+            size = f"about {told_bytes(needed)} in {folder} ({told_bytes(free)} free)"
+            print(f"features of {whose}: {size}")
+
+
+def _bytes(features: Features) -> int:
+    return sum(each.numel() * each.element_size() for each in tensors_of(features).values())

@@ -1,0 +1,126 @@
+"""What a classifier says of whole videos: several clips of each, several views of each clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from selfvid.data.clips.loader import ClipDataset, clip_loader
+from selfvid.data.clips.crops import Crop
+from selfvid.data.manifest.rows import segment_id
+from selfvid.finetuning.classifier import Classifier
+from selfvid.compute import Precision, autocast
+from selfvid.statistics.scores import Scores
+from selfvid.types import ClipBatch
+
+
+@dataclass(frozen=True)
+class ClipHits:
+    """How single clips were named, before a video's were averaged.
+
+    Attributes:
+        clips: how many there were; the crops of one are averaged.
+        right: how many of them were named rightly.
+    """
+
+    clips: int = 0
+    right: int = 0
+
+    def __add__(self, other: ClipHits) -> ClipHits:
+        return ClipHits(self.clips + other.clips, self.right + other.right)
+
+
+@dataclass(frozen=True)
+class Tester:
+    """How videos are tested.
+
+    Attributes:
+        crop: cuts the views of a clip, or None where a clip is one view.
+        device: where the classifier computes.
+        precision: of its arithmetic.
+        batch: views that are computed at once.
+        workers: processes that decode; 0 decodes in this one.
+        quiet: show no progress.
+    """
+
+    crop: Crop | None
+    device: torch.device
+    precision: Precision = "auto"
+    batch: int = 64
+    workers: int = 0
+    quiet: bool = False
+
+    @torch.inference_mode()
+    def scores(
+        self, classifier: Classifier, dataset: ClipDataset, *, classes: tuple[str, ...], what: str
+    ) -> Scores:
+        """The average of the probabilities of all views of each video; see `test`."""
+        return self.test(classifier, dataset, classes=classes, what=what)[0]
+
+    @torch.inference_mode()
+    def test(
+        self, classifier: Classifier, dataset: ClipDataset, *, classes: tuple[str, ...], what: str
+    ) -> tuple[Scores, ClipHits]:
+        """The average of the probabilities of all views of each video, and single clips' hits.
+
+        Args:
+            classifier: on the device.
+            dataset: one item for each video, in the manifest's order, none of which may fail.
+            classes: names of the K classes.
+            what: is being tested, for the progress bar.
+        """
+        assert dataset.labels is not None
+        was_training = classifier.training
+        classifier.eval()
+        rows = dataset.manifest.rows
+        each = self.probabilities(classifier, dataset)
+        found = list(tqdm(each, what, len(rows), unit="video", disable=self.quiet))
+        classifier.train(was_training)
+        means = np.stack([clips.mean(axis=0) for clips in found])
+        scores = Scores(
+            videos=tuple(segment_id(row) for row in rows),
+            labels=dataset.labels,
+            classes=classes,
+            probabilities=means / means.sum(axis=1, keepdims=True),
+        )
+        right = [
+            clips.argmax(axis=1) == label
+            for clips, label in zip(found, dataset.labels, strict=True)
+        ]
+        return scores, ClipHits(sum(map(len, right)), int(sum(each.sum() for each in right)))
+
+    def probabilities(
+        self, classifier: Classifier, dataset: ClipDataset
+    ) -> Iterator[NDArray[np.float64]]:
+        """The probabilities (clips, K) of one video after the other."""
+        for batch in clip_loader(dataset, batch_size=1, workers=self.workers):
+            yield self._of(classifier, batch)
+
+    def _of(self, classifier: Classifier, batch: ClipBatch) -> NDArray[np.float64]:
+        views = self._views(batch.to(self.device).clip())
+        whole = bool((batch.lengths == batch.frames.shape[1]).all())
+        each = len(views) // len(batch)
+        lengths = None if whole else batch.lengths.to(self.device).repeat_interleave(each)
+        found = []
+        with autocast(self.precision, self.device):
+            for first in range(0, len(views), self.batch):
+                part = slice(first, first + self.batch)
+                prediction, _ = classifier(views[part], None if lengths is None else lengths[part])
+                found.append(prediction.probabilities)
+        return self.of_clips(found)
+
+    def _views(self, clips: Tensor) -> Tensor:
+        return clips if self.crop is None else self.crop.views(clips)
+
+    def of_clips(self, found: Sequence[Tensor]) -> NDArray[np.float64]:
+        """Probabilities (clips, K) of those (V, K) of some views, and some more, of a video."""
+        crops = 1 if self.crop is None else self.crop.count
+        views = torch.cat([some.double() for some in found])
+        mean: NDArray[np.float64] = views.unflatten(0, (-1, crops)).mean(1).cpu().numpy()
+        return mean

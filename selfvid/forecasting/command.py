@@ -1,0 +1,193 @@
+"""`selfvid forecast`: is what a run predicts better than guesses that need no network?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from selfvid.saving.recorded import describe
+from selfvid.data.video.decode import DecoderName
+from selfvid.device import choose_device
+from selfvid.errors import InputError
+from selfvid.features.extract import Precision
+from selfvid.results.files import RESULT, check_folder
+from selfvid.forecasting.clips import Sequences
+from selfvid.forecasting.baselines import MEANINGS
+from selfvid.forecasting.measures import measure, measure_flow
+from selfvid.forecasting.result import (
+    KIND,
+    ForecastResult,
+    flow_in_words,
+    in_words,
+)
+from selfvid.forecasting.run import Wanted, find_sequences
+from selfvid.forecasting.trial import Forecaster, Trial, try_on
+from selfvid.results.protocol import about_machine, command
+from selfvid.statistics.intervals import Draws
+from selfvid.objectives.frame_loss import UNITS
+from selfvid.objectives.predictive import load_predictive
+from selfvid.pictures import Picture, write_png
+
+INTERVAL = (
+    "95 % percentile bootstrap, 2000 draws, over sequences of digits or whole groups of videos; "
+    "differences are paired on the same draws; another training run's spread is not in it"
+)
+SOFTENED = (
+    "under cross-entropy every floor, and nothing else, is softened to (1 - a) x floor + a x mean "
+    "frame, a chosen for each step on training sequences; under squared error floors are as they "
+    "are"
+)
+
+
+def forecast(
+    run: Path,
+    data: Path | None = None,
+    *,
+    sequences: int = 1000,
+    future: int | None = None,
+    reconstruct: bool = False,
+    out: Path | None = None,
+    batch: int = 50,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "float32",
+    workers: int = 0,
+    decoder: DecoderName = "auto",
+    quiet: bool = False,
+) -> ForecastResult:
+    """Say how well a run predicts frames, beside guesses that need no network.
+
+    The floors are the last frame repeated, the mean frame, and everything moving on at constant
+    velocity; each sees what the predictions have seen. Errors are summed over the pixels of a
+    frame, in the unit of the run's loss, and for pictures by squared error too. Where flow is
+    predicted and digits were generated, it is held against the true flow.
+
+    Args:
+        run: folder of a finished run of an objective that predicts frames.
+        data: for runs on generated digits, a folder of MNIST's idx files, or sklearn; for runs on
+            footage, a manifest. By default as in training: test digits; rows of split "test", or
+            all where there are none.
+        sequences: number of test sequences; for footage about as many, as many from each video.
+        future: frames at the end of each clip to predict; by default as in training.
+        reconstruct: judge how well the frames shown are reconstructed, latest first, instead.
+        out: folder for the result; by default the run's forecast/, or reconstruction/.
+        batch: sequences that are predicted at once.
+        seed: of test sequences and resampling.
+        device: where the run computes; "auto" takes a GPU where there is one.
+        precision: of its arithmetic.
+        workers: processes that decode; 0 decodes in this one.
+        decoder: who decodes.
+        quiet: print neither progress nor result.
+
+    Returns:
+        The tables, the verdicts and the protocol; printed, and written to OUT as result.json
+        beside pictures of a few sequences.
+
+    Raises:
+        InputError: where run, data or an option are not what they must be.
+    """
+    asked = command("forecast", forecast, dict(locals()))
+    for name, number in (("sequences", sequences), ("batch", batch), ("future", future)):
+        if number is not None and number < 1:
+            raise InputError(f"{name} is {number}; expected at least 1")
+    if reconstruct and future is not None:
+        raise InputError(f"future is {future} but frames shown are reconstructed; expected null")
+    folder = Path(run) / ("reconstruction" if reconstruct else "forecast")
+    folder = folder if out is None else Path(out)
+    check_folder(folder, kind=KIND, called="forecast")
+    place = choose_device(device)
+    began = time.monotonic()
+    forecaster = Forecaster(
+        objective=load_predictive(run).to(place),
+        future=future,
+        reconstruct=reconstruct,
+        device=place,
+        precision=precision,
+    )
+    wanted = Wanted(
+        data=data,
+        count=sequences,
+        batch=batch,
+        seed=seed,
+        device=place,
+        decoder=decoder,
+        workers=workers,
+    )
+    tested = find_sequences(Path(run), forecaster.objective, wanted)
+    trial = try_on(forecaster, tested, quiet=quiet)
+    protocol = {
+        "command": asked,
+        "run": {"folder": str(run), "objective": describe(forecaster.objective)},
+        "data": tested.about(),
+        "method": _method(trial, forecaster, seed=seed, batch=batch),
+        **about_machine(place),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    result = _result(trial, tested, protocol, folder, seed=seed)
+    _write(result, trial.pictures)
+    if not quiet:
+        print(result)
+    return result
+
+
+def _result(
+    trial: Trial, tested: Sequences, protocol: dict[str, Any], folder: Path, *, seed: int
+) -> ForecastResult:
+    measures = measure(trial.errors, Draws.of(trial.groups, seed=seed))
+    flow = measure_flow(trial.flow_errors, trial.groups, seed=seed) if trial.flow_errors else ()
+    return ForecastResult(
+        heading=_heading(trial),
+        measures=measures,
+        flow=flow,
+        verdicts=(
+            *map(in_words, measures),
+            *([flow_in_words(flow)] if flow else []),
+            *([SOFTENED] if trial.floors.shares else []),
+            *tested.in_words(),
+        ),
+        pictures=tuple(f"sequence-{number}.png" for number in range(len(trial.pictures))),
+        protocol=protocol,
+        path=folder,
+    )
+
+
+def _write(result: ForecastResult, pictures: Sequence[Picture]) -> None:
+    """Write the pictures and, last, the result that names them."""
+    result.path.mkdir(parents=True, exist_ok=True)
+    for name, picture in zip(result.pictures, pictures, strict=True):
+        write_png(picture, result.path / name)
+    result.write(result.path / RESULT)
+
+
+def _heading(trial: Trial) -> str:
+    parts = "sequences" if len(set(trial.groups)) == len(trial.groups) else "clips or their parts"
+    frames = trial.steps if trial.backwards else trial.frames
+    count = f"{len(trial.groups):,} {parts} of {frames} frames"
+    if trial.backwards:
+        return f"{count}, all of them seen and reconstructed in a free run, latest first"
+    if trial.free:
+        seen = trial.frames - trial.steps
+        return f"{count}, {trial.steps} predicted in a free run that sees the first {seen} alone"
+    return f"{count}, {trial.steps} predicted, each from all true frames before it"
+
+
+def _method(trial: Trial, forecaster: Forecaster, *, seed: int, batch: int) -> dict[str, Any]:
+    floors, loss = trial.floors, forecaster.objective.loss
+    return {
+        "reconstructed": trial.backwards,
+        "free_run": trial.free,
+        "frames": trial.frames,
+        "predicted": trial.steps,
+        "unit": UNITS[loss],
+        "floors": MEANINGS,
+        "uncovered": "black" if floors.on_black else "as in the last frame",
+        "mean_frame_of": floors.frames,
+        "softened": SOFTENED if floors.shares else None,
+        "shares": {name: shares.tolist() for name, shares in floors.shares.items()},
+        "interval": INTERVAL,
+        "precision": forecaster.precision,
+        "batch": batch,
+        "seed": seed,
+    }

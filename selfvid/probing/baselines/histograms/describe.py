@@ -1,0 +1,182 @@
+"""Every video described once: bags of descriptors, and what the whole picture is like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+from tqdm import tqdm
+
+from selfvid.data.video.decode import DecodeError, DecoderName
+from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.clips.sampling import Sampling
+from selfvid.errors import InputError
+from selfvid.probing.baselines.histograms.descriptors import (
+    colour_moments,
+    gradients,
+    hue_saturation,
+    motion,
+)
+from selfvid.probing.baselines.histograms.pairs import Pairs
+from selfvid.probing.baselines.histograms.places import Places, corner_places, grid_places, patches
+from selfvid.features.videos import Read, read_clips
+from selfvid.flow.estimate import DIS
+
+SIDE = 128
+"""Height and width in pixels of the pictures that are described."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bag:
+    """Descriptors of one kind from one video.
+
+    Attributes:
+        vectors: float32 (n, D).
+        places: where in the picture, float32 (n, 2) from 0 to 1, down before right.
+    """
+
+    vectors: NDArray[np.float32]
+    places: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """One video.
+
+    Attributes:
+        bags: by kind of descriptor and of place.
+        whole: hue, saturation and colour moments of whole pictures, averaged, (D,).
+    """
+
+    bags: Mapping[str, Bag]
+    whole: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """All videos of a manifest.
+
+    Attributes:
+        videos: a description of each, None where it could not be read.
+        faults: one line for each that could not.
+    """
+
+    videos: tuple[Description | None, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        """Which videos were read, (N,)."""
+        return np.array([video is not None for video in self.videos])
+
+
+def describe_videos(
+    manifest: Manifest,
+    sampling: Sampling,
+    *,
+    flow: FlowFolder | None = None,
+    decoder: DecoderName = "auto",
+    workers: int = 0,
+    quiet: bool = False,
+) -> Described:
+    """Describe up to 16 of the frames that `sampling` picks from each video.
+
+    Args:
+        manifest: the videos.
+        sampling: that encoders' clips are cut by.
+        flow: stored flow of all videos; without it flow is estimated by DIS.
+        decoder: who decodes.
+        workers: processes that decode.
+        quiet: show no progress.
+
+    Raises:
+        InputError: where none can be read.
+    """
+    rule = Pairs(sampling)
+    estimate = DIS()
+    videos: list[Description | None] = []
+    faults = []
+    # A video has fewer pairs than a read has clips, so that each read is a whole video.
+    reads = read_clips(manifest, rule, size=(SIDE, SIDE), decoder=decoder, workers=workers)
+    for read in tqdm(reads, total=len(manifest), unit="video", desc="histograms", disable=quiet):
+        row = manifest.rows[read.row]
+        try:
+            if read.fault:
+                raise DecodeError(row.path, read.fault)
+            fields = _estimated(read, estimate) if flow is None else _stored(flow, row, read)
+        except DecodeError as error:
+            videos.append(None)
+            faults.append(read.fault or f"flow of {error}")
+            continue
+        videos.append(describe((clip.frames[0] for clip in read.clips), fields))
+    if len(faults) == len(manifest):
+        raise InputError(
+            f"none of the {len(manifest)} videos could be read; the first: {faults[0]}"
+        )
+    return Described(tuple(videos), tuple(faults))
+
+
+def describe(frames: Iterable[Tensor], fields: Iterable[Tensor]) -> Description:
+    """Descriptors of pictures, on a grid and at corners.
+
+    Args:
+        frames: uint8 (3, SIDE, SIDE) each.
+        fields: flow from each frame to the next one, float (2, SIDE, SIDE), in pixels.
+    """
+    bags: dict[str, list[Bag]] = {}
+    whole = []
+    for frame, field in zip(frames, fields, strict=True):
+        picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        moving = field.permute(1, 2, 0).numpy()
+        everywhere = {"grid": grid_places(SIDE, SIDE), "corners": corner_places(grey)}
+        for where, places in everywhere.items():
+            for kind, bag in _describe_at(places, picture, grey, moving).items():
+                bags.setdefault(f"{kind} on {where}", []).append(bag)
+        moments = colour_moments(frame.numpy()[None])[0]
+        whole.append(np.concatenate((hue_saturation(picture), moments)))
+    return Description(
+        {
+            name: Bag(
+                np.concatenate([bag.vectors for bag in some]),
+                np.concatenate([bag.places for bag in some]),
+            )
+            for name, some in bags.items()
+        },
+        np.mean(whole, axis=0),
+    )
+
+
+def _describe_at(
+    places: Places,
+    picture: NDArray[np.uint8],
+    grey: NDArray[np.uint8],
+    moving: NDArray[np.float32],
+) -> dict[str, Bag]:
+    relative = (places / SIDE).astype(np.float32)
+    return {
+        "gradients": Bag(gradients(patches(grey, places)), relative),
+        "motion": Bag(motion(patches(moving, places)), relative),
+        "colours": Bag(colour_moments(patches(picture, places)), relative),
+    }
+
+
+def _estimated(read: Read, estimate: DIS) -> list[Tensor]:
+    return [estimate(clip.frames)[0] for clip in read.clips]
+
+
+def _stored(flow: FlowFolder, row: Row, read: Read) -> Tensor:
+    """The fields of the same pairs, in pixels of the pictures that are described."""
+    # Not by the clock: of flow nothing but the number of its frames is known.
+    earlier = [int(clip.places[0]) for clip in read.clips if clip.places is not None]
+    flow.row(row.video, called=row.path)
+    fields = flow.read(row.video, earlier).pixels()
+    scale = torch.tensor([SIDE / fields.shape[-1], SIDE / fields.shape[-2]])
+    return interpolate(fields, (SIDE, SIDE), mode="bilinear") * scale.view(1, 2, 1, 1)

@@ -1,0 +1,104 @@
+"""Feature histograms and a small network: the classical floor of Karpathy et al. (2014)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from selfvid.data.manifest.splits import Fold
+from selfvid.probing.classifiers import network
+from selfvid.probing.baselines.histograms.describe import SIDE, Description
+from selfvid.probing.baselines.histograms.pyramid import pyramid_histogram
+from selfvid.probing.baselines.histograms.words import Vocabulary
+from selfvid.probing.variants import Judged, Learned, Task, judge
+
+NAME = "feature histograms"
+WORDS = 64
+LEVELS = (1, 2)
+PROTOCOL = (
+    "up to 16 frames of those that the encoder sees; histograms of oriented gradients, of flow's "
+    "directions and colour moments of patches, on a grid and at corners; k-means words of each "
+    "kind, fitted on the training part of each fold; soft assignment; spatial pyramid; roots; "
+    "hue-saturation histogram and colour moments of whole pictures beside them"
+)
+
+
+class FeatureHistograms(Learned):
+    """Videos as histograms of visual words that are learned on each training part anew.
+
+    Args:
+        videos: descriptions of all videos of the task, in order.
+        words: of each kind of descriptor.
+        levels: cells along each side of the picture, for every level of the pyramid.
+    """
+
+    def __init__(
+        self,
+        videos: Sequence[Description],
+        *,
+        words: int = WORDS,
+        levels: Sequence[int] = LEVELS,
+    ) -> None:
+        self._videos = tuple(videos)
+        self._words = words
+        self._levels = tuple(levels)
+
+    def judge(self, fold: Fold, task: Task) -> Judged:
+        """Words and network of the training part, and what they say of the test part."""
+        train, test = self.histograms(fold, seed=task.seed)
+        return judge(fold, task, train, test, by=network.classify)
+
+    def histograms(
+        self, fold: Fold, *, seed: int = 0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The training part (N, D) and the test part (M, D), by words of the training part."""
+        vocabularies = self._vocabularies(fold.train, seed)
+        train, test = (
+            np.stack([self._histogram(self._videos[at], vocabularies) for at in part])
+            for part in (fold.train, fold.test)
+        )
+        return train, test
+
+    def _vocabularies(self, train: NDArray[np.int64], seed: int) -> dict[str, Vocabulary]:
+        return {
+            name: Vocabulary.fit(
+                np.concatenate([self._videos[at].bags[name].vectors for at in train]),
+                words=self._words,
+                seed=seed,
+            )
+            for name in self._videos[0].bags
+        }
+
+    def _histogram(
+        self, video: Description, vocabularies: dict[str, Vocabulary]
+    ) -> NDArray[np.float64]:
+        made = [
+            pyramid_histogram(
+                vocabulary.assign(video.bags[name].vectors),
+                video.bags[name].places,
+                levels=self._levels,
+            )
+            for name, vocabulary in vocabularies.items()
+        ]
+        # Where a word is frequent, a little more says little.
+        return np.concatenate((*(np.sqrt(histogram) for histogram in made), video.whole))
+
+
+def about_histograms(*, stored_flow: bool) -> dict[str, Any]:
+    """How videos become histograms, as plain data."""
+    return {
+        "features": PROTOCOL,
+        "side": SIDE,
+        "words": WORDS,
+        "levels": LEVELS,
+        "flow": "stored" if stored_flow else "estimated by DIS between neighbouring frames",
+        "classifier": network.PROTOCOL,
+        "widths": network.WIDTHS,
+        "decays": network.DECAYS,
+        "versions": {"opencv": cv2.__version__, "scikit-image": version("scikit-image")},
+    }

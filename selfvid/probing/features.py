@@ -1,0 +1,127 @@
+"""The features of every variant: kept ones read, the others extracted in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.errors import InputError
+from selfvid.features.extract import Cut, Look, extract
+from selfvid.probing.baselines.metadata import Floor
+from selfvid.features.probe_store import FeatureStore
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Features of the videos that could be read.
+
+    Attributes:
+        variants: float64 (N, D), one array per repeat (random seed), by name.
+        read: which rows of the manifest those N are, as a mask.
+        faults: one line for each video that could not be read.
+        reused: how many of the arrays had been kept from an earlier probe.
+    """
+
+    variants: dict[str, tuple[Floats, ...]]
+    read: NDArray[np.bool_]
+    faults: tuple[str, ...]
+    reused: int
+
+    def only(self, read: NDArray[np.bool_], faults: tuple[str, ...]) -> Gathered:
+        """Those videos that could be `read` elsewhere, too, (N,); `faults` are of the others."""
+        return replace(
+            self,
+            variants={
+                name: tuple(features[read] for features in some)
+                for name, some in self.variants.items()
+            },
+            read=np.isin(np.arange(len(self.read)), np.flatnonzero(self.read)[read]),
+            faults=(*self.faults, *faults),
+        )
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Where and how features are extracted.
+
+    Attributes:
+        folder: where they are kept.
+        fresh: extract again what was kept.
+        device: where encoders compute.
+        workers: processes that decode.
+        quiet: show no progress.
+    """
+
+    folder: Path
+    fresh: bool
+    device: torch.device
+    workers: int
+    quiet: bool
+
+
+def gather(
+    looks: Mapping[str, Sequence[Look]], manifest: Manifest, cut: Cut, how: Extraction
+) -> Gathered:
+    """The features of every look at every video.
+
+    Args:
+        looks: the repeats of every variant, by name.
+        manifest: the videos.
+        cut: how they become vectors.
+        how: where and how that is done.
+
+    Raises:
+        InputError: where no video can be read.
+    """
+    each = {(name, n): look for name, some in looks.items() for n, look in enumerate(some)}
+    store = FeatureStore(how.folder, manifest, cut, device=how.device.type)
+    kept = {} if how.fresh else {key: store.read(look) for key, look in each.items()}
+    found = {key: features for key, features in kept.items() if features is not None}
+    missing = {key: look for key, look in each.items() if key not in found}
+    reused = len(found)
+    if missing:
+        named = {f"{name} {n}": look for (name, n), look in missing.items()}
+        made = extract(
+            named, manifest, cut, device=how.device, workers=how.workers, quiet=how.quiet
+        )
+        for (name, n), look in missing.items():
+            found[name, n] = made[f"{name} {n}"]
+            store.write(look, found[name, n])
+    # A video that failed in one pass may have been read in an earlier one.
+    read = np.logical_and.reduce([features.read for features in found.values()])
+    faults = dict.fromkeys(fault for features in found.values() for fault in features.faults)
+    return Gathered(
+        variants={
+            name: tuple(found[name, n].vectors[read] for n in range(len(some)))
+            for name, some in looks.items()
+        },
+        read=read,
+        faults=tuple(faults),
+        reused=reused,
+    )
+
+
+def floor_features(floors: Sequence[Floor], manifest: Manifest) -> dict[str, tuple[Floats, ...]]:
+    """The features of every floor, by its name.
+
+    Raises:
+        InputError: where a floor does not give every video finite numbers.
+    """
+    made: dict[str, tuple[Floats, ...]] = {}
+    for floor in floors:
+        features = np.asarray(floor.features(manifest), dtype=np.float64)
+        if features.ndim != 2 or len(features) != len(manifest) or not np.isfinite(features).all():
+            raise InputError(
+                f"floor {floor.name!r} gives features {features.shape}; "
+                f"expected finite ones, ({len(manifest)}, D)"
+            )
+        made[floor.name] = (features,)
+    return made

@@ -1,0 +1,153 @@
+"""What a probe found: rows, words and protocol; as a table, and as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfvid.probing.comparison import ENCODER, Comparison
+from selfvid.results.files import write_result
+from selfvid.results.leaks import Footage
+from selfvid.probing.classifiers.knn import RECALLS, SHOWN_K
+from selfvid.probing.label_curve import LabelCurve
+from selfvid.probing.motion import MotionCheck
+from selfvid.probing.variants import Task, VariantResult
+from selfvid.statistics.metrics import Interval, confusion, per_class_accuracy
+
+KIND = "selfvid probe"
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeResult:
+    """A probe's outcome.
+
+    Attributes:
+        rows: one for each variant; the encoder is the first.
+        differences: the encoder's accuracy minus that of each floor, paired.
+        verdicts: what the figures say, in plain sentences.
+        classes: names of the K classes.
+        confusion: of the encoder's out-of-fold predictions, (K, K), a row for each true class.
+        per_class: accuracy of each class, (K,).
+        curve: accuracy by number of labels, None where not asked for.
+        motion: the check on frozen and shuffled clips, None where not asked for.
+        footage: how test videos relate to the footage of pretraining.
+        protocol: everything that was decided, in plain data.
+        path: the folder with result.json, scores.csv and predictions.csv.
+    """
+
+    rows: tuple[VariantResult, ...]
+    differences: dict[str, Interval]
+    verdicts: tuple[str, ...]
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    per_class: NDArray[np.float64]
+    curve: LabelCurve | None
+    motion: MotionCheck | None
+    footage: Footage
+    protocol: dict[str, Any]
+    path: Path
+
+    @staticmethod
+    def of(found: Comparison, task: Task, **others: Any) -> ProbeResult:
+        """The result of a comparison; `others` are the attributes that do not follow from it."""
+        tested = task.tested
+        predicted = found.assessed[ENCODER].predicted[0, tested]
+        truth, count = task.labels[tested], len(task.classes)
+        return ProbeResult(
+            rows=found.rows,
+            differences=found.differences,
+            classes=task.classes,
+            confusion=confusion(predicted, truth, count),
+            per_class=per_class_accuracy(predicted, truth, count),
+            **others,
+        )
+
+    def row(self, name: str) -> VariantResult:
+        """The row of that name."""
+        return next(row for row in self.rows if row.name == name)
+
+    @property
+    def heading(self) -> str:
+        """What the table is about."""
+        data = self.protocol["data"]
+        pool = self.protocol["method"]["pool"]
+        count = len(data["folds"])
+        tests = f"{count} folds" if count > 1 else "one split"
+        return (
+            f"{data['label']}: {data['tested']} videos tested, {len(self.classes)} classes, "
+            f"{data['groups']} groups, {tests}\n"
+            f"logistic regression on frozen features, pool {pool}; intervals by bootstrap over "
+            "groups"
+        )
+
+    def __str__(self) -> str:
+        parts = [self.heading, table(self.rows)]
+        if self.curve is not None:
+            parts.append(curve_table(self.curve))
+        parts.append("\n".join(f"- {verdict}" for verdict in self.verdicts))
+        return "\n\n".join(parts)
+
+    def write(self, path: Path) -> Path:
+        """Write everything as JSON, whole or not at all; unknown numbers are null."""
+        return write_result(self, path, kind=KIND)
+
+
+def table(rows: tuple[VariantResult, ...]) -> str:
+    """Variants below one another, percentages side by side."""
+    recalls = [f"R@{k}" for k in RECALLS]
+    lines = [["", "accuracy", "95 % interval", f"kNN-{SHOWN_K}", *recalls]]
+    for row in rows:
+        found = [row.knn.get(SHOWN_K, math.nan), *(row.recall.get(k, math.nan) for k in RECALLS)]
+        lines.append(
+            [_named(row), _percent(row.accuracy.mean), _ends(row.accuracy), *map(_percent, found)]
+        )
+    return aligned(lines)
+
+
+def curve_table(curve: LabelCurve) -> str:
+    """Labels per class below one another, variants side by side."""
+    names = list(dict.fromkeys(point.variant for point in curve.points))
+    lines = [["labels per class", *(cell for name in names for cell in (name, "95 % interval"))]]
+    lines[0] += ["difference", "95 % interval"] if curve.differences else []
+    for count in dict.fromkeys(point.per_class for point in curve.points):
+        line = ["all" if count is None else str(count)]
+        for name in names:
+            (found,) = (p for p in curve.points if (p.variant, p.per_class) == (name, count))
+            line += [_percent(found.accuracy.mean), _ends(found.accuracy)]
+        for paired in curve.differences:
+            if paired.per_class == count:
+                line += [f"{100 * paired.difference.mean:+.1f}", _ends(paired.difference)]
+        lines.append(line)
+    return "\n".join([aligned(lines), *curve.skipped])
+
+
+def aligned(lines: list[list[str]]) -> str:
+    """Cells in columns: the first to the left, the others to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _named(row: VariantResult) -> str:
+    repeats = len(row.repeat_accuracies)
+    return f"{row.name} ({repeats} seeds)" if repeats > 1 else row.name
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.1f}"
+
+
+def _ends(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return ""
+    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

@@ -1,0 +1,135 @@
+"""A module in a folder: ``config.json`` says how it is built, ``model.safetensors`` its weights.
+
+Nothing is downloaded, unpickled or executed when one is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from selfvid import __version__
+from selfvid.saving.recorded import build, describe
+from selfvid.errors import InputError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+FORMAT = 1
+
+Saved = TypeVar("Saved", bound=nn.Module)
+
+
+def save_module(
+    module: nn.Module, folder: Path, *, kind: str, about: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a recorded module to a new folder, whole or not at all.
+
+    Args:
+        module: what to save; its construction must be recorded.
+        folder: must not exist.
+        kind: the word under which the config describes it, such as ``encoder``.
+        about: further plain data for the config.
+
+    Raises:
+        InputError: where `folder` exists.
+    """
+    if folder.exists():
+        raise InputError(f"folder {str(folder)!r} exists; expected a new one")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        config = {
+            "format": FORMAT,
+            "selfvid": __version__,
+            kind: _without_downloads(describe(module)),
+            **(about or {}),
+        }
+        (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
+        save_file(state, unfinished / WEIGHTS)
+        # safetensors lets nobody else read what it writes.
+        shutil.copymode(unfinished / CONFIG, unfinished / WEIGHTS)
+        unfinished.chmod(0o755)
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return folder
+
+
+def load_module(
+    folder: Path, *, kind: str, expected: type[Saved], allow: Sequence[str] = ()
+) -> Saved:
+    """The module that was saved in `folder`, in evaluation mode.
+
+    Args:
+        folder: as `save_module` left it.
+        kind: as it was saved.
+        expected: class that it must be of.
+        allow: prefixes of class paths, beside this package's, whose classes may be built.
+
+    Raises:
+        InputError: where the folder holds no such module, or one that does not fit its weights.
+    """
+    module = build(read_config(folder, kind=kind)[kind], allow=allow)
+    if not isinstance(module, expected):
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise InputError(f"{str(folder / CONFIG)!r} describes {type(module)}, not {article} {kind}")
+    try:
+        module.load_state_dict(read_weights(folder))
+    except RuntimeError as error:
+        cause = " ".join(str(error).split())[:200]
+        raise InputError(f"weights in {str(folder)!r} do not fit its config: {cause}") from None
+    return module.eval()
+
+
+def holds_module(folder: Path) -> bool:
+    """Whether the folder has both files."""
+    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
+    """The plain data of ``config.json``.
+
+    Raises:
+        InputError: where it is no JSON of a format that is known.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+    except ValueError as error:
+        raise InputError(f"{str(folder / CONFIG)!r} is no JSON: {error}") from None
+    if not (isinstance(config, dict) and config.get("format") == FORMAT and kind in config):
+        raise InputError(f"{str(folder / CONFIG)!r} is no {kind} config of format {FORMAT}")
+    return dict(config)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of ``model.safetensors``.
+
+    Raises:
+        InputError: where the file is damaged.
+    """
+    try:
+        return dict(load_file(folder / WEIGHTS))
+    except SafetensorError as error:
+        raise InputError(f"{str(folder / WEIGHTS)!r} is damaged: {error}") from None
+
+
+def _without_downloads(description: Any) -> Any:
+    """The description with every `weights` argument turned to ``random``: ours are saved beside."""
+    if isinstance(description, list):
+        return [_without_downloads(item) for item in description]
+    if not isinstance(description, dict):
+        return description
+    return {
+        key: "random" if key == "weights" and isinstance(value, str) else _without_downloads(value)
+        for key, value in description.items()
+    }

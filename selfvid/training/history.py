@@ -1,0 +1,94 @@
+"""What a run writes down while it goes on: a history of numbers, and TensorBoard's events."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.utils.tensorboard import SummaryWriter
+
+from selfvid.training.checkpoints import accumulating
+from selfvid.training.module import SeededTraining
+
+LOG_EVERY = 10
+
+
+class Journal(Callback):
+    """Writes losses, learning rate and speed every few steps.
+
+    Args:
+        history: file of one JSON object per line.
+        tensorboard: folder of the events.
+        updates: of the optimiser that make one step of the run.
+
+    Attributes:
+        latest: the latest losses by name.
+    """
+
+    def __init__(self, history: Path, tensorboard: Path, *, updates: int = 1) -> None:
+        self.history = history
+        self.tensorboard = tensorboard
+        self.updates = updates
+        self.latest: dict[str, float] = {}
+        self._since, self._clips = 0.0, 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the logs."""
+        del pl_module
+        self._since, self._clips = time.perf_counter(), 0
+        if trainer.is_global_zero:
+            done = trainer.global_step // self.updates
+            self.events = SummaryWriter(str(self.tensorboard), purge_step=done + 1)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Log where a step was made and it is time."""
+        del outputs, batch_idx
+        self._clips += len(batch) * trainer.world_size
+        step, unfinished = divmod(trainer.global_step, self.updates)
+        if unfinished or accumulating(trainer) or not trainer.is_global_zero:
+            return
+        if step % LOG_EVERY == 0 or trainer.global_step == trainer.max_steps:
+            assert isinstance(pl_module, SeededTraining)
+            figures = pl_module.figures()
+            self.latest = {name: float(value.detach()) for name, value in figures.items()}
+            self.note(step, self.latest | self._speed(trainer))
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close the logs."""
+        del trainer, pl_module, stage
+        self._close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the logs: after an error Lightning calls no teardown."""
+        del trainer, pl_module, exception
+        self._close()
+
+    def note(self, step: int, values: dict[str, float]) -> None:
+        """Write named numbers of a step."""
+        with self.history.open("a") as history:
+            history.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self.events.add_scalar(name, value, step)
+
+    def _close(self) -> None:
+        if hasattr(self, "events"):
+            self.events.close()
+
+    def _speed(self, trainer: Trainer) -> dict[str, float]:
+        now, clips = time.perf_counter(), self._clips
+        seconds = now - self._since
+        self._since, self._clips = now, 0
+        rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
+        return {"rate": rate, "clips_per_second": clips / seconds}

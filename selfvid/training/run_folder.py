@@ -1,0 +1,162 @@
+"""The folder that a run leaves, and the lines it is written in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from selfvid import __version__
+from selfvid.errors import InputError
+from selfvid.saving.whole import write_whole
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "lightly", "kornia", "decord", "av")
+
+
+class RunFolder:
+    """Paths of a run, and whole writes to them.
+
+    Args:
+        path: the run's folder.
+
+    Attributes:
+        path: the run's folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    recipe = property(lambda self: self.path / "recipe.yaml")
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    start = property(lambda self: self.path / "encoder_at_start")
+    encoder = property(lambda self: self.path / "encoder")
+    objective = property(lambda self: self.path / "objective")
+    history = property(lambda self: self.path / "history.jsonl")
+    tensorboard = property(lambda self: self.path / "tensorboard")
+    features = property(lambda self: self.path / "features")
+    pictures = property(lambda self: self.path / "pictures")
+    summary = property(lambda self: self.path / "summary.json")
+
+    def fold(self, number: int) -> Path:
+        """Where a run of several folds keeps one of them, counted from 1."""
+        return self.path / "folds" / str(number)
+
+    @property
+    def folds(self) -> tuple[Path, ...]:
+        """The folds that there are, in their order; none where the run has one split."""
+        there = (self.path / "folds").glob("[0-9]*")
+        return tuple(sorted(there, key=lambda folder: int(folder.name)))
+
+    @property
+    def encoders(self) -> tuple[Path, ...]:
+        """What encoders are loaded from: the run, or where only its folds have some, these."""
+        return (self.path,) if self.encoder.is_dir() else self.folds or (self.path,)
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            InputError: where something is there already.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(
+                f"output folder {str(self.path)!r} exists; expected a new one, "
+                "or --resume to continue the run in it"
+            )
+        for folder in (self.path, self.checkpoints, self.pictures):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def check_resumable(self, recipe: dict[str, Any]) -> None:
+        """Refuse to resume what is finished, not there, or another recipe.
+
+        Raises:
+            InputError: naming what differs.
+        """
+        if not self.recipe.is_file():
+            raise InputError(f"{str(self.path)!r} holds no run to resume; expected recipe.yaml")
+        if self.encoder.exists():
+            raise InputError(f"the run in {str(self.path)!r} is finished; nothing to resume")
+        before = yaml.safe_load(self.recipe.read_text())
+        # Where folders lie and who reads the clips change nothing of what is learnt.
+        for key in sorted({*before, *recipe} - {"out", "workers", "decoded"}):
+            if before.get(key) != recipe.get(key):
+                raise InputError(
+                    f"{key} of the run in {str(self.path)!r} was {before.get(key)!r}, "
+                    f"got {recipe.get(key)!r}; a resumed run keeps its recipe"
+                )
+
+    def write_recipe(self, recipe: dict[str, Any]) -> None:
+        """Write the recipe; the machine stands in comments above it."""
+        header = "".join(f"# {name}: {value}\n" for name, value in surroundings().items())
+        body = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+        write_whole(self.recipe, header + body)
+
+    def trim_history(self, steps: int) -> None:
+        """Forget lines of the history beyond `steps`: a resumed run writes them again."""
+        if not self.history.is_file():
+            return
+        kept = []
+        for line in self.history.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= steps:
+                    kept.append(line + "\n")
+            except ValueError:
+                continue  # the line that a killed run was writing
+        write_whole(self.history, "".join(kept))
+
+
+def recipe_hash(recipe: dict[str, Any]) -> str:
+    """SHA-256 of what a recipe says, whatever folder it ran in."""
+    kept = {key: value for key, value in recipe.items() if key != "out"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def surroundings() -> dict[str, str]:
+    """Versions, commit and hardware, by name."""
+    found = {"selfvid": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    commit = _commit()
+    if commit:
+        found["commit"] = commit
+    found["hardware"] = hardware()
+    return found
+
+
+def hardware() -> str:
+    """The GPU, or the processor and its cores, in words."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()} cores, {_processor()}"
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    if described.is_file():
+        for line in described.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """Commit of the checkout this package runs from; empty where it is installed."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return ""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
