@@ -1,7 +1,8 @@
-"""Which number format a machine multiplies fastest."""
+"""Where and in which number format something is computed: one vocabulary for all commands."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -9,42 +10,63 @@ import torch
 
 from selfvid.errors import InputError
 
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
-Precision = Literal["auto", "bf16-mixed", "32-true"]
-NumberFormat = Literal["bf16-mixed", "32-true"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+NumberFormat = Literal["float32", "bfloat16"]
+
+MOST_WORKERS = 8  # more loading processes than this rarely help one that trains
+# Flags of processors that multiply bfloat16 natively; elsewhere it is emulated and slower.
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
-def pick_device(accelerator: Accelerator = "auto") -> torch.device:
-    """The device that `accelerator` names; ``auto`` is a GPU where there is one.
+def choose_device(device: Device = "auto") -> torch.device:
+    """The device of that name; ``auto`` is a GPU where there is one.
 
     Raises:
-        InputError: where there is none of the kind.
+        InputError: where this machine has no such device.
     """
-    there = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    kind: str = accelerator
-    if kind == "auto":
-        kind = next((name for name, found in there.items() if found), "cpu")
-    if not there.get(kind, True):
-        raise InputError(f"accelerator {kind!r} is not on this machine; expected auto or cpu")
-    return torch.device("cuda" if kind == "gpu" else kind)
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return torch.device(next(name for name, found in available.items() if found))
+    if device not in available:
+        raise InputError(f"device is {device!r}; expected auto, {', '.join(available)}")
+    if not available[device]:
+        raise InputError(f"device {device!r} is not on this machine; expected auto or cpu")
+    return torch.device(device)
 
 
 def resolve_precision(precision: Precision, *, device: torch.device) -> NumberFormat:
-    """``auto`` as bfloat16 autocast where the hardware multiplies it natively, else float32."""
+    """``auto`` is bfloat16 autocast where the hardware multiplies it natively, else float32."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         native = device.type == "cpu" and any(flag in _cpu_flags() for flag in BFLOAT16_FLAGS)
-    return "bf16-mixed" if native else "32-true"
+    return "bfloat16" if native else "float32"
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """The context that `precision` asks for on `device`."""
-    wanted = resolve_precision(precision, device=device) == "bf16-mixed"
+    """The context that computes on `device` in `precision`."""
+    wanted = resolve_precision(precision, device=device) == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
+def loading_workers(workers: int | None) -> int:
+    """The number of loading processes: `workers`, or one less than cores where it is None.
+
+    Raises:
+        InputError: where it is negative.
+    """
+    if workers is None:
+        return max(1, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))
+    if workers < 0:
+        raise InputError(f"workers is {workers}; expected 0 or more")
+    return workers
 
 
 def _cpu_flags() -> set[str]:

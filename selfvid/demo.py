@@ -12,23 +12,23 @@ from typing import Any
 import torch
 
 from selfvid.backbones.small import SmallNet
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.digits.files import write_footage
 from selfvid.data.indexing.command import index
-from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.pretraining.command import pretrain
-from selfvid.training.run_folder import hardware
-from selfvid.training.schedule import Training
 from selfvid.errors import InputError
-from selfvid.probing.command import probe
-from selfvid.probing.result import ProbeResult
 from selfvid.export import export
-from selfvid.statistics.metrics import Interval
 from selfvid.objectives.base import Objective
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.objectives.vicreg import VICReg
+from selfvid.pretraining.command import pretrain
+from selfvid.probing.command import probe
+from selfvid.probing.result import ProbeResult
 from selfvid.reports.page import report
 from selfvid.saving.whole import write_whole
+from selfvid.statistics.intervals import Interval
+from selfvid.training.run_folder import hardware
+from selfvid.training.schedule import Training
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed:
     """
     out = Path(out)
     if out.exists():
-        raise InputError(f"output folder {str(out)!r} exists; expected a new one")
+        raise InputError(f"out {str(out)!r} exists; expected a new one")
     if steps < 2:
         raise InputError(f"steps is {steps}; expected 2 or more, half of them for the second run")
     started = time.perf_counter()
@@ -64,7 +64,7 @@ def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed:
     table = write_footage(out / "footage", videos=videos, frames=16, test_share=0.4, seed=seed)
     _say(2, "looking at every video once")
     manifest = out / "footage.csv"
-    index(table, output=manifest, quiet=True)
+    index(table, out=manifest, quiet=True)
     _say(3, "learning without labels: VICReg on frames of one video")
     torch.manual_seed(seed)
     main = _learn(manifest, out / "vicreg", VICReg(_encoder(), projection=256), steps, seed)
@@ -78,7 +78,7 @@ def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed:
     _say(6, "exporting to ONNX, compared with PyTorch")
     exported = export(main, format="onnx", quiet=True)
     _say(7, "writing the report")
-    page = report(main, output=out / "report.html", quiet=True)
+    page = report(main, out=out / "report.html", quiet=True)
     result = _result(found, other, seconds=time.perf_counter() - started)
     result["onnx_largest_difference"] = exported.parity.difference
     write_whole(out / "result.json", json.dumps(result, indent=2) + "\n")

@@ -57,12 +57,11 @@ class Clip:
 
 @dataclass(frozen=True, repr=False)
 class ClipBatch:
-    """Clips of one size side by side; shorter ones are padded at the end.
+    """Clips of one size and length side by side.
 
     Attributes:
         frames: uint8 (B, T, C, H, W).
         times: seconds, float64 (B, T).
-        lengths: true number of frames of each clip, int64 (B,).
         videos: content id of each clip's video.
         labels: class indices, int64 (B,), or None where any clip has no label.
         faults: one line for each clip that could not be read and was replaced by another.
@@ -71,7 +70,6 @@ class ClipBatch:
 
     frames: Tensor
     times: Tensor
-    lengths: Tensor
     videos: tuple[str, ...]
     labels: Tensor | None = None
     faults: tuple[str, ...] = ()
@@ -81,8 +79,8 @@ class ClipBatch:
         if self.frames.ndim != 5:
             raise ValueError(f"frames must be (B, T, C, H, W), got {_shape(self.frames)}")
         batch = self.frames.shape[0]
-        if not len(self.times) == len(self.lengths) == len(self.videos) == batch:
-            raise ValueError(f"times, lengths and videos must have B = {batch} entries")
+        if not len(self.times) == len(self.videos) == batch:
+            raise ValueError(f"times and videos must have B = {batch} entries")
 
     def __repr__(self) -> str:
         return f"ClipBatch({_shape(self.frames)}, labels={self.labels is not None})"
@@ -96,7 +94,6 @@ class ClipBatch:
             self,
             frames=self.frames.to(device, non_blocking=True),
             times=self.times.to(device, non_blocking=True),
-            lengths=self.lengths.to(device, non_blocking=True),
             labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
             steps=None if self.steps is None else self.steps.to(device, non_blocking=True),
         )
@@ -107,7 +104,6 @@ class ClipBatch:
             self,
             frames=self.frames.pin_memory(),
             times=self.times.pin_memory(),
-            lengths=self.lengths.pin_memory(),
             labels=None if self.labels is None else self.labels.pin_memory(),
             steps=None if self.steps is None else self.steps.pin_memory(),
         )
@@ -120,21 +116,15 @@ class ClipBatch:
 
     @staticmethod
     def of(clips: list[Clip], faults: tuple[str, ...] = ()) -> ClipBatch:
-        """Collate clips of one frame size, padding short ones with zeros at the end."""
-        longest = max(len(clip.frames) for clip in clips)
-        first = clips[0].frames
-        nothing = 0 if clips[0].step is None else FLOW_ZERO
-        frames = first.new_full((len(clips), longest, *first.shape[1:]), nothing)
-        times = torch.zeros(len(clips), longest, dtype=torch.float64)
-        for row, clip in enumerate(clips):
-            frames[row, : len(clip.frames)] = clip.frames
-            times[row, : len(clip.frames)] = clip.times
+        """Collate clips of one frame size and length."""
+        shapes = {tuple(clip.frames.shape) for clip in clips}
+        if len(shapes) > 1:
+            raise ValueError(f"clips of a batch must have one shape, got {sorted(shapes)}")
         known = [clip.label for clip in clips if clip.label is not None]
         steps = [clip.step for clip in clips if clip.step is not None]
         return ClipBatch(
-            frames=frames,
-            times=times,
-            lengths=torch.tensor([len(clip.frames) for clip in clips]),
+            frames=torch.stack([clip.frames for clip in clips]),  # (B, T, C, H, W)
+            times=torch.stack([clip.times for clip in clips]).double(),  # (B, T)
             videos=tuple(clip.video for clip in clips),
             labels=torch.tensor(known) if len(known) == len(clips) else None,
             faults=faults,
@@ -158,6 +148,12 @@ class Widths:
     maps: tuple[int, ...] = ()
     flow: bool = False
 
+    def need_steps(self, who: str) -> int:
+        """D of the step vectors, or an InputError that says `who` needs them."""
+        if self.steps is None:
+            raise InputError(f"{who} needs step vectors (B, S, D); this encoder has none")
+        return self.steps
+
 
 @dataclass(frozen=True, repr=False)
 class Features:
@@ -166,7 +162,6 @@ class Features:
     Attributes:
         clip: one vector per clip, (B, D).
         steps: one vector per step along the clip, (B, S, D), or None.
-        lengths: true number of steps of each clip, int64 (B,), or None where all are whole.
         window: frames that one step sees.
         stride: frames between the starts of neighbouring steps.
         maps: feature maps (B, S, C_l, H_l, W_l) from fine to coarse, or None.
@@ -177,7 +172,6 @@ class Features:
 
     clip: Tensor
     steps: Tensor | None = None
-    lengths: Tensor | None = None
     window: int = 1
     stride: int = 1
     maps: tuple[Tensor, ...] | None = None
@@ -207,7 +201,6 @@ class Features:
             self,
             clip=change(self.clip),
             steps=None if self.steps is None else change(self.steps),
-            lengths=None if self.lengths is None else change(self.lengths),
             maps=None if self.maps is None else tuple(map(change, self.maps)),
             flow=None if self.flow is None else change(self.flow),
         )

@@ -21,5 +21,5 @@ def digits_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("digits")
     table = write_footage(folder / "videos", videos=32, frames=8, size=32, seed=1)
     manifest = folder / "digits.csv"
-    index(table, output=manifest, quiet=True, workers=1)
+    index(table, out=manifest, quiet=True, workers=1)
     return manifest

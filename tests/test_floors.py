@@ -9,53 +9,58 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "selfvid"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-FLOORS: dict[str, float] = {
-    "errors": -2,
-    "whole": -1,
-    "amounts": -1,
-    "types": 0,
-    "device": 0,
-    "construction": 0,
-    "metrics": 0,
-    "scores": 0,
-    "saving": 0.5,
-    "backbones": 1,
-    "flow": 1,
-    "recurrent": 1,
-    "pictures": 1,
-    "encoders": 2,
-    "data": 3,
-    "objectives": 3,
-    "heads": 3,
-    "engine": 4,
-    "evaluation": 5,
-    "export": 5,
-    "reports": 6,
-    "demo": 7,
-    "complaints": 7,
-    "deep_nulls": 7,
-    "recipe_files": 7,
+FLOORS: dict[str, int] = {
     "cli": 8,
+    "demo": 8,
+    "reports": 7,
+    "pretraining": 6,
+    "finetuning": 6,
+    "probing": 6,
+    "detecting": 6,
+    "forecasting": 6,
+    "comparing": 6,
+    "export": 6,
+    "training": 5,
+    "features": 5,
+    "results": 5,
+    "data": 4,
+    "objectives": 4,
+    "heads": 4,
+    "encoders": 3,
+    "flow": 2,
+    "backbones": 2,
+    "recurrent": 2,
+    "pictures": 2,
+    "statistics": 1,
+    "saving": 1,
+    "types": 0,
+    "compute": 0,
+    "errors": -1,
     "__main__": 9,
     "__init__": 0,
 }
 
 ROOMS = {
-    "decord": {"data/decord_reader.py", "data/decode.py"},
-    "av": {
-        f"data/{name}.py" for name in ("decode", "encode", "packets", "pyav_reader", "image_folder")
+    "decord": {"data/video/*"},
+    "av": {"data/video/*"},
+    "cv2": {"flow/estimate.py", "probing/baselines/histograms/*"},
+    "skimage": {"probing/baselines/histograms/*"},
+    "kornia": {"data/clips/augmentation.py", "flow/warp.py"},
+    "pytorch_lightning": {"training/*", "pretraining/previews.py"},
+    "sklearn": {
+        "statistics/*",
+        "data/digits/*",
+        "data/manifest/*",
+        "probing/*",
+        "comparing/fuse/svm.py",
     },
-    "cv2": {"flow/estimate.py", "evaluation/histograms/*"},
-    "skimage": {"evaluation/histograms/*"},
-    "kornia": {"data/transforms.py"},
-    "pytorch_lightning": {"engine/*"},
-    "sklearn": {"data/digits.py", "data/manifest.py", "data/splits.py", "evaluation/*"},
-    "lightly": {"objectives/*", "engine/schedule.py", "evaluation/knn.py"},
+    "lightly": {"objectives/*", "training/schedule.py", "probing/classifiers/knn.py"},
     "onnx": {"export/onnx.py"},
     "onnxruntime": {"export/onnx.py"},
-    "jsonargparse": {"cli.py"},
+    "jsonargparse": {"cli/*"},
     "matplotlib": {"pictures/*"},
     "jinja2": {"reports/*"},
+    "torchmetrics": set(),
 }
 
 
@@ -63,7 +68,7 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def floor_of(module: str) -> float:
+def floor_of(module: str) -> int:
     return FLOORS[module.split(".")[0]]
 
 
@@ -101,7 +106,7 @@ def test_outside_packages_stay_in_their_rooms(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=room)
 def test_files_and_functions_stay_short(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= 400
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body

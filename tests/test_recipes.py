@@ -8,9 +8,9 @@ import yaml
 
 from selfvid.cli.commands import main
 from selfvid.data.digits.files import write_footage
+from selfvid.data.digits.moving_digits import DIRECTIONS
 from selfvid.data.flow.command import compute_flow
 from selfvid.data.indexing.command import index
-from selfvid.data.digits.moving_digits import DIRECTIONS
 from selfvid.encoders.base import load_encoder
 from selfvid.finetuning.classifier import load_classifier
 
@@ -20,7 +20,7 @@ FROM_FILES = ("--size", "32", "--workers", "0")
 
 
 PRETRAINED = [path for path in RECIPES if "objective" in yaml.safe_load(path.read_text())]
-# Of detectors; tests/evaluation/detecting/test_command.py runs it.
+# Of detectors; tests/detecting/test_command.py runs it.
 DETECTED = [path for path in RECIPES if "lanes" in yaml.safe_load(path.read_text())]
 FINETUNED = [
     path for path in RECIPES if "head" in yaml.safe_load(path.read_text()) and path not in DETECTED
@@ -101,7 +101,7 @@ def long_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drifting digits as long as the longest clips of recipes."""
     folder = tmp_path_factory.mktemp("long")
     table = write_footage(folder / "videos", videos=32, frames=33, size=32, seed=1)
-    index(table, output=folder / "digits.csv", quiet=True, workers=1)
+    index(table, out=folder / "digits.csv", quiet=True, workers=1)
     return folder / "digits.csv"
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
+from selfvid.backbones.base import ClipBackbone, ClipMaps
 from selfvid.errors import InputError
 from selfvid.types import Widths
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
-from selfvid.backbones.conv3d import convolution, dense, places
+from selfvid.backbones.base import ClipBackbone, ClipMaps
 from selfvid.backbones.pretrained import load_weights
+from selfvid.backbones.short_clips import convolution, dense, places
 from selfvid.errors import InputError
 from selfvid.types import Widths
 

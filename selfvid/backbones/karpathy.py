@@ -18,11 +18,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
-from selfvid.backbones.conv3d import convolution, dense, places
-from selfvid.backbones.response_norm import ResponseNorm
-from selfvid.backbones.streams import PARTS, Streams, stream
+from selfvid.backbones.base import ClipBackbone, ClipMaps
+from selfvid.backbones.layered import ResponseNorm
+from selfvid.backbones.short_clips import convolution, dense, places
 from selfvid.errors import InputError
 from selfvid.types import Widths
 
@@ -221,3 +221,23 @@ class SlowFusion(FusionNet):
 
 def _pool() -> nn.MaxPool3d:
     return nn.MaxPool3d((1, 2, 2))
+
+
+Streams = Literal["whole", "both", "fovea", "context"]
+PARTS: dict[Streams, tuple[str, ...]] = {
+    "whole": ("whole",),
+    "both": ("fovea", "context"),
+    "fovea": ("fovea",),
+    "context": ("context",),
+}
+
+
+def stream(clips: Tensor, part: str) -> Tensor:
+    """What one stream sees of clips (N, C, T, H, W): all of it, or half of H and of W."""
+    if part == "whole":
+        return clips
+    if part == "context":
+        return functional.avg_pool3d(clips, (1, 2, 2))
+    height, width = clips.shape[-2] // 2, clips.shape[-1] // 2
+    top, left = (clips.shape[-2] - height) // 2, (clips.shape[-1] - width) // 2
+    return clips[..., top : top + height, left : left + width]

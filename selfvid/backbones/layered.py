@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from selfvid.backbones.base import Backbone, check_channels
-from selfvid.backbones.dropout import checked_dropout
 from selfvid.backbones.pretrained import load_weights
 from selfvid.errors import InputError
 from selfvid.types import FrameFeatures, Widths
+
+
+def checked_dropout(name: str, share: float) -> nn.Dropout:
+    """A dropout layer that drops `share`, an argument called `name`.
+
+    Raises:
+        InputError: where the share is not one.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"{name} is {share}; expected a share to drop, from 0 to below 1")
+    return nn.Dropout(share)
 
 
 class LayeredNet(Backbone):
@@ -71,3 +83,29 @@ class LayeredNet(Backbone):
 def dense(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
     """A dense layer as it stood in all of them."""
     return [nn.Linear(inputs, outputs), nn.ReLU(), checked_dropout("dropout", dropout)]
+
+
+class ResponseNorm(nn.Module):
+    """Each response over the root of a constant and the squares of its neighbouring channels.
+
+    The b_i = a_i / (k + alpha * sum of a_j squared)^beta of Krizhevsky et al. (2012) with n = 5,
+    k = 2, alpha = 1e-4 and the beta of Karpathy et al. (2014), 0.5. The sum is a 1x1x1
+    convolution with ones near the diagonal, which is faster than the averages and powers of
+    `torch.nn.LocalResponseNorm`.
+
+    Args:
+        channels: C.
+    """
+
+    band: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        places = torch.arange(channels)
+        near = (places[:, None] - places).abs() <= 2
+        self.register_buffer("band", near.float()[..., None, None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, H, W) to the same."""
+        total = functional.conv3d(x * x, self.band)  # a power would leave bfloat16
+        return x * torch.rsqrt(2 + 1e-4 * total)

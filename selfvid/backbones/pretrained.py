@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from selfvid.backbones.inflation import inflate_colours
+from selfvid.backbones.inflated import inflate_colours
 from selfvid.errors import InputError
 
 Published = Literal["imagenet", "kinetics"]

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import video
 
-from selfvid.backbones.base import check_channels
-from selfvid.backbones.clip_base import ClipBackbone, ClipMaps
+from selfvid.backbones.base import ClipBackbone, ClipMaps, check_channels
 from selfvid.backbones.pretrained import load_weights
 from selfvid.backbones.short_clips import for_short_clips
 from selfvid.errors import InputError

@@ -20,8 +20,8 @@ from typing import Any
 
 from selfvid import __version__
 from selfvid.cli.nulls import with_nulls, without_deep_nulls
-from selfvid.errors import InputError
 from selfvid.cli.recipes import with_recipe_paths
+from selfvid.errors import InputError
 
 USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130
 
@@ -235,7 +235,7 @@ def _parse(
 def _spelt_out(words: list[str], function: Callable[..., Any]) -> list[str]:
     """The words with -o made long, and a bare switch such as --resume made true."""
     parameters = inspect.signature(function).parameters
-    names = {"-o": "--output" if "output" in parameters else "--out"}
+    names = {"-o": "--out"}
     switches = {
         f"--{name}" for name, parameter in parameters.items() if isinstance(parameter.default, bool)
     }

@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from selfvid.errors import InputError
+from selfvid.saving.former import current_recipe
 
 
 def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
-    """The words with the recipe behind ``--config`` made a path, of one that can be read.
+    """The words with the recipe behind ``--config`` made a path, or text with today's names.
 
     Args:
         words: of the command line.
@@ -21,9 +22,7 @@ def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
     """
 
     def checked(name: str) -> str:
-        path = find_recipe(name)
-        _check_recipe(path, settings)
-        return str(path)
+        return _checked_recipe(find_recipe(name), settings)
 
     found = []
     for before, word in zip(["", *words], words, strict=False):
@@ -36,8 +35,12 @@ def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
     return found
 
 
-def _check_recipe(path: Path, settings: Collection[str]) -> None:
-    """Raise an InputError unless `path` is YAML that names some of `settings` and no others."""
+def _checked_recipe(path: Path, settings: Collection[str]) -> str:
+    """The path, or the recipe as text where it uses names of an earlier version.
+
+    Raises:
+        InputError: unless it is YAML that names some of `settings` and no others.
+    """
     import yaml
 
     try:
@@ -47,13 +50,15 @@ def _check_recipe(path: Path, settings: Collection[str]) -> None:
         raise InputError(f"recipe {str(path)!r} is no YAML: {error}") from error
     if not isinstance(recipe, dict):
         raise InputError(f"recipe {str(path)!r} holds {recipe!r}; expected settings and values")
-    for key in recipe:
+    current = current_recipe(recipe)
+    for key in current:
         name = str(key).partition(".")[0]
         if name not in settings:
             near = get_close_matches(name, settings, n=1) or [", ".join(settings)]
             raise InputError(
                 f"option {name!r} is unknown in recipe {str(path)!r}; expected {near[0]}"
             )
+    return str(path) if current == recipe else yaml.safe_dump(current, sort_keys=False)
 
 
 def find_recipe(name: str) -> Path:
@@ -65,7 +70,7 @@ def find_recipe(name: str) -> Path:
     given = Path(name)
     if given.is_file():
         return given
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     # In a wheel the recipes lie in the package, in a checkout beside it.
     folders = [here / "recipes", here.parent / "recipes"]
     shipped = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}

@@ -1,1 +1,1 @@
-"""`selfvid compare`: two runs on the same videos, class by class."""
+"""`selfvid compare`: compare two runs on the same videos, class by class."""

@@ -7,14 +7,21 @@ from typing import Any
 
 import torch
 
-from selfvid.comparing.classes import absent, by_class, in_words
-from selfvid.comparing.result import KIND, PICTURE, ComparedRun, CompareResult
-from selfvid.results.files import check_folder
-from selfvid.statistics.paired import METHOD, stand
-from selfvid.results.protocol import about_machine, command
+from selfvid.comparing.result import (
+    KIND,
+    PICTURE,
+    ComparedRun,
+    CompareResult,
+    absent,
+    by_class,
+    in_words,
+)
 from selfvid.comparing.score_tables import Groups, Scored, find_groups, left_out, matched, read_all
+from selfvid.results.files import check_folder
+from selfvid.results.protocol import about_machine, command
+from selfvid.statistics.intervals import accuracy_interval
+from selfvid.statistics.paired import METHOD, stand
 from selfvid.statistics.words import about_groups
-from selfvid.statistics.metrics import grouped_bootstrap
 
 
 def compare(
@@ -82,7 +89,7 @@ def _result(
     rows, missing = by_class(first, second, groups, seed=seed), absent(first)
 
     def about(run: Scored, alone: int) -> ComparedRun:
-        accuracy = grouped_bootstrap(run.right, groups.names, seed=seed)
+        accuracy = accuracy_interval(run.right, groups.names, seed=seed)
         return ComparedRun(run.name, accuracy, int(run.right.sum()), alone)
 
     said = [

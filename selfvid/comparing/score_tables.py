@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.errors import InputError
-from selfvid.statistics.scores import Scores
+from selfvid.results.scores import SCORES, Scores
 
-SCORES = "scores.csv"
 PLACES = (SCORES, f"probe/{SCORES}")
 
 
@@ -176,20 +175,6 @@ def left_out(before: Sequence[Scored], after: Sequence[Scored]) -> int:
     """Number of videos that some table had before matching and none has after it."""
     had = {video for each in before for video in each.scores.videos}
     return len(had - set(after[0].scores.videos))
-
-
-def pooled(tables: Sequence[Scores]) -> Scores:
-    """One table of several parts that have the same classes.
-
-    Raises:
-        InputError: where a video is in two of them.
-    """
-    return Scores(
-        videos=tuple(video for table in tables for video in table.videos),
-        labels=np.concatenate([table.labels for table in tables]),
-        classes=tables[0].classes,
-        probabilities=np.concatenate([table.probabilities for table in tables]),
-    )
 
 
 def find_groups(videos: Sequence[str], data: Path | None) -> Groups:

@@ -1,1 +1,1 @@
-"""Footage in, clips out."""
+"""Videos, manifests, clips and flow: everything that is read from files."""

@@ -1,1 +1,1 @@
-"""`selfvid detect`: when which activity goes on in untrimmed videos."""
+"""`selfvid detect`: find activities in untrimmed videos."""

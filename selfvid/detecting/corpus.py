@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
+from selfvid.data.annotations.annotations import (
+    Activity,
+    AnnotatedVideo,
+    Annotations,
+    Assume,
+    check_assumption,
+    read_annotations,
+)
 from selfvid.data.annotations.checks import Policy, Problem, Rules, checked, settle
-from selfvid.data.annotations.files import read_annotations
-from selfvid.data.annotations.annotations import AnnotatedVideo, Annotations, Assume, check_assumption
-from selfvid.data.video.decode import DecoderName
-from selfvid.data.indexing.inspect import content_id
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.data.manifest.splits import folds as make_folds
+from selfvid.data.video.decode import DecoderName
+from selfvid.data.video.files import content_id
 from selfvid.data.video.streaming import measure_length
 from selfvid.errors import InputError
 
@@ -178,3 +187,35 @@ def _check_paths(annotations: Annotations) -> None:
             raise InputError(
                 f"{video.place}: {video.name!r} and {other!r} are the same file; expected one name"
             )
+
+
+def clip_labels(
+    times: NDArray[np.float64],
+    activities: Sequence[Activity],
+    *,
+    labels: Sequence[str],
+    several: bool,
+) -> Tensor:
+    """The class of every clip; a clip shows what at least half of its frames show.
+
+    Args:
+        times: seconds of each frame of each clip, (clips, T).
+        activities: of the video.
+        labels: names of the K activities.
+        several: whether several may go on at once.
+
+    Returns:
+        Where several may, 0 or 1 for each activity, int64 (clips, K). Else int64 (clips,): 0
+        where fewer than half of the frames lie in any activity, and otherwise 1 + the number of
+        the activity that most of them lie in.
+    """
+    inside = np.zeros((len(labels), *times.shape), bool)
+    for activity in activities:
+        during = (times >= activity.start) & (times < activity.end)
+        inside[labels.index(activity.label)] |= during
+    frames = inside.sum(-1)  # (K, clips)
+    if several:
+        return torch.from_numpy((2 * frames >= times.shape[1]).T.astype(np.int64))
+    covered = inside.any(0).sum(-1)
+    found = np.where(2 * covered >= times.shape[1], 1 + frames.argmax(0), 0)
+    return torch.from_numpy(found.astype(np.int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -12,13 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from selfvid.data.annotations.annotations import Assume
 from selfvid.compute import Precision
-from selfvid.training.run_folder import RunFolder
+from selfvid.data.annotations.annotations import Assume
+from selfvid.detecting.corpus import Corpus, Part
+from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
 from selfvid.heads.detection import ActivityDetector
 from selfvid.recurrent import State
+from selfvid.saving.former import current_precision
 from selfvid.saving.modules import load_module, read_config, save_module
+from selfvid.training.run_folder import RunFolder
 from selfvid.types import Features
 
 KIND = "detector"
@@ -115,7 +118,7 @@ def _described(head: ActivityDetector, config: dict[str, Any]) -> Detector:
         assume=cast(Assume, config["assume"]),
         frames=int(config["frames"]),
         size=(int(height), int(width)),
-        precision=cast(Precision, config["precision"]),
+        precision=cast(Precision, current_precision(config["precision"])),
         trained=tuple(map(str, config["trained"])),
         tested=tuple(map(str, config["tested"])),
     )
@@ -140,3 +143,54 @@ def encoder_under(detector: Path, run: Path) -> Path:
     """Where the encoder lies whose vectors the detector in a folder of `run` reads."""
     own = detector.parent
     return own if (own / "encoder").is_dir() else run
+
+
+def load_encoders(folder: Path | str) -> list[Encoder]:
+    """The encoder in `folder`; of a run of several folds those of all, in their order.
+
+    Raises:
+        InputError: where there is none.
+    """
+    return [load_encoder(place) for place in RunFolder(folder).encoders]
+
+
+def save_encoders(encoders: Sequence[Encoder], run: RunFolder) -> None:
+    """Write what was not written yet: one for the whole run, or one for each fold."""
+    several = len(encoders) > 1
+    for number, encoder in enumerate(encoders, start=1):
+        place = RunFolder(run.fold(number)).encoder if several else run.encoder
+        if not place.exists():
+            encoder.cpu().save(place)
+
+
+def check_unseen(
+    encoders: Sequence[Encoder], corpus: Corpus, parts: Sequence[Part], *, source: Path | str
+) -> None:
+    """Refuse encoders of folds that are other folds than those of the detector.
+
+    Args:
+        encoders: one for all parts, or one for each.
+        corpus: all videos.
+        parts: the detector's.
+        source: where the encoders come from.
+
+    Raises:
+        InputError: where their numbers differ, or an encoder was taught the labels of what its
+            part tests.
+    """
+    if len(encoders) == 1:
+        return
+    if len(encoders) != len(parts):
+        raise InputError(
+            f"encoder {str(source)!r} has {len(encoders)} folds and the annotations have "
+            f"{len(parts)}; expected as many"
+        )
+    for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True), start=1):
+        taught = set(encoder.provenance.labelled)
+        known = [corpus.recordings[at] for at in part.test if corpus.recordings[at].id in taught]
+        if known:
+            raise InputError(
+                f"fold {number} of encoder {str(source)!r} was taught the labels of "
+                f"{known[0].video.name!r}, which fold {number} of the annotations tests; expected "
+                "the same groups, labels, folds and seed in both"
+            )

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.errors import InputError
-from selfvid.detecting.files import CSV, JSON, write_detections
 from selfvid.detecting.baselines import AT_RANDOM, EVERYWHERE, Guess
 from selfvid.detecting.measures import DRAWS, Judge, Outcome
 from selfvid.detecting.result import (
@@ -24,13 +22,21 @@ from selfvid.detecting.result import (
     rows_of,
     verdicts_of,
 )
-from selfvid.detecting.segments import PostProcessing, Segment
-from selfvid.detecting.smoothing import Ends, smoothed
-from selfvid.detecting.timelines import draw_timeline
+from selfvid.detecting.segments import (
+    CSV,
+    JSON,
+    Ends,
+    PostProcessing,
+    Segment,
+    draw_timeline,
+    smoothed,
+    write_detections,
+)
 from selfvid.detecting.trial import Trial
+from selfvid.errors import InputError
+from selfvid.pictures import write_png
 from selfvid.results.files import check_folder
 from selfvid.results.protocol import about_machine, command
-from selfvid.pictures import write_png
 
 SWEEP_SMOOTH, SWEEP_ALPHA = (0, 5, 10), (0.2, 0.3, 0.5)
 INTERVAL = (

@@ -9,20 +9,52 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from selfvid.compute import Precision, autocast, resolve_precision
 from selfvid.data.annotations.checks import Policy, Problem, settle
-from selfvid.features.stream_store import ClipFeatures, write_clip_features
 from selfvid.data.video.decode import DecodeError, DecoderName, decoder_versions, resolve_decoder
 from selfvid.data.video.streaming import ClipStream
-from selfvid.encoders.base import Encoder
-from selfvid.encoders.fingerprint import fingerprint
-from selfvid.compute import Precision, autocast, resolve_precision
+from selfvid.detecting.corpus import Corpus
+from selfvid.encoders.base import Encoder, fingerprint
 from selfvid.errors import InputError
 from selfvid.features.choices import check_eats_pixels
-from selfvid.detecting.corpus import Corpus
+from selfvid.features.store import FeatureFile, FeatureStore
+
+_BLOCK = 1024  # vectors in memory at once, a few MB
+
+
+class ClipFeatures:
+    """The vectors of the clips of one long video, on disk.
+
+    Args:
+        file: what `extract` has kept.
+
+    Attributes:
+        clips: how many there are.
+        width: D.
+        times: seconds of each frame of each clip, float64 (clips, T).
+        spans: seconds at which each clip begins and is over, float64 (clips, 2).
+    """
+
+    def __init__(self, file: FeatureFile) -> None:
+        self._file = file
+        known = file.read(("times", "spans"))
+        self.times: NDArray[np.float64] = known["times"].numpy()
+        self.spans: NDArray[np.float64] = known["spans"].numpy()
+        self.clips, self.width = file.shapes["vectors"]
+
+    def read(self, first: int, count: int) -> Tensor:
+        """Vectors `first` to `first + count`, float32 (count, D)."""
+        return self._file.read(("vectors",), rows=slice(first, first + count))["vectors"]
+
+    def blocks(self) -> Iterator[Tensor]:
+        """All vectors, in parts of bounded size."""
+        return (self.read(first, _BLOCK) for first in range(0, self.clips, _BLOCK))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +148,16 @@ def extract(
         InputError: where a video cannot be read that must be, or none can.
     """
     key = eye.key
-    shelf = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
-    shelf.mkdir(parents=True, exist_ok=True)
+    store = FeatureStore(folder / hashlib.sha256(key.encode()).hexdigest()[:16])
     found: list[ClipFeatures] = []
     faults: dict[str, Problem] = {}
     for recording in tqdm(corpus.recordings, "features", unit="video", disable=quiet):
-        video, path = recording.video, shelf / f"{recording.id}.safetensors"
+        video = recording.video
         try:
-            found.append(_kept(path, key) or _made(eye, video.path, path, key))
+            kept = store.find(recording.id, key=key)
+            if kept is None:
+                kept = _made(eye, video.path, store, recording.id, key)
+            found.append(ClipFeatures(kept))
         except DecodeError as error:
             words = f"{video.place}: {video.name} cannot be read to its end ({error.cause})"
             faults[video.name] = Problem("unreadable", words, "left out")
@@ -133,23 +167,15 @@ def extract(
     return corpus.without(faults), found
 
 
-def _kept(path: Path, key: str) -> ClipFeatures | None:
-    """Features that are there, made in this way and whole."""
-    try:
-        found = ClipFeatures(path)
-    except InputError:
-        return None
-    return found if found.about.get("key") == key else None
-
-
-def _made(eye: Eye, video: Path, path: Path, key: str) -> ClipFeatures:
+def _made(eye: Eye, video: Path, store: FeatureStore, name: str, key: str) -> FeatureFile:
     with eye.open(video) as stream:
-        write_clip_features(
-            path,
+        path = store.write_blocks(
+            name,
             eye.vectors(stream, of=video),
-            width=eye.encoder.widths.clip,
-            times=stream.times,
-            spans=stream.spans,
-            about={"key": key, "video": str(video)},
+            tensor="vectors",
+            shape=(len(stream.times), eye.encoder.widths.clip),
+            others={"times": stream.times, "spans": stream.spans},
+            key=key,
+            about={"video": str(video)},
         )
-    return ClipFeatures(path)
+    return FeatureFile(path)

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.data.clips.dataset import ClipKey
-from selfvid.training.batches import BatchStream
 from selfvid.errors import InputError
+from selfvid.training.batches import BatchStream
 
 Reset = Literal["video", "epoch"]
 LeftOver = Literal["pad", "discard"]

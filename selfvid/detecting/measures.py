@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.detecting.corpus import Recording
 from selfvid.detecting.baselines import Guess
+from selfvid.detecting.corpus import Recording
 from selfvid.detecting.matching import (
     SegmentTable,
     average_precisions,
@@ -18,8 +18,8 @@ from selfvid.detecting.matching import (
     mean_average_precisions,
 )
 from selfvid.detecting.segments import Segment
-from selfvid.statistics.intervals import Draws
-from selfvid.statistics.metrics import Interval, average_precision
+from selfvid.statistics.intervals import GroupDraws, Interval, percentiles
+from selfvid.statistics.metrics import mean_average_precision
 
 OVERLAPS = (0.3, 0.5, 0.7)
 DRAWS = 1000
@@ -66,10 +66,7 @@ class Outcome:
     def _between(self, values: Floats) -> Interval:
         """The first value between the ends of what the others come to; one group has none."""
         mean, draws = float(values[0]), values[1:]
-        if self.groups < 2:
-            return Interval(np.nan, mean, np.nan)
-        low, high = np.quantile(draws, (0.025, 0.975))
-        return Interval(float(low), mean, float(high))
+        return percentiles(draws, mean, groups=self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +97,7 @@ class Judge:
                 labels=len(self.labels),
                 weights=self._weights,
             ),
-            classification=self._classification(scores),
+            classification=mean_average_precision(scores, self.shown),
             hit_at_3=self._hit(scores),
             groups=len(set(self.groups)),
         )
@@ -133,7 +130,7 @@ class Judge:
     @cached_property
     def _weights(self) -> Floats:
         """Every video once; then how often it is drawn, whole groups with replacement."""
-        draws = Draws.of(self.groups, draws=DRAWS, seed=self.seed)
+        draws = GroupDraws.of(self.groups, draws=DRAWS, seed=self.seed)
         drawn = draws.counts[:, draws.place].astype(np.float64)
         return np.concatenate([np.ones((1, len(self.tested))), drawn])
 
@@ -145,12 +142,6 @@ class Judge:
                 for video, segments in enumerate(found)
                 for each in segments
             ]
-        )
-
-    def _classification(self, scores: Floats) -> float:
-        occurring = np.flatnonzero(self.shown.any(0)).tolist()
-        return float(
-            np.mean([average_precision(scores[:, k], self.shown[:, k]) for k in occurring])
         )
 
     def _hit(self, scores: Floats) -> float:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfvid.statistics import words
 from selfvid.detecting.baselines import MEANINGS
 from selfvid.detecting.measures import OVERLAPS, Outcome
 from selfvid.results.files import RESULT, write_result
-from selfvid.probing.result import aligned
-from selfvid.statistics.metrics import Interval
+from selfvid.results.tables import aligned
+from selfvid.statistics import words
+from selfvid.statistics.intervals import Interval
 
 KIND = "selfvid detect eval"
 DETECTOR = "detector"

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from selfvid.compute import Device, Precision, choose_device
 from selfvid.data.video.decode import DecodeError, DecoderName
-from selfvid.encoders.base import load_encoder
-from selfvid.compute import Accelerator, Precision, pick_device
-from selfvid.errors import InputError
 from selfvid.detecting.detector import (
     Detector,
     detector_folders,
@@ -24,10 +22,18 @@ from selfvid.detecting.detector import (
     load_detector,
 )
 from selfvid.detecting.extract import Eye
-from selfvid.detecting.files import CSV, JSON, write_detections
-from selfvid.detecting.segments import PostProcessing, Segment
-from selfvid.detecting.smoothing import Ends, smoothed
-from selfvid.detecting.timelines import draw_timeline
+from selfvid.detecting.segments import (
+    CSV,
+    JSON,
+    Ends,
+    PostProcessing,
+    Segment,
+    draw_timeline,
+    smoothed,
+    write_detections,
+)
+from selfvid.encoders.base import load_encoder
+from selfvid.errors import InputError
 from selfvid.pictures import write_png
 
 logger = logging.getLogger(__name__)
@@ -46,7 +52,7 @@ def detect_run(
     draw: bool = True,
     decoder: DecoderName = "auto",
     threads: int = 1,
-    accelerator: Accelerator = "auto",
+    device: Device = "auto",
     precision: Precision | None = None,
     quiet: bool = False,
 ) -> dict[str, list[Segment]]:
@@ -67,7 +73,7 @@ def detect_run(
         draw: draw a timeline of each video.
         decoder: who decodes.
         threads: decoding threads.
-        accelerator: auto, cpu, gpu or mps.
+        device: where the detector computes: auto, cpu, cuda or mps.
         precision: of the encoder's arithmetic; by default as in training.
         quiet: show no progress and no summary.
 
@@ -84,13 +90,13 @@ def detect_run(
     place = _detector_folder(run, fold)
     detector = load_detector(place)
     post.check(detector.labels, detector.assume)
-    device = pick_device(accelerator)
-    detector.head.to(device)
+    where = choose_device(device)
+    detector.head.to(where)
     eye = Eye(
-        encoder=load_encoder(encoder_under(place, run)).to(device),
+        encoder=load_encoder(encoder_under(place, run)).to(where),
         frames=detector.frames,
         size=detector.size,
-        device=device,
+        device=where,
         precision=precision or detector.precision,
         decoder=decoder,
         threads=threads,

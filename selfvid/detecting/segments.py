@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.data.annotations.annotations import Assume
+from selfvid.data.annotations.annotations import Activity, Assume
+from selfvid.data.manifest.tables import Cell, write_table
 from selfvid.errors import InputError
-from selfvid.detecting.smoothing import Ends, smoothed
 from selfvid.heads.detection import BACKGROUND
+from selfvid.pictures import Picture, Stretch, timeline
+from selfvid.saving.whole import write_whole
+
+Ends = Literal["whole", "published"]
+
+
+def smoothed(
+    values: NDArray[np.float64], *, half: int, ends: Ends = "whole"
+) -> NDArray[np.float64]:
+    """The mean of the 2 x `half` values from i - half up to, but without, i + half, for each i.
+
+    At the ends of the video the window is shorter. As published it never reaches the last clip::
+
+        half 1, clips a b c    whole: a, ab, bc    published: a, ab, b
+
+    Args:
+        values: (N, ...).
+        half: half the width of the window; 0 leaves the values as they are.
+        ends: "published" leaves the last clip out of every mean; one clip alone stays as it is
+            (the published code divides zero by zero there).
+    """
+    count = len(values)
+    if half == 0 or count < 2:
+        return values
+    last = count if ends == "whole" else count - 1
+    places = np.arange(count)
+    first, past = np.maximum(places - half, 0), np.minimum(places + half, last)
+    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+    width = (past - first).reshape(-1, *[1] * (values.ndim - 1))
+    means: NDArray[np.float64] = (sums[past] - sums[first]) / width
+    return means
+
 
 Floats = NDArray[np.float64]
 
@@ -121,3 +156,89 @@ def runs(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Beginning and end (behind the last) of each row of true values in (N,)."""
     steps = np.diff(np.concatenate([[0], active.astype(np.int8), [0]]))
     return list(zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True))
+
+
+class _Span(Protocol):
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+    @property
+    def label(self) -> str: ...
+
+
+def draw_timeline(
+    chances: NDArray[np.float64],
+    spans: NDArray[np.float64],
+    found: Sequence[Segment],
+    *,
+    truth: Sequence[Activity] | None,
+    labels: Sequence[str],
+    title: str,
+) -> Picture:
+    """Truth where it is known, prediction, and smoothed probabilities over seconds.
+
+    Args:
+        chances: (N, K + 1) with background first, or (N, K).
+        spans: seconds of each clip, (N, 2).
+        found: what was found.
+        truth: what the video shows, or None where nobody knows.
+        labels: names of the K activities.
+        title: which video.
+    """
+    rows = [] if truth is None else [("truth", _stretches(truth))]
+    rows.append(("prediction", _stretches(found)))
+    return timeline(
+        rows,
+        chances[:, -len(labels) :],
+        spans.mean(axis=1),
+        labels=labels,
+        duration=float(spans[-1, 1]),
+        title=title,
+    )
+
+
+def _stretches(spans: Iterable[_Span]) -> list[Stretch]:
+    return [Stretch(each.start, each.end, each.label) for each in spans]
+
+
+JSON, CSV = "detections.json", "detections.csv"
+
+
+def write_detections(found: Mapping[str, Sequence[Segment]], folder: Path, *, encoder: str) -> None:
+    """Write both files, each whole or not at all.
+
+    Args:
+        found: segments by the name of their video.
+        folder: which exists.
+        encoder: what the vectors came from, in words.
+    """
+    plain = {
+        "version": "VERSION 1.3",
+        "results": {
+            video: [
+                {
+                    "label": each.label,
+                    "score": round(each.score, 6),
+                    "segment": [round(each.start, 3), round(each.end, 3)],
+                }
+                for each in sorted(segments, key=lambda each: -each.score)
+            ]
+            for video, segments in found.items()
+        },
+        "external_data": {"used": True, "details": encoder},
+    }
+    write_whole(folder / JSON, json.dumps(plain, indent=1) + "\n")
+    columns = ["video", "start", "end", "label", "score"]
+    lines: list[dict[str, Cell]] = [
+        {
+            "video": video,
+            "start": round(each.start, 3),
+            "end": round(each.end, 3),
+            "label": each.label,
+            "score": round(each.score, 6),
+        }
+        for video, segments in found.items()
+        for each in segments
+    ]
+    write_table(folder / CSV, columns, lines)

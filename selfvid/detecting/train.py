@@ -11,24 +11,23 @@ from typing import Any
 
 import torch
 
-from selfvid.data.annotations.checks import Policy
+from selfvid.compute import Device, Precision, choose_device
 from selfvid.data.annotations.annotations import Assume
-from selfvid.features.stream_store import ClipFeatures
+from selfvid.data.annotations.checks import Policy
 from selfvid.data.video.decode import DecoderName
-from selfvid.detecting.training import LabelledVideo, check_training, train_detector
+from selfvid.detecting.corpus import Corpus, Part, Wanted, clip_labels, find_corpus
+from selfvid.detecting.detector import KIND, Detector, check_unseen, load_encoders, save_encoders
+from selfvid.detecting.extract import ClipFeatures, Eye, extract
 from selfvid.detecting.lanes import Lanes
-from selfvid.compute import pick_device
-from selfvid.training.clips import pair
+from selfvid.detecting.training import check_training, train_detector
+from selfvid.detecting.windows import LabelledVideo
+from selfvid.heads.detection import ActivityDetector
+from selfvid.saving.whole import write_whole
+from selfvid.training.clips import size_pair
 from selfvid.training.run_folder import RunFolder
 from selfvid.training.schedule import Training
-from selfvid.detecting.corpus import Corpus, Part, Wanted, find_corpus
-from selfvid.detecting.detector import KIND, Detector
-from selfvid.detecting.extract import Eye, extract
-from selfvid.detecting.fold_encoders import check_unseen, load_encoders, save_encoders
-from selfvid.detecting.labels import clip_labels
-from selfvid.heads.detection import ActivityDetector
+from selfvid.training.start import start_or_resume
 from selfvid.types import Widths
-from selfvid.saving.whole import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +69,8 @@ def detect_train(
     training: Training = Training(steps=500, batch=8, warmup=20),
     folds: int | None = None,
     decoder: DecoderName = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     seed: int = 0,
     resume: bool = False,
     quiet: bool = False,
@@ -93,9 +94,12 @@ def detect_train(
             default what the encoder is used to, else 112.
         head: how large the detector is.
         lanes: how videos are laid out for training.
-        training: steps, batch (lanes side by side), optimiser, precision and the like.
+        training: steps, batch (lanes side by side), optimiser and the like.
         folds: number of folds by group, where the annotations have no split; 5 by default.
         decoder: auto, decord or pyav.
+        device: where the run computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
+        precision: auto, float32 or bfloat16; auto is bfloat16 autocast where the hardware
+            multiplies it natively.
         seed: of everything random in the run.
         resume: continue the run in `out`.
         quiet: print neither progress nor what comes next.
@@ -109,14 +113,14 @@ def detect_train(
     """
     recipe = _recipe(dict(locals()))
     check_training(training)
-    device = pick_device(training.accelerator)
-    encoders = [each.to(device) for each in load_encoders(encoder)]
+    place = choose_device(device)
+    encoders = [each.to(place) for each in load_encoders(encoder)]
     eye = Eye(
         encoder=encoders[0],
         frames=frames,
-        size=pair(size) or encoders[0].provenance.size or DEFAULT_SIZE,
-        device=device,
-        precision=training.precision,
+        size=size_pair(size) or encoders[0].provenance.size or DEFAULT_SIZE,
+        device=place,
+        precision=precision,
         decoder=decoder,
     )
     wanted = Wanted(
@@ -131,7 +135,8 @@ def detect_train(
     _make_head(eye.encoder.widths.clip, 1, assume, head)  # refuses before videos are looked at
     corpus = find_corpus(wanted, quiet=quiet)
     check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
-    run = _open(RunFolder(out), recipe, resume=resume)
+    run = RunFolder(out)
+    start_or_resume(run, recipe, resume=resume)
     shelf = run.path / "features" if features is None else Path(features)
     watched = [
         extract(eye.through(each), corpus, shelf, problems=problems, quiet=quiet)
@@ -142,11 +147,11 @@ def detect_train(
     parts = corpus.parts(folds, seed=seed)
     check_unseen(encoders, corpus, parts, source=encoder)  # fewer videos, other folds
     for number, part in enumerate(parts, start=1):
-        place = run if len(parts) == 1 else RunFolder(run.fold(number))
+        folder = run if len(parts) == 1 else RunFolder(run.fold(number))
         _, vectors = watched[(number - 1) % len(watched)]
         _train_part(
-            place, part, corpus, vectors, eye, assume=assume, shape=head, lanes=lanes,
-            training=training, seed=seed,
+            folder, part, corpus, vectors, eye, assume=assume, shape=head, lanes=lanes,
+            training=training, device=device, seed=seed, quiet=quiet,
         )  # fmt: skip
     save_encoders(encoders, run)
     if not quiet:
@@ -165,7 +170,9 @@ def _train_part(
     shape: Shape,
     lanes: Lanes,
     training: Training,
+    device: Device,
     seed: int,
+    quiet: bool,
 ) -> None:
     """Train on one part of the videos, unless that is done already."""
     folder = place.path / KIND
@@ -187,7 +194,18 @@ def _train_part(
     ]
     torch.manual_seed(seed)  # every fold begins with the same weights
     made = _make_head(vectors[0].width, len(corpus.labels), assume, shape)
-    train_detector(made, known, place, plan=lanes, training=training, seed=seed, what=part.name)
+    train_detector(
+        made,
+        known,
+        place,
+        plan=lanes,
+        training=training,
+        device=device,
+        precision=eye.precision,
+        seed=seed,
+        what=part.name,
+        quiet=quiet,
+    )
     names = [each.video.name for each in corpus.recordings]
     Detector(
         head=made.cpu().eval(),
@@ -199,16 +217,6 @@ def _train_part(
         trained=tuple(names[at] for at in part.train),
         tested=tuple(names[at] for at in part.test),
     ).save(folder)
-
-
-def _open(run: RunFolder, recipe: dict[str, Any], *, resume: bool) -> RunFolder:
-    """The folder, new or with a run in it that can go on."""
-    if resume:
-        run.check_resumable(recipe)
-    else:
-        run.create()
-        run.write_recipe(recipe)
-    return run
 
 
 def _write_problems(corpus: Corpus, run: RunFolder) -> None:

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from selfvid.compute import choose_device
 from selfvid.data.annotations.annotations import Assume
-from selfvid.features.stream_store import ClipFeatures
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
-from selfvid.encoders.base import Encoder, load_encoder
-from selfvid.compute import pick_device
-from selfvid.errors import InputError
+from selfvid.detecting.baselines import Guess, Habits
 from selfvid.detecting.corpus import Corpus, Recording, Wanted, find_corpus
 from selfvid.detecting.detector import (
     Detector,
@@ -25,10 +22,12 @@ from selfvid.detecting.detector import (
     encoder_under,
     load_detector,
 )
-from selfvid.detecting.extract import Eye, extract
-from selfvid.detecting.baselines import Guess, Habits
+from selfvid.detecting.extract import ClipFeatures, Eye, extract
 from selfvid.detecting.segments import PostProcessing, video_scores
+from selfvid.encoders.base import Encoder, load_encoder
+from selfvid.errors import InputError
 from selfvid.results.leaks import Footage, relate_footage
+from selfvid.training.run_folder import RunFolder
 
 Floats = NDArray[np.float64]
 
@@ -206,18 +205,18 @@ def _wanted(recipe: dict[str, Any], detector: Detector) -> Wanted:
 
 def _recipe(run: Path) -> dict[str, Any]:
     try:
-        plain = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
+        plain = RunFolder(run).read_recipe()
         return {
             **{name: plain[name] for name in ("annotations", "videos", "features", "problems")},
             "decoder": plain["decoder"],
-            "accelerator": plain["training"]["accelerator"],
+            "device": plain["device"],
         }
-    except (OSError, LookupError, TypeError, yaml.YAMLError) as error:
+    except (LookupError, TypeError, InputError) as error:
         raise InputError(f"{str(run)!r} has no recipe of detect train ({error!r})") from None
 
 
 def _eye(encoder: Encoder, detector: Detector, recipe: dict[str, Any]) -> Eye:
-    device = pick_device(recipe["accelerator"])
+    device = choose_device(recipe["device"])
     return Eye(
         encoder=encoder.to(device),
         frames=detector.frames,

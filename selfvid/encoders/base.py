@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +12,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
-from selfvid.saving.modules import CONFIG, WEIGHTS, holds_module, load_module, read_config, save_module
+from selfvid.saving.modules import (
+    CONFIG,
+    WEIGHTS,
+    holds_module,
+    load_module,
+    read_config,
+    save_module,
+)
+from selfvid.saving.recorded import Recorded, describe
 from selfvid.types import Features, Widths
 
 KIND = "encoder"
@@ -65,13 +74,16 @@ class Encoder(Recorded, nn.Module, ABC):
     provenance: Provenance = Provenance()
 
     @abstractmethod
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
+    def forward(self, clip: Tensor) -> Features:
         """Features of a clip (B, T, C, H, W).
 
         Args:
             clip: pixels as decoded, uint8 or float 0 to 255; or flow in pixels, float.
-            lengths: true number of frames of each clip, (B,); None where all are whole.
         """
+
+    def frames_for(self, steps: int) -> int:
+        """The number of frames that a clip must have to give so many steps."""
+        return (steps - 1) * self.stride + self.window
 
     def save(self, folder: str | Path) -> Path:
         """Write ``config.json`` and ``model.safetensors``, whole or not at all.
@@ -138,3 +150,13 @@ def encoder_folder(folder: str | Path) -> Path:
         f"{str(folder)!r} holds no encoder; expected a folder with {CONFIG} and {WEIGHTS}, "
         "or a finished run"
     )
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """A hash of what an encoder computes: its construction and every weight and buffer."""
+    digest = hashlib.sha256(json.dumps(describe(encoder), sort_keys=True).encode())
+    for name, tensor in sorted(encoder.state_dict().items()):
+        plain = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {plain.dtype} {plain.shape}".encode())
+        digest.update(plain.tobytes())
+    return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from selfvid.backbones.clip_base import ClipBackbone
+from selfvid.backbones.base import ClipBackbone
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.frame import fitting_input
 from selfvid.encoders.input import Input
@@ -42,9 +42,9 @@ class ClipEncoder(Encoder):
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
+    def forward(self, clip: Tensor) -> Features:
         """Features with S = 1."""
-        self._check(clip, lengths)
+        self._check(clip)
         frames = self.input(clip).transpose(1, 2)
         vector, maps = self.backbone(frames.contiguous(memory_format=torch.channels_last_3d))
         return Features(
@@ -54,7 +54,7 @@ class ClipEncoder(Encoder):
             maps=tuple(m.mean(2).unsqueeze(1) for m in maps),
         )
 
-    def _check(self, clip: Tensor, lengths: Tensor | None) -> None:
+    def _check(self, clip: Tensor) -> None:
         takes = f"{type(self.backbone).__name__} takes clips of {self.window} frames"
         if clip.ndim == 5 and clip.shape[1] > self.window:
             raise InputError(
@@ -62,8 +62,3 @@ class ClipEncoder(Encoder):
             )
         if clip.ndim == 5 and clip.shape[1] < self.window:
             raise InputError(f"{takes}, got {clip.shape[1]}; expected longer clips")
-        if lengths is not None and bool((lengths < self.window).any()):
-            raise InputError(
-                f"{takes}, got one of {int(lengths.min())}; expected shorter videos to be "
-                "lengthened or skipped (short: repeat_last, loop or skip)"
-            )

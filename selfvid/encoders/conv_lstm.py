@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from selfvid.backbones.base import Backbone
@@ -103,9 +102,9 @@ class ConvLSTMEncoder(Encoder):
             flow=flow_kernel is not None,
         )
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
+    def forward(self, clip: Tensor) -> Features:
         """Features with S = T steps (fewer where the input looks at several frames at once)."""
-        features, _ = self.remember(clip, lengths)
+        features, _ = self.remember(clip)
         if self.flow_head is None:
             return features
         memory = features.need_maps("the flow head")[-1]
@@ -113,41 +112,31 @@ class ConvLSTMEncoder(Encoder):
         flow = resize_flow(self.flow_head(memory.flatten(0, 1)), size)
         return replace(features, flow=flow.reshape(*memory.shape[:2], 2, *size))
 
-    def remember(self, clip: Tensor, lengths: Tensor | None = None) -> tuple[Features, State]:
+    def remember(self, clip: Tensor) -> tuple[Features, State]:
         """The features without flow, and the state that a decoder can begin with."""
         frames = self.input(clip)
         batch, steps = frames.shape[:2]
         found = self.backbone(frames.flatten(0, 1)).maps
         maps = [m.reshape(batch, steps, *m.shape[1:]) for m in found]
-        if lengths is not None:
-            lengths = lengths - self.window + 1
-        outputs, state = self._along(maps[-1], lengths)
+        outputs, state = self._along(maps[-1])
         vectors = self.pool(outputs.flatten(0, 1)).reshape(batch, steps, self.widths.clip)
         features = Features(
-            clip=_last(vectors, lengths),
+            clip=vectors[:, -1],
             steps=vectors,
-            lengths=lengths,
             window=self.window,
             maps=(*maps, outputs),
         )
         return features, state
 
-    def _along(self, maps: Tensor, lengths: Tensor | None) -> tuple[Tensor, State]:
-        """Outputs (B, S, D, h, w) of the top layer, and the state after the last true step."""
+    def _along(self, maps: Tensor) -> tuple[Tensor, State]:
+        """Outputs (B, S, D, h, w) of the top layer, and the state after the last step."""
         if self.memory:
-            outputs, state = self.lstm(maps, lengths=lengths)
+            outputs, state = self.lstm(maps)
             return outputs, state
         batch, steps = maps.shape[:2]
         alone, each = self.lstm(maps.flatten(0, 1)[:, None])
-        state = tuple(_last(s.reshape(batch, steps, *s.shape[1:]), lengths) for s in each)
+        state = tuple(s.reshape(batch, steps, *s.shape[1:])[:, -1] for s in each)
         return alone.reshape(batch, steps, *alone.shape[2:]), state
-
-
-def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:
-    """The last true step (B, ...) of (B, S, ...)."""
-    if lengths is None:
-        return steps[:, -1]
-    return steps[torch.arange(len(steps), device=steps.device), lengths.to(steps.device) - 1]
 
 
 def _freeze_what_remembers(lstm: ConvLSTM) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from selfvid.backbones.base import Backbone
-from selfvid.backbones.clip_base import ClipBackbone
+from selfvid.backbones.base import Backbone, ClipBackbone
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.input import Input, PixelInput
 from selfvid.errors import InputError
@@ -34,18 +33,15 @@ class FrameEncoder(Encoder):
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
+    def forward(self, clip: Tensor) -> Features:
         """Features with S = T steps (fewer where the input looks at several frames at once)."""
         frames = self.input(clip)
         batch, steps = frames.shape[:2]
         vector, maps = self.backbone(frames.flatten(0, 1))
         vectors = vector.reshape(batch, steps, self.widths.clip)
-        if lengths is not None:
-            lengths = lengths - self.window + 1
         return Features(
-            clip=mean_over_time(vectors, lengths),
+            clip=vectors.mean(1),
             steps=vectors,
-            lengths=lengths,
             window=self.window,
             maps=tuple(m.reshape(batch, steps, *m.shape[1:]) for m in maps),
         )
@@ -65,13 +61,3 @@ def fitting_input(backbone: Backbone | ClipBackbone, input: Input | None) -> Inp
             f"{type(backbone).__name__} expects {backbone.channels}"
         )
     return input
-
-
-def mean_over_time(steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Mean (B, D) over the true steps of (B, S, D); `lengths` (B,) counts them."""
-    if lengths is None:
-        return steps.mean(1)
-    true = torch.arange(steps.shape[1], device=steps.device) < lengths[:, None]
-    # Zeroing by `where`: a padded step may hold anything, and NaN times zero is NaN.
-    kept = torch.where(true[..., None], steps, steps.new_zeros(()))
-    return kept.sum(1) / lengths[:, None].clamp_min(1)

@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
+from selfvid.saving.recorded import Recorded
 
 Colour = Literal["rgb", "bgr", "grey"]
 

@@ -58,24 +58,20 @@ class LSTMEncoder(Encoder):
         tensors = layers * (2 if read == "both" else 1)
         self.widths = Widths(clip=tensors * hidden, steps=hidden)
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
+    def forward(self, clip: Tensor) -> Features:
         """Features with S = T steps (fewer where vectors see several frames), the top outputs."""
         vectors = self.vectors(clip)
         batch, parts = vectors.shape[:2]
-        if lengths is not None:
-            lengths = lengths - self.window + 1
-        each = None if lengths is None else lengths.repeat_interleave(parts)
-        outputs, state = self.run(vectors.flatten(0, 1), each)
+        outputs, state = self.run(vectors.flatten(0, 1))
         return Features(
             clip=self._read(state).unflatten(0, (batch, parts)).mean(1),
             steps=outputs.unflatten(0, (batch, parts)).mean(1),
-            lengths=lengths,
             window=self.window,
         )
 
-    def run(self, vectors: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def run(self, vectors: Tensor) -> tuple[Tensor, State]:
         """Outputs (N, S, D) of the top layer and the final state, top layer first."""
-        return unroll(self.lstm, vectors, lengths=lengths)
+        return unroll(self.lstm, vectors)
 
     def _read(self, state: State) -> Tensor:
         outputs, memories = state[::2], state[1::2]

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
-from selfvid.encoders.frame import mean_over_time
 from selfvid.errors import InputError
 from selfvid.types import Features, Widths
 
@@ -55,19 +54,16 @@ class SlidingEncoder(Encoder):
         width = encoder.widths.clip
         self.widths = Widths(clip=width, steps=width, maps=encoder.widths.maps if maps else ())
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
-        """Features with S = (T - window) // stride + 1 steps, those of `lengths` being true."""
-        self._check(clip, lengths)
+    def forward(self, clip: Tensor) -> Features:
+        """Features with S = (T - window) // stride + 1 steps."""
+        self._check(clip)
         batch, frames = clip.shape[:2]
         count = (frames - self.window) // self.stride + 1
         vectors, maps = self._along(clip, count)
         steps = vectors.unflatten(0, (batch, count))
-        if lengths is not None:
-            lengths = torch.div(lengths - self.window, self.stride, rounding_mode="floor") + 1
         return Features(
-            clip=mean_over_time(steps, lengths),
+            clip=steps.mean(1),
             steps=steps,
-            lengths=lengths,
             window=self.window,
             stride=self.stride,
             maps=tuple(m.unflatten(0, (batch, count)) for m in maps) if self.maps else None,
@@ -94,11 +90,10 @@ class SlidingEncoder(Encoder):
             return features.clip, []
         return features.clip, [m.mean(1) for m in features.need_maps("SlidingEncoder")]
 
-    def _check(self, clip: Tensor, lengths: Tensor | None) -> None:
-        shortest = clip.shape[1] if lengths is None else int(lengths.min())
-        if shortest < self.window:
+    def _check(self, clip: Tensor) -> None:
+        if clip.shape[1] < self.window:
             raise InputError(
-                f"windows have {self.window} frames, got a clip of {shortest}; expected longer "
-                "clips, or shorter videos to be lengthened or skipped (short: repeat_last, loop "
-                "or skip)"
+                f"windows have {self.window} frames, got a clip of {clip.shape[1]}; expected "
+                "longer clips, or shorter videos to be lengthened or skipped (short: repeat_last, "
+                "loop or skip)"
             )

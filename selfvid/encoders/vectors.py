@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import Input, PixelInput
 from selfvid.errors import InputError
+from selfvid.saving.recorded import Recorded
 
 
 class FrameVectors(Recorded, nn.Module, ABC):

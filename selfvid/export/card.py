@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from selfvid import __version__
-from selfvid.saving.recorded import describe
 from selfvid.encoders.base import Encoder
-from selfvid.export.parity import Parity, Plan
+from selfvid.export.parity import SNIPPET, Parity, Plan, compare
+from selfvid.saving.recorded import describe
 
 CARD = "encoder.json"
 
@@ -41,3 +42,43 @@ def card(encoder: Encoder, plan: Plan, parity: Parity | None = None) -> dict[str
     if parity is not None:
         about["parity"] = dataclasses.asdict(parity) | {"difference": parity.difference}
     return about
+
+
+CODE = '''"""Run the encoder with selfvid; encoder.json says more."""
+
+from pathlib import Path
+
+import torch
+
+import selfvid
+
+HERE = Path(__file__).parent
+
+encoder = selfvid.load_encoder(HERE / "encoder")
+
+
+@torch.no_grad()
+def encode(clips):
+    """Features of RGB clips as decoded, uint8 (B, T, 3, H, W)."""
+    features = encoder(torch.as_tensor(clips))
+    made = {{"clip": features.clip, "steps": features.steps, "flow": features.flow}}
+    return {{name: values for name, values in made.items() if values is not None}}
+
+
+if __name__ == "__main__":
+    noise = torch.randint(0, 256, {example}, dtype=torch.uint8)
+    for name, values in encode(noise).items():
+        print(name, tuple(values.shape))
+'''
+
+
+def write_native(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
+    """Write ``encoder/`` and its snippet into `folder`, and compare.
+
+    Raises:
+        InputError: where the outputs differ.
+    """
+    encoder.save(folder / "encoder")
+    code = CODE.format(example=(1, plan.frames, 3, *plan.size))
+    (folder / SNIPPET).write_text(code)
+    return compare(encoder, folder / SNIPPET, plan)

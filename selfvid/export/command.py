@@ -65,7 +65,7 @@ def export(
     encoder: Path,
     *,
     format: Format = "onnx",
-    output: Path | None = None,
+    out: Path | None = None,
     frames: int | None = None,
     size: int | tuple[int, int] | None = None,
     tolerance: float = 1e-4,
@@ -80,7 +80,7 @@ def export(
         format: onnx (for onnxruntime), program (torch.export, for PyTorch alone), weights (a
             state dict, for torchvision's own class where the network is torchvision's) or native
             (for selfvid).
-        output: a new folder; by default export/FORMAT in the run.
+        out: a new folder; by default export/FORMAT in the run.
         frames: T of the clip that is traced; by default that of pretraining.
         size: height and width of every clip, one number for a square; by default that of
             pretraining.
@@ -99,7 +99,7 @@ def export(
     if not tolerance > 0:
         raise InputError(f"tolerance must be positive, got {tolerance}")
     source = encoder_folder(encoder)
-    folder = _default_output(source) / format if output is None else Path(output)
+    folder = _default_output(source) / format if out is None else Path(out)
     _check_output(folder, overwrite)
     loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
     # torch.export takes weights of another layout for parts of larger ones, and complains.
@@ -139,7 +139,7 @@ def _writer(format: Format) -> Writer:
 
         return write_weights
     if format == "native":
-        from selfvid.export.native import write_native
+        from selfvid.export.card import write_native
 
         return write_native
     raise InputError(f"format must be onnx, program, weights or native, got {format!r}")
@@ -208,12 +208,10 @@ def _check_output(folder: Path, overwrite: bool) -> None:
     if not folder.exists():
         return
     if not overwrite:
-        raise InputError(
-            f"output {str(folder)!r} exists; expected a new folder, or --overwrite true"
-        )
+        raise InputError(f"out {str(folder)!r} exists; expected a new folder, or --overwrite true")
     if not (folder / CARD).is_file():
         raise InputError(
-            f"output {str(folder)!r} holds no earlier export ({CARD}) and is not overwritten"
+            f"out {str(folder)!r} holds no earlier export ({CARD}) and is not overwritten"
         )
 
 

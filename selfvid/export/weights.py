@@ -9,12 +9,12 @@ from textwrap import indent
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import describe
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput, Input, PixelInput
 from selfvid.errors import InputError
 from selfvid.export.parity import SNIPPET, Parity, Plan, compare
+from selfvid.saving.recorded import describe
 
 STATE = "backbone.safetensors"
 

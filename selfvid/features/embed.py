@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from selfvid.data.video.decode import DecoderName
+from selfvid.compute import Device, Precision, choose_device, loading_workers
+from selfvid.data.clips.sampling import Short
 from selfvid.data.indexing.command import index
 from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.data.clips.sampling import Short
-from selfvid.device import choose_device
+from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
 from selfvid.features.choices import (
@@ -27,9 +27,9 @@ from selfvid.features.choices import (
     choose_sampling,
     choose_size,
 )
-from selfvid.features.extract import Cut, Look, Pooling, Precision, encode
-from selfvid.features.videos import Read, read_clips
+from selfvid.features.extract import Cut, Look, Pooling, encode
 from selfvid.features.vector_files import Embedding, check_output, open_vector_file
+from selfvid.features.videos import Read, read_clips
 from selfvid.saving.whole import replacing
 
 
@@ -65,7 +65,7 @@ def embed(
     encoder: Path,
     videos: Path,
     *,
-    output: Path,
+    out: Path,
     per: Literal["video", "clip"] = "video",
     clips: int | Literal["whole", "dense"] = "whole",
     frames: int | None = None,
@@ -77,8 +77,8 @@ def embed(
     pool: Literal["mean", "segments"] = "mean",
     segments: int = 3,
     overwrite: bool = False,
-    workers: int = 0,
-    device: str = "auto",
+    workers: int | None = None,
+    device: Device = "auto",
     precision: Precision = "float32",
     decoder: DecoderName = "auto",
     allow: list[str] | None = None,
@@ -92,7 +92,7 @@ def embed(
     Args:
         encoder: a run's folder, or an encoder's.
         videos: a folder of videos, one video, or a manifest of `selfvid index`.
-        output: a new file, .parquet (column vector), .npz (array vectors) or .csv (f0, f1, ...).
+        out: a new file, .parquet (column vector), .npz (array vectors) or .csv (f0, f1, ...).
         per: "video" averages the clips of a video; "clip" writes each.
         clips: "whole" spreads one clip over the whole video; a number cuts so many evenly along
             it; "dense" cuts windows all along.
@@ -105,7 +105,7 @@ def embed(
         size: height and width of frames, one number for both; by default as in training.
         pool: "mean" takes the clip vector; "segments" sets the means of parts side by side.
         segments: number of parts where pool is segments.
-        overwrite: replace an output that exists.
+        overwrite: replace a file that exists.
         workers: processes that decode; 0 decodes in this one.
         device: where the encoder computes; "auto" takes a GPU where there is one.
         precision: of the encoder's arithmetic.
@@ -119,8 +119,8 @@ def embed(
     Raises:
         InputError: where an argument does not fit, or no video can be read.
     """
-    output = Path(output)
-    check_output(output, overwrite=overwrite)
+    out = Path(out)
+    check_output(out, overwrite=overwrite)
     look = Look(load_encoder(encoder, allow=allow or ()))
     check_eats_pixels(look.encoder)
     used_to = look.encoder.provenance
@@ -130,11 +130,11 @@ def embed(
     cut = Cut(sampling, choose_size(used_to, size), Pooling(pool, segments), decoder, precision)
     if per not in ("video", "clip"):
         raise InputError(f"per is {per!r}; expected video or clip")
-    where = choose_device(device)
+    where, processes = choose_device(device), loading_workers(workers)
     look.encoder.to(where)
     manifest = _manifest(Path(videos), decoder, quiet=quiet)
     embedded = _write(
-        look, manifest, cut, output, per=per, device=where, workers=workers, quiet=quiet
+        look, manifest, cut, out, per=per, device=where, workers=processes, quiet=quiet
     )
     if not quiet:
         print(embedded)
@@ -145,7 +145,7 @@ def _write(
     look: Look,
     manifest: Manifest,
     cut: Cut,
-    output: Path,
+    out: Path,
     *,
     per: str,
     device: torch.device,
@@ -158,8 +158,8 @@ def _write(
     reads = read_clips(readable, cut.sampling, size=cut.size, decoder=cut.decoder, workers=workers)
     bar = tqdm(total=len(readable), unit="video", desc="embed", disable=quiet)
     with (
-        replacing(output) as draft,
-        contextlib.closing(open_vector_file(draft, suffix=output.suffix)) as file,
+        replacing(out) as draft,
+        contextlib.closing(open_vector_file(draft, suffix=out.suffix)) as file,
         bar,
     ):
         for video in _videos(reads, look, cut, device):
@@ -174,7 +174,7 @@ def _write(
         if not count:
             raise InputError(f"no video could be read; the first: {faults[0]}")
         file.finish()
-    return Embedded(output, count, rows, features, tuple(faults))
+    return Embedded(out, count, rows, features, tuple(faults))
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +226,7 @@ def _manifest(videos: Path, decoder: DecoderName, *, quiet: bool) -> Manifest:
         try:
             return index(
                 videos,
-                output=Path(folder) / "videos.csv",
+                out=Path(folder) / "videos.csv",
                 decoder=decoder,
                 near_duplicates=False,
                 quiet=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,16 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from selfvid.data.video.decode import DecoderName
-from selfvid.data.manifest.manifest import Manifest
+from selfvid.compute import Precision, autocast
 from selfvid.data.clips.sampling import Sampling
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 from selfvid.features.videos import Read, read_clips
 from selfvid.features.views import View, view_of
 from selfvid.types import Features
-
-Precision = Literal["float32", "bfloat16"]
 
 _BATCH = 8  # clips that an encoder is given at once
 
@@ -167,13 +165,12 @@ def extract(
 @torch.inference_mode()
 def encode(look: Look, read: Read, cut: Cut, *, device: torch.device) -> NDArray[np.float64]:
     """Vectors (number of clips, D) of the clips of one read."""
-    low = cut.precision == "bfloat16"
     vectors = []
     for first in range(0, len(read.clips), _BATCH):
         clips = read.clips[first : first + _BATCH]
         names = [f"{clip.video} {read.first + first + n}" for n, clip in enumerate(clips)]
         frames = torch.stack([clip.frames for clip in clips]).to(device)
-        with torch.autocast(device.type, torch.bfloat16) if low else contextlib.nullcontext():
+        with autocast(cut.precision, device):
             pooled = cut.pool(look.encoder(view_of(frames, names, look.view)))
         vectors.append(pooled.double().cpu().numpy())
     return np.concatenate(vectors)

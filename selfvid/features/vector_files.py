@@ -180,13 +180,11 @@ _KINDS: dict[str, type[ParquetFile] | type[CsvFile] | type[NumpyFile]] = {
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Raise an InputError for a suffix that is unknown, a file that exists or a missing folder."""
     if path.suffix not in _KINDS:
-        raise InputError(
-            f"output {str(path)!r} ends in {path.suffix!r}; expected {', '.join(_KINDS)}"
-        )
+        raise InputError(f"out {str(path)!r} ends in {path.suffix!r}; expected {', '.join(_KINDS)}")
     if path.is_dir() or (path.exists() and not overwrite):
-        raise InputError(f"output {str(path)!r} exists; expected a new file, or overwrite")
+        raise InputError(f"out {str(path)!r} exists; expected a new file, or overwrite")
     if not path.absolute().parent.is_dir():
-        raise InputError(f"output {str(path)!r} lies in a folder that does not exist")
+        raise InputError(f"out {str(path)!r} lies in a folder that does not exist")
 
 
 def open_vector_file(path: Path, *, suffix: str) -> VectorFile:

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from selfvid.data.clips.loader import ClipDataset, ClipLoader
-from selfvid.data.video.decode import BrokenDecoderError, DecoderName
 from selfvid.data.clips.faults import FaultPolicy
-from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.clips.loader import ClipDataset, ClipLoader
 from selfvid.data.clips.sampling import Sampling, Timeline
-from selfvid.data.video.watch import Board
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.decode import BrokenDecoderError, DecoderName
+from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
 from selfvid.types import Clip
 

@@ -1,1 +1,1 @@
-"""`selfvid finetune`: heads trained with labels, and tested on whole videos."""
+"""`selfvid finetune`: train heads with labels, and test them on whole videos."""

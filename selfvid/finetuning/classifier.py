@@ -31,9 +31,9 @@ class Classifier(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> tuple[Prediction, Features]:
+    def forward(self, clip: Tensor) -> tuple[Prediction, Features]:
         """The prediction for clips (B, T, C, H, W), and the features it was made from."""
-        features: Features = self.encoder(clip, lengths)
+        features: Features = self.encoder(clip)
         prediction: Prediction = self.head(features)
         return prediction, features
 

@@ -7,25 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from selfvid.data.clips.crops import Crop
-from selfvid.data.video.decode import DecoderName
-from selfvid.data.clips.faults import FaultPolicy
-from selfvid.data.manifest.manifest import Manifest
-from selfvid.data.clips.sampling import EvenClips, RandomClips, Sampling
+from selfvid.compute import Device, Precision
 from selfvid.data.clips.augmentation import Augmentation
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.clips.sampling import EvenClips, RandomClips, Sampling
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import Encoder, Provenance, load_encoder
-from selfvid.finetuning.settings.second_set import Also
-from selfvid.finetuning.settings.coherence import Coherence
-from selfvid.training.rates import Rates
-from selfvid.training.clips import pair, spare_workers
-from selfvid.training.schedule import Training
-from selfvid.finetuning.settings.run import Supervision
-from selfvid.training.warm_start import warm_start
 from selfvid.errors import InputError
-from selfvid.finetuning.result import FinetuneResult
+from selfvid.finetuning.coherence import Coherence
 from selfvid.finetuning.folds import FinetuneRun
+from selfvid.finetuning.result import FinetuneResult
+from selfvid.finetuning.second_set import SecondData
+from selfvid.finetuning.settings import FinetuneSettings
 from selfvid.finetuning.stages import first_stage
 from selfvid.heads.base import HeadFactory
+from selfvid.training.clips import ClipReading
+from selfvid.training.rates import Rates
+from selfvid.training.run_folder import warm_start
+from selfvid.training.schedule import Training
 
 DEFAULT_FRAMES = 16
 POSITIONS = 10
@@ -51,12 +52,14 @@ def finetune(
     coherence: Coherence | str | None = None,
     cache: int | None = None,
     cache_folder: Path | str | None = None,
-    also: Also | str | None = None,
+    second: SecondData | str | None = None,
     folds: int | None = None,
     score_training: bool = False,
     decoder: DecoderName = "auto",
     decoded: Path | str | None = None,
     workers: int | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
     faults: FaultPolicy = FaultPolicy(),
     seed: int = 0,
     resume: bool = False,
@@ -82,7 +85,7 @@ def finetune(
         crop: smaller frames cut from those, by chance in training and at fixed places in tests.
         augment: random changes to clips, on the device.
         rates: factor of the learning rate by part, such as encoder: 0.1; 0 freezes a part.
-        training: steps, batch, optimiser, precision and the like.
+        training: steps, batch, optimiser and the like.
         balanced: whether each place of a batch draws a class first, then a video of it.
         coherence: unlabelled footage, a manifest; after each supervised step a pull and a push
             step are made on it. steps of training counts the supervised ones.
@@ -91,7 +94,7 @@ def finetune(
             clips are cut and encoded anew for every step.
         cache_folder: where features are kept, for other heads on the same encoder too; by default
             in the run, until it ends.
-        also: a second labelled data set, a manifest; a second head is trained on it in the same
+        second: a second labelled data set, a manifest; a second head is trained on it in the same
             steps, on the same encoder. Rates name that head second_head.
         folds: number of folds by group, where the manifest has no split of its own; 5 by default.
         score_training: also score the training part, which fusing by SVM is fitted on.
@@ -99,10 +102,13 @@ def finetune(
         decoded: folder that keeps decoded frames at training size, so that a video is decoded
             once and not at every step; frames x H x W x 3 bytes for each.
         workers: loading processes; by default one less than cores, at most 8.
+        device: where the run computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
+        precision: auto, float32 or bfloat16; auto is bfloat16 autocast where the hardware
+            multiplies it natively.
         faults: how many clips may fail in training before the run stops.
         seed: of everything random in the run.
         resume: continue the run in `out`.
-        quiet: print neither progress of tests nor result.
+        quiet: print neither progress nor result.
 
     Returns:
         Accuracy with its interval and the protocol; in the folder beside scores.csv.
@@ -117,8 +123,8 @@ def finetune(
     network = _network(encoder, init)
     used_to = network.provenance
     chosen = default_clips(used_to) if clips is None else clips
-    also = Also(data=also) if isinstance(also, str) else also
-    job = Supervision(
+    second = SecondData(data=second) if isinstance(second, str) else second
+    settings = FinetuneSettings(
         data=str(data),
         out=str(out),
         encoder=network,
@@ -127,25 +133,29 @@ def finetune(
         label=label,
         clips=chosen,
         views=default_views(chosen) if views is None else views,
-        size=pair(size) or used_to.size,
-        flow=None if flow is None else str(flow),
         crop=crop,
         augment=augment,
+        reading=ClipReading.of(
+            size=used_to.size if size is None else size,
+            flow=flow,
+            decoder=decoder,
+            decoded=decoded,
+            workers=workers,
+            faults=faults,
+        ),
         rates=Rates(rates or {}),
         training=training,
         balanced=balanced,
         coherence=Coherence(data=coherence) if isinstance(coherence, str) else coherence,
         cache=cache,
         cache_folder=None if cache_folder is None else str(cache_folder),
-        also=also,
-        second_head=None if also is None else head(network.widths, len(also.classes)),
-        decoder=decoder,
-        decoded=None if decoded is None else str(decoded),
-        workers=spare_workers() if workers is None else workers,
-        faults=faults,
+        second=second,
+        second_head=None if second is None else head(network.widths, len(second.classes)),
+        device=device,
+        precision=precision,
         seed=seed,
     )
-    run = FinetuneRun(job, videos, folds=folds, score_training=score_training, quiet=quiet)
+    run = FinetuneRun(settings, videos, folds=folds, score_training=score_training, quiet=quiet)
     result = run.carry_out(resume=resume, asked=asked)
     if not quiet:
         print(result)

@@ -10,22 +10,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.rows import segment_id
+from selfvid.finetuning.second_set import SecondData
 from selfvid.finetuning.testing import ClipHits
-from selfvid.statistics import words
-from selfvid.finetuning.second_result import SecondResult
 from selfvid.results.files import RESULT, write_result
-from selfvid.statistics.intervals import Draws
-from selfvid.probing.result import aligned
+from selfvid.results.scores import Scores
+from selfvid.results.tables import aligned
+from selfvid.statistics import words
+from selfvid.statistics.intervals import Interval, accuracy_interval
 from selfvid.statistics.metrics import (
-    Interval,
     confusion,
     hit_at_k,
     mean_average_precision,
     per_class_accuracy,
 )
-from selfvid.statistics.scores import Scores
 
 KIND = "selfvid finetune"
+
+
+@dataclass(frozen=True, eq=False)
+class SecondResult:
+    """The second head's outcome on the second data set's own test part.
+
+    Where the first data set is tested in several folds, each fold's network is tested on it, and
+    figures are over all of these tests.
+
+    Attributes:
+        data: its manifest.
+        label: column of its labels.
+        videos: different videos that were tested.
+        accuracy: share of tests that named the video rightly.
+        classes: names of the K classes.
+        confusion: (K, K), a row for each true class.
+        per_class: accuracy of each class, (K,).
+    """
+
+    data: str
+    label: str
+    videos: int
+    accuracy: Interval
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    per_class: NDArray[np.float64]
+
+    @staticmethod
+    def of(scores: Sequence[Scores], data: SecondData, *, seed: int) -> SecondResult:
+        """The result that follows from the scores of one or several networks."""
+        predicted = np.concatenate([each.predicted for each in scores])
+        labels = np.concatenate([each.labels for each in scores])
+        videos = [video for each in scores for video in each.videos]
+        count = len(data.classes)
+        return SecondResult(
+            data=data.data,
+            label=data.label,
+            videos=len(set(videos)),
+            accuracy=accuracy_interval(
+                predicted == labels, _groups(data.videos, videos), seed=seed
+            ),
+            classes=data.classes,
+            confusion=confusion(predicted, labels, count),
+            per_class=per_class_accuracy(predicted, labels, count),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"second head: {words.percents(self.accuracy)} of {self.videos} test videos of "
+            f"{self.data} named rightly ({self.label}, {len(self.classes)} classes)"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +130,12 @@ class FinetuneResult:
     ) -> FinetuneResult:
         """The result that follows from the scores of all test videos."""
         right = scores.predicted == scores.labels
-        accuracy = Draws.of(groups, seed=protocol["seed"]).interval(right)
+        accuracy = accuracy_interval(right, groups, seed=protocol["seed"])
         count = len(scores.classes)
         largest = float(np.bincount(scores.labels).max() / len(scores.labels))
         above = words.against_chance(accuracy, chance=largest)
         few = words.about_groups(len(set(groups)))
-        mean_precision = mean_average_precision(scores.probabilities, scores.labels)
+        mean_precision = mean_average_precision(scores.probabilities, np.eye(count)[scores.labels])
         headline = (
             f"{words.percents(accuracy)} of {len(scores.labels)} test videos named rightly, mean "
             f"average precision {100 * mean_precision:.1f} %"
@@ -128,3 +180,9 @@ def _hits(clips: ClipHits, hit_at_5: float | None) -> str:
     if hit_at_5 is None:
         return said
     return f"{said}, the right class among the likeliest five {100 * hit_at_5:.1f} % (hit@5)"
+
+
+def _groups(manifest: Manifest, videos: Sequence[str]) -> list[str]:
+    """The group of each tested video."""
+    of = dict(zip(map(segment_id, manifest.rows), manifest.groups.tolist(), strict=True))
+    return [of[video] for video in videos]

@@ -1,4 +1,4 @@
-"""The second data set of a finetune run: parted, tested, written down."""
+"""The second data set of a finetune run: its part for each fold, its tests and its result."""
 
 from __future__ import annotations
 
@@ -10,49 +10,52 @@ from typing import Any
 
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import Fold
-from selfvid.finetuning.settings.second_set import Also, SecondPart
 from selfvid.finetuning.classifier import SECOND_HEAD, Classifier, TwoHeads, save_head
-from selfvid.finetuning.settings.run import Supervision
+from selfvid.finetuning.clips import labelled_clips
+from selfvid.finetuning.result import FinetuneResult, SecondResult
+from selfvid.finetuning.second_set import SecondData, SecondPart
+from selfvid.finetuning.settings import FinetuneSettings
 from selfvid.finetuning.testing import Tester
-from selfvid.finetuning.result import FinetuneResult
-from selfvid.finetuning.second_result import SecondResult
-from selfvid.statistics.scores import Scores
+from selfvid.results.scores import Scores
 
 SECOND_SCORES = "scores_second.csv"
 
 
 @dataclass(frozen=True)
-class SecondSet:
+class SecondFolds:
     """A second data set beside the folds of the first.
 
     Attributes:
-        job: what is trained, with a second data set.
-        also: that data set.
+        settings: of the run, with a second data set.
+        second: that data set.
         parts: what of it goes with each fold.
     """
 
-    job: Supervision
-    also: Also
+    settings: FinetuneSettings
+    second: SecondData
     parts: tuple[SecondPart, ...]
 
     @staticmethod
-    def of(job: Supervision, videos: Manifest, folds: Sequence[Fold]) -> SecondSet | None:
-        """The second data set of `job`; None where it has none.
+    def of(
+        settings: FinetuneSettings, videos: Manifest, folds: Sequence[Fold]
+    ) -> SecondFolds | None:
+        """The second data set of `settings`; None where it has none.
 
         Args:
-            job: what is trained.
+            settings: of the run.
             videos: of the first data set.
             folds: of the first data set.
 
         Raises:
             InputError: where too little of it may be trained or tested on.
         """
-        if job.also is None:
+        if settings.second is None:
             return None
         parts = [
-            job.also.part(videos.select(fold.train), videos.select(fold.test)) for fold in folds
+            settings.second.part(videos.select(fold.train), videos.select(fold.test))
+            for fold in folds
         ]
-        return SecondSet(job, job.also, tuple(parts))
+        return SecondFolds(settings, settings.second, tuple(parts))
 
     def finish(
         self,
@@ -73,11 +76,13 @@ class SecondSet:
             size: H and W of the first data set's frames.
         """
         assert isinstance(classifier, TwoHeads)
-        classes, test = self.also.classes, self.parts[fold].test
+        classes, test = self.second.classes, self.parts[fold].test
         save_head(classifier.second_head, folder / SECOND_HEAD, classes=classes)
         if test is not None:
             height, width = size
-            dataset = self.job.second(size=(height, width)).dataset(test, classes, testing=True)
+            dataset = labelled_clips(
+                self.settings.of_second(size=(height, width)), test, classes, testing=True
+            )
             scores = tester.scores(
                 classifier.second, dataset, classes=classes, what="testing second head"
             )
@@ -92,19 +97,19 @@ class SecondSet:
         """
         files = [folder / SECOND_SCORES for folder in folders]
         scores = [Scores.read(file) for file in files if file.is_file()]
-        second = SecondResult.of(scores, self.also, seed=self.job.seed) if scores else None
-        untested = f"second head: not tested, since {self.also.data} has no split of its own"
-        said = untested if second is None else str(second)
+        found = SecondResult.of(scores, self.second, seed=self.settings.seed) if scores else None
+        untested = f"second head: not tested, since {self.second.data} has no split of its own"
+        said = untested if found is None else str(found)
         return dataclasses.replace(
-            result, second=second, verdicts=(*result.verdicts, said, *self._left_out())
+            result, second=found, verdicts=(*result.verdicts, said, *self._left_out())
         )
 
     def protocol(self) -> dict[str, Any]:
         """What was decided of it, in plain data."""
         return {
-            **self.job.recipe()["also"],
-            "classes": len(self.also.classes),
-            "manifest_hash": self.also.videos.hash(),
+            **self.settings.recipe()["second"],
+            "classes": len(self.second.classes),
+            "manifest_hash": self.second.videos.hash(),
             "folds": [
                 {
                     "train": len(part.train),

@@ -14,12 +14,10 @@ from pathlib import Path
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import segment_id
 from selfvid.encoders.base import Provenance, read_provenance
-from selfvid.training.run_folder import RunFolder
-from selfvid.finetuning.settings.run import Supervision
-from selfvid.training.warm_start import warm_start
 from selfvid.errors import InputError
-from selfvid.comparing.score_tables import SCORES
-from selfvid.statistics.scores import Scores
+from selfvid.finetuning.settings import FinetuneSettings
+from selfvid.results.scores import SCORES, Scores
+from selfvid.training.run_folder import RunFolder, warm_start
 
 
 def first_stage(init: Path | str) -> Path:
@@ -27,11 +25,11 @@ def first_stage(init: Path | str) -> Path:
     return RunFolder(init).encoders[0]
 
 
-def continued(job: Supervision, test: Manifest, *, fold: int) -> Supervision:
-    """`job` with the encoder that the same fold of its first stage left.
+def continued(settings: FinetuneSettings, test: Manifest, *, fold: int) -> FinetuneSettings:
+    """`settings` with the encoder that the same fold of its first stage left.
 
     Args:
-        job: what is trained; one whose `init` is no run of several folds is returned as it is.
+        settings: of the run; if their `init` is no run of several folds is returned as it is.
         test: the fold's test videos.
         fold: its number, from 1.
 
@@ -39,33 +37,33 @@ def continued(job: Supervision, test: Manifest, *, fold: int) -> Supervision:
         InputError: where the first stage tested that fold on other videos, or features are kept
             for all folds together.
     """
-    if not _has_stages(job):
-        return job
-    assert job.init is not None
-    if job.cache is not None:
+    if not _has_stages(settings):
+        return settings
+    assert settings.init is not None
+    if settings.cache is not None:
         raise InputError(
-            f"cache keeps features of one encoder, and every fold of init {job.init!r} has its "
-            "own; expected cache to be null"
+            f"cache keeps features of one encoder, and every fold of init {settings.init!r} has "
+            "its own; expected cache to be null"
         )
-    stage = RunFolder(job.init).fold(fold)
+    stage = RunFolder(settings.init).fold(fold)
     tested = set(Scores.read(stage / SCORES).videos) if (stage / SCORES).is_file() else set()
     if tested != {segment_id(row) for row in test.rows}:
         raise InputError(
-            f"fold {fold} of init {job.init!r} was tested on other videos; expected the same "
+            f"fold {fold} of init {settings.init!r} was tested on other videos; expected the same "
             "manifest, label, folds and seed"
         )
-    encoder = copy.deepcopy(job.encoder)
+    encoder = copy.deepcopy(settings.encoder)
     warm_start(encoder, stage)
-    return dataclasses.replace(job, encoder=encoder)
+    return dataclasses.replace(settings, encoder=encoder)
 
 
-def before(job: Supervision, *, fold: int) -> Provenance:
+def before(settings: FinetuneSettings, *, fold: int) -> Provenance:
     """Where the encoder that a fold begins with comes from."""
-    if not _has_stages(job):
-        return job.encoder.provenance
-    assert job.init is not None
-    return read_provenance(RunFolder(job.init).fold(fold))
+    if not _has_stages(settings):
+        return settings.encoder.provenance
+    assert settings.init is not None
+    return read_provenance(RunFolder(settings.init).fold(fold))
 
 
-def _has_stages(job: Supervision) -> bool:
-    return job.init is not None and first_stage(job.init) != Path(job.init)
+def _has_stages(settings: FinetuneSettings) -> bool:
+    return settings.init is not None and first_stage(settings.init) != Path(settings.init)

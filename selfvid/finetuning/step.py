@@ -9,19 +9,19 @@ from torch import Tensor, nn
 
 from selfvid.data.clips.crops import Crop
 from selfvid.finetuning.classifier import Classifier
-from selfvid.training.module import ClipTraining
-from selfvid.training.rates import Rates, keep_still
 from selfvid.heads.base import Head
+from selfvid.training.module import ClipTraining
+from selfvid.training.rates import Rates, freeze_statistics
 from selfvid.types import ClipBatch, Features, Losses
 
 
-class Supervised(ClipTraining):
+class SupervisedTraining(ClipTraining):
     """Trains a classifier on labelled clips.
 
     Args:
         classifier: what is trained.
         rates: how fast each of its parts learns.
-        crop: cuts a smaller frame from each clip, behind all other augmentation.
+        crop: cuts a smaller frame from each clip, after all other augmentation.
         more: as `ClipTraining` explains them.
     """
 
@@ -41,25 +41,28 @@ class Supervised(ClipTraining):
 
     def on_train_start(self) -> None:
         """Frozen parts do not even change their averages."""
-        keep_still(self.classifier)
+        freeze_statistics(self.classifier)
 
-    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
-        """The head's loss, and the share of clips it names rightly."""
+    def cropped(self, clip: Tensor) -> Tensor:
+        """Clips (B, T, C, H, W) with smaller frames where there is a crop."""
+        return clip if self.crop is None else self.crop(clip)
+
+    def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
+        """The head's loss, and the share of clips that it classifies correctly."""
         assert batch.labels is not None
-        if self.crop is not None:
-            clip = self.crop(clip)
-        return judged(self.classifier.head, self.classifier.encoder(clip, lengths), batch.labels)
+        features = self.classifier.encoder(self.cropped(clip))
+        return supervised_losses(self.classifier.head, features, batch.labels)
 
 
-def judged(head: Head, features: Features, labels: Tensor) -> Losses:
-    """A head's loss, and the share of clips it names rightly.
+def supervised_losses(head: Head, features: Features, labels: Tensor) -> Losses:
+    """A head's loss, and the share of clips that it classifies correctly.
 
     Args:
-        head: what is asked.
+        head: the head.
         features: of B clips.
         labels: class indices (B,).
     """
     prediction = head(features)
-    loss = head.loss(prediction, labels, features.lengths)
-    right = prediction.probabilities.argmax(1) == labels
-    return Losses(loss, {"accuracy": right.to(torch.float32).mean()})
+    loss = head.loss(prediction, labels)
+    correct = prediction.probabilities.argmax(1) == labels
+    return Losses(loss, {"accuracy": correct.to(torch.float32).mean()})

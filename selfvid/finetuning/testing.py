@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,12 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from selfvid.data.clips.loader import ClipDataset, clip_loader
-from selfvid.data.clips.crops import Crop
-from selfvid.data.manifest.rows import segment_id
-from selfvid.finetuning.classifier import Classifier
 from selfvid.compute import Precision, autocast
-from selfvid.statistics.scores import Scores
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.clips.loader import clip_loader
+from selfvid.data.manifest.rows import segment_id
+from selfvid.errors import InputError
+from selfvid.finetuning.classifier import Classifier
+from selfvid.results.scores import Scores
+from selfvid.saving.whole import write_whole
 from selfvid.types import ClipBatch
 
 
@@ -104,14 +110,11 @@ class Tester:
 
     def _of(self, classifier: Classifier, batch: ClipBatch) -> NDArray[np.float64]:
         views = self._views(batch.to(self.device).clip())
-        whole = bool((batch.lengths == batch.frames.shape[1]).all())
-        each = len(views) // len(batch)
-        lengths = None if whole else batch.lengths.to(self.device).repeat_interleave(each)
         found = []
         with autocast(self.precision, self.device):
             for first in range(0, len(views), self.batch):
                 part = slice(first, first + self.batch)
-                prediction, _ = classifier(views[part], None if lengths is None else lengths[part])
+                prediction, _ = classifier(views[part])
                 found.append(prediction.probabilities)
         return self.of_clips(found)
 
@@ -124,3 +127,27 @@ class Tester:
         views = torch.cat([some.double() for some in found])
         mean: NDArray[np.float64] = views.unflatten(0, (-1, crops)).mean(1).cpu().numpy()
         return mean
+
+
+CLIP_HITS = "clip_hits.json"
+
+
+def write_clip_hits(hits: ClipHits, folder: Path) -> Path:
+    """Write them into a fold's folder, whole or not at all."""
+    return write_whole(folder / CLIP_HITS, json.dumps(dataclasses.asdict(hits)) + "\n")
+
+
+def read_clip_hits(folder: Path) -> ClipHits:
+    """Those that a fold left.
+
+    Raises:
+        InputError: where there are none.
+    """
+    path = folder / CLIP_HITS
+    try:
+        plain = json.loads(path.read_text())
+        return ClipHits(int(plain["clips"]), int(plain["right"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        raise InputError(
+            f"{str(path)!r} does not say how clips were named; expected what selfvid finetune left"
+        ) from None

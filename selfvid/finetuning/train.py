@@ -1,31 +1,36 @@
-"""Train a head, and as much of its encoder as is wanted, on labelled videos."""
+"""Training a head, and as much of its encoder as is wanted, on one part of the labelled videos."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
+from selfvid.data.clips.dataset import ClipDataset, SideBySide
 from selfvid.data.clips.faults import FaultCounter
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.finetuning.kept_features.train import with_cache
-from selfvid.training.checkpoints import Checkpoints, newest_whole
 from selfvid.finetuning.classifier import Classifier
-from selfvid.finetuning.clip_source import Course
-from selfvid.training.datamodule import RunClips
-from selfvid.finetuning.kept_features.folder import FeatureCache
-from selfvid.training.fit import fit
-from selfvid.finetuning.coherence.step import with_coherence
-from selfvid.training.history import Journal
-from selfvid.finetuning.second_set.step import with_second
+from selfvid.finetuning.clips import batch_stream, check_frames, labelled_clips, provenance
+from selfvid.finetuning.coherence import STEP_KINDS, AlternatingStream, JointTraining
+from selfvid.finetuning.kept_features.folder import KeptFeatures
+from selfvid.finetuning.kept_features.train import KeptFeatureSource, KeptFeatureTraining
+from selfvid.finetuning.second_set import MultiTaskTraining, PairedStream
+from selfvid.finetuning.settings import FinetuneSettings
+from selfvid.finetuning.step import SupervisedTraining
+from selfvid.training.batches import BalancedStream, BatchStream
+from selfvid.training.checkpoints import Checkpoints
+from selfvid.training.fit import RunClips, fit
+from selfvid.training.history import History
 from selfvid.training.run_folder import RunFolder
-from selfvid.finetuning.settings.run import Supervision
+from selfvid.training.sources import BatchSource, LoadedClips
+from selfvid.training.start import resume_point
 
 
-def supervise(
-    job: Supervision,
+def train_classifier(
+    settings: FinetuneSettings,
     train: Manifest,
     run: RunFolder,
     *,
@@ -33,64 +38,153 @@ def supervise(
     what: str,
     unlabelled: Collection[str] = (),
     second: Manifest | None = None,
-    cache: FeatureCache | None = None,
+    kept: KeptFeatures | None = None,
+    quiet: bool = False,
 ) -> Classifier:
-    """A classifier trained on `train`, from the weights that the job begins with.
+    """A classifier trained on `train`, from the weights of `settings`.
 
     Where `run` holds checkpoints, training goes on from the newest whole one.
 
     Args:
-        job: what is trained, and how.
+        settings: of the run.
         train: the videos of the training part.
         run: where checkpoints, history and events go.
         classes: names of the K classes.
-        what: is being trained, for the progress bar.
-        unlabelled: content ids of the footage that coherence is asked of.
-        second: the videos of the second data set's training part, where the job has one; the
+        what: what is being trained, for the progress bar.
+        unlabelled: content ids of the videos that coherence is trained on.
+        second: the videos of the second data set's training part, where there is one; the
             classifier has two heads then.
-        cache: features of the training part's clips, which are not read then.
+        kept: features of the training part's clips, which are not read then.
+        quiet: show no progress bar.
 
     Raises:
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
     """
-    for folder in (run.checkpoints, run.pictures):
-        folder.mkdir(parents=True, exist_ok=True)
     # Every fold begins with the same weights; an encoder that was loaded is in evaluation mode.
-    classifier = copy.deepcopy(job.classifier).train()
-    dataset = job.dataset(train, classes, testing=False)
+    classifier = copy.deepcopy(settings.classifier).train()
+    dataset = labelled_clips(settings, train, classes, testing=False)
     dataset.require_fitting()
-    job.check(dataset)
-    labels = train.labels(job.label, classes=classes)
-    course = Course(dataset, job.stream(labels), workers=job.workers)
-    if cache is not None:
-        course = with_cache(course, dataset, cache.training)
-    if job.coherence is not None:
-        course = with_coherence(course, job, dataset)
-    if second is not None:
-        course = with_second(course, job, dataset, train=second)
-    module = course.module(
+    check_frames(settings, dataset)
+    steps = _steps(settings, dataset, train, classes=classes, second=second, kept=kept)
+    module = steps.module(
         classifier,
-        rates=job.rates,
-        crop=job.crop,
-        augment=job.augment,
-        training=job.training,
-        stream=course.stream,
-        faults=FaultCounter(job.faults),
-        seed=job.seed,
+        rates=settings.rates,
+        crop=settings.crop,
+        augment=settings.augment,
+        training=settings.training,
+        stream=steps.stream,
+        faults=FaultCounter(settings.reading.faults),
+        seed=settings.seed,
     )
-    updates = course.updates
-    checkpoints = Checkpoints(run.checkpoints, every=updates * job.training.checkpoint_every)
-    torch.manual_seed(job.seed)
+    every = steps.updates * settings.training.checkpoint_every
+    checkpoints = Checkpoints(run.checkpoints, every=every)
+    checkpoint = resume_point(run, updates=steps.updates)
+    torch.manual_seed(settings.seed)
     fit(
         module,
-        RunClips(course, course.stream),
-        training=replace(job.training, steps=updates * job.training.steps),
-        callbacks=[Journal(run.history, run.tensorboard, updates=updates), checkpoints],
-        checkpoint=newest_whole(run.checkpoints),
+        RunClips(steps.source, steps.stream),
+        training=replace(settings.training, steps=steps.updates * settings.training.steps),
+        device=settings.device,
+        precision=settings.precision,
+        callbacks=[History(run.history, run.tensorboard, updates=steps.updates), checkpoints],
+        checkpoint=checkpoint,
         out=run.path,
         what=what,
+        quiet=quiet,
     )
     checkpoints.raise_if_stopped()
     labelled = {row.video for part in (train, second) if part is not None for row in part.rows}
-    classifier.encoder.provenance = job.provenance(labelled, dataset.size, unlabelled=unlabelled)
+    classifier.encoder.provenance = provenance(
+        settings, labelled, dataset.size, unlabelled=unlabelled
+    )
     return classifier
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What a run's steps are made of.
+
+    Attributes:
+        source: gives the batches.
+        stream: which clips make up which batch.
+        module: makes what learns, of the arguments of `SupervisedTraining`.
+        updates: of the optimiser for each step of the run.
+    """
+
+    source: BatchSource
+    stream: BatchStream
+    module: Callable[..., SupervisedTraining] = SupervisedTraining
+    updates: int = 1
+
+
+def _steps(
+    settings: FinetuneSettings,
+    dataset: ClipDataset,
+    train: Manifest,
+    *,
+    classes: tuple[str, ...],
+    second: Manifest | None,
+    kept: KeptFeatures | None,
+) -> _Steps:
+    """Supervised steps, beside a second data set or coherence where the settings ask for it."""
+    stream = batch_stream(settings, train.labels(settings.label, classes=classes))
+    if kept is not None:
+        return _Steps(KeptFeatureSource(dataset, kept.training), stream, KeptFeatureTraining)
+    if settings.coherence is not None:
+        return _with_coherence(settings, dataset, stream)
+    if second is not None:
+        return _with_second(settings, dataset, stream, train=second)
+    return _Steps(LoadedClips(dataset, workers=settings.reading.processes), stream)
+
+
+def _with_coherence(
+    settings: FinetuneSettings, dataset: ClipDataset, stream: BatchStream
+) -> _Steps:
+    """A pull and a push step on unlabelled videos after each supervised step.
+
+    Raises:
+        InputError: where the videos cannot be read, or none is as long as a clip.
+    """
+    coherence = settings.coherence
+    assert coherence is not None
+    reading = replace(settings.reading, flow=None, size=dataset.size)
+    unlabelled = reading.dataset(
+        coherence.footage, coherence.clips, settings.encoder, seed=settings.seed
+    )
+    unlabelled.require_fitting()
+    # All of one class: whatever was drawn before, each place of a batch draws any video.
+    drawn = BalancedStream(
+        [0] * len(unlabelled),
+        per_batch=coherence.batch // coherence.clips_per_video,
+        total=(len(STEP_KINDS) - 1) * stream.total,
+        seed=settings.seed,
+    )
+    return _Steps(
+        LoadedClips(SideBySide(dataset, unlabelled), workers=reading.processes),
+        AlternatingStream(stream, drawn),
+        partial(JointTraining, coherence=coherence),
+        updates=len(STEP_KINDS),
+    )
+
+
+def _with_second(
+    settings: FinetuneSettings, dataset: ClipDataset, stream: BatchStream, *, train: Manifest
+) -> _Steps:
+    """Batches of the second data set, each joined to one of the first.
+
+    Raises:
+        InputError: where the second's clips do not fit the first's, or the encoder.
+    """
+    second = settings.second
+    assert second is not None
+    own = settings.of_second(size=dataset.size)
+    clips = labelled_clips(own, train, second.classes, testing=False)
+    clips.require_fitting()
+    check_frames(own, clips)
+    both = SideBySide(dataset, clips, classes=settings.head.classes)
+    drawn = batch_stream(own, train.labels(second.label, classes=second.classes))
+    return _Steps(
+        LoadedClips(both, workers=settings.reading.processes),
+        PairedStream(stream, drawn),
+        partial(MultiTaskTraining, weight=second.weight),
+    )

@@ -5,8 +5,7 @@ down (y). It looks backward: at pixel p of the later frame it tells how far away
 frame, the pixel came from, ``later(p) = earlier(p + flow(p))``.
 """
 
-from selfvid.flow.error import end_point_error
-from selfvid.flow.loss import flow_roughness, image_gradient_loss
+from selfvid.flow.loss import end_point_error, flow_roughness, image_gradient_loss
 from selfvid.flow.warp import carry_labels, resize_flow, warp
 
 __all__ = [

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from selfvid.saving.recorded import Recorded, describe
 from selfvid.errors import InputError
-from selfvid.flow.direction import Direction
+from selfvid.flow.quantise import Direction
+from selfvid.saving.recorded import Recorded, describe
 
 Preset = Literal["ultrafast", "fast", "medium"]
 

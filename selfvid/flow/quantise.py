@@ -12,12 +12,17 @@ clipped to it.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from selfvid.errors import InputError
 from selfvid.types import FLOW_ZERO
+
+Direction = Literal["forward", "backward"]
+"""``forward`` from each frame to the next, ``backward`` from each frame to the one before."""
+
 
 _CODES = 127
 

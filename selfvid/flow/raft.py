@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.models import get_model, get_model_weights
 
-from selfvid.device import choose_device
+from selfvid.compute import Device, choose_device
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
 
@@ -44,7 +44,7 @@ class RAFT(FlowEstimator):
         variant: Literal["small", "large"] = "small",
         weights: str = "torchvision",
         updates: int = 12,
-        device: str = "auto",
+        device: Device = "auto",
     ) -> None:
         if variant not in ("small", "large"):
             raise InputError(f"variant is {variant!r}; expected small or large")

@@ -1,1 +1,1 @@
-"""Is what a run predicts better than guesses that need no network?"""
+"""`selfvid forecast`: compare predicted frames with baselines that need no network."""

@@ -7,13 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfvid.saving.recorded import describe
+from selfvid.compute import Device, Precision, choose_device, loading_workers
 from selfvid.data.video.decode import DecoderName
-from selfvid.device import choose_device
 from selfvid.errors import InputError
-from selfvid.features.extract import Precision
-from selfvid.results.files import RESULT, check_folder
-from selfvid.forecasting.clips import Sequences
 from selfvid.forecasting.baselines import MEANINGS
 from selfvid.forecasting.measures import measure, measure_flow
 from selfvid.forecasting.result import (
@@ -22,13 +18,15 @@ from selfvid.forecasting.result import (
     flow_in_words,
     in_words,
 )
-from selfvid.forecasting.run import Wanted, find_sequences
+from selfvid.forecasting.run import Sequences, Wanted, find_sequences
 from selfvid.forecasting.trial import Forecaster, Trial, try_on
-from selfvid.results.protocol import about_machine, command
-from selfvid.statistics.intervals import Draws
 from selfvid.objectives.frame_loss import UNITS
 from selfvid.objectives.predictive import load_predictive
 from selfvid.pictures import Picture, write_png
+from selfvid.results.files import RESULT, check_folder
+from selfvid.results.protocol import about_machine, command
+from selfvid.saving.recorded import describe
+from selfvid.statistics.intervals import GroupDraws
 
 INTERVAL = (
     "95 % percentile bootstrap, 2000 draws, over sequences of digits or whole groups of videos; "
@@ -51,9 +49,9 @@ def forecast(
     out: Path | None = None,
     batch: int = 50,
     seed: int = 0,
-    device: str = "auto",
+    device: Device = "auto",
     precision: Precision = "float32",
-    workers: int = 0,
+    workers: int | None = None,
     decoder: DecoderName = "auto",
     quiet: bool = False,
 ) -> ForecastResult:
@@ -113,7 +111,7 @@ def forecast(
         seed=seed,
         device=place,
         decoder=decoder,
-        workers=workers,
+        workers=loading_workers(workers),
     )
     tested = find_sequences(Path(run), forecaster.objective, wanted)
     trial = try_on(forecaster, tested, quiet=quiet)
@@ -135,7 +133,7 @@ def forecast(
 def _result(
     trial: Trial, tested: Sequences, protocol: dict[str, Any], folder: Path, *, seed: int
 ) -> ForecastResult:
-    measures = measure(trial.errors, Draws.of(trial.groups, seed=seed))
+    measures = measure(trial.errors, GroupDraws.of(trial.groups, seed=seed))
     flow = measure_flow(trial.flow_errors, trial.groups, seed=seed) if trial.flow_errors else ()
     return ForecastResult(
         heading=_heading(trial),

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import torch
 
-from selfvid.saving.recorded import describe
-from selfvid.data.digits.true_flow import digit_flow
-from selfvid.data.digits.stream import DigitStream
 from selfvid.data.digits.glyphs import Split, load_glyphs
 from selfvid.data.digits.moving_digits import MovingDigits
-from selfvid.forecasting.clips import TRAINING, ClipsToForecast, Sequences
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.digits.true_flow import digit_flow
+from selfvid.forecasting.run import TRAINING, ClipsToForecast, Sequences
+from selfvid.saving.recorded import describe
 
 _DRAWN = 100  # sequences that are drawn together, so that they do not depend on the batch
 _PUBLISHED = {"kind": "bouncing", "frames": 20, "digits": 2, "canvas": 64, "step": 0.1}

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfvid.data.video.decode import DecoderName
-from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.clips.sampling import EvenClips
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.decode import DecoderName
 from selfvid.errors import InputError
-from selfvid.statistics import words
-from selfvid.results.leaks import relate_footage
-from selfvid.forecasting.clips import TRAINING, ClipsToForecast, Sequences
 from selfvid.features.videos import read_clips
+from selfvid.forecasting.run import TRAINING, ClipsToForecast, Sequences
+from selfvid.results.leaks import relate_footage
+from selfvid.statistics import words
 
 
 class FilmedSequences(Sequences):

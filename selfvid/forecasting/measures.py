@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from selfvid.data.digits.true_flow import DigitFlow
-from selfvid.forecasting.baselines import VELOCITY, Floors, constant_flow, guessed
-from selfvid.statistics.intervals import Draws
 from selfvid.flow import end_point_error
-from selfvid.statistics.metrics import Interval
+from selfvid.forecasting.baselines import VELOCITY, Floors, constant_flow, guessed
 from selfvid.objectives.frame_loss import UNITS, FrameLoss, loss_of
 from selfvid.objectives.predictive import Forecast
+from selfvid.statistics.intervals import GroupDraws, Interval
 
 PREDICTION = "prediction"
 ZERO = "zero flow"
@@ -121,7 +120,7 @@ def flow_errors_of(forecast: Forecast, truth: DigitFlow) -> dict[str, Tensor]:
     }
 
 
-def measure(batches: Sequence[Errors], draws: Draws) -> tuple[Measure, ...]:
+def measure(batches: Sequence[Errors], draws: GroupDraws) -> tuple[Measure, ...]:
     """The errors of all sequences as figures with intervals."""
     return tuple(
         Measure(
@@ -140,13 +139,13 @@ def measure_flow(
     """End-point errors of all sequences as figures; those without a known pixel are left out."""
     found = {name: _joined([batch[name] for batch in batches]) for name in batches[0]}
     known = np.isfinite(found[ZERO])
-    draws = Draws.of(np.asarray(groups)[known], seed=seed)
+    draws = GroupDraws.of(np.asarray(groups)[known], seed=seed)
     zero = found[ZERO][known]
     return tuple(
         FlowRow(
             name,
-            draws.interval(errors[known]),
-            None if name == ZERO else draws.share(errors[known], zero),
+            draws.mean(errors[known]),
+            None if name == ZERO else draws.ratio(errors[known], zero),
         )
         for name, errors in found.items()
     )
@@ -156,12 +155,12 @@ def _losses(guesses: Mapping[str, Tensor], truth: Tensor, loss: FrameLoss) -> di
     return {name: loss_of(guess, truth, loss) for name, guess in guesses.items()}
 
 
-def _rows(errors: Mapping[str, Floats], draws: Draws) -> tuple[Row, ...]:
+def _rows(errors: Mapping[str, Floats], draws: GroupDraws) -> tuple[Row, ...]:
     own = errors[PREDICTION].mean(1)
     rows = []
     for name, each in errors.items():
-        mean, *steps = draws.intervals(np.column_stack((each.mean(1), each)))
-        against = None if name == PREDICTION else draws.interval(own - each.mean(1))
+        mean, *steps = draws.means(np.column_stack((each.mean(1), each)))
+        against = None if name == PREDICTION else draws.mean(own - each.mean(1))
         rows.append(Row(name, mean, tuple(steps), against))
     return tuple(rows)
 

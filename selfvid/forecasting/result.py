@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfvid.results.files import write_result
 from selfvid.forecasting.measures import PREDICTION, ZERO, FlowRow, Measure
-from selfvid.probing.result import aligned
-from selfvid.statistics.metrics import Interval
+from selfvid.results.files import write_result
+from selfvid.results.tables import aligned
+from selfvid.statistics.intervals import Interval
 
 KIND = "selfvid forecast"
 AIM = 0.5  # share of zero flow's error that a learnt flow should stay below

@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
+from torch import Tensor
 
-from selfvid.saving.recorded import build
-from selfvid.data.video.decode import DecoderName
-from selfvid.data.digits.stream import DigitStream
-from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.clips.sampling import EvenClips
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.digits.true_flow import DigitFlow
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import read_provenance
 from selfvid.errors import InputError
 from selfvid.features.choices import choose_size
-from selfvid.forecasting.clips import Sequences
 from selfvid.forecasting.digits import DigitSequences
 from selfvid.forecasting.footage import FilmedSequences
 from selfvid.objectives.predictive import Predictive
+from selfvid.saving.recorded import build
+from selfvid.training.run_folder import RunFolder
 
-RECIPE = "recipe.yaml"
+TRAINING = 200
+"""Sequences that floors learn from."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipsToForecast:
+    """Whole clips, what is to be predicted among them.
+
+    Attributes:
+        frames: uint8 (B, T, 3, H, W).
+        groups: whose sequences resemble one another, (B,).
+        flow: gives the true flow where it is known.
+    """
+
+    frames: Tensor
+    groups: tuple[str, ...]
+    flow: Callable[[], DigitFlow] | None = None
+
+
+class Sequences(ABC):
+    """Where test and training sequences come from.
+
+    Attributes:
+        faults: one line for each video that gave no clip, once they have been read.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    @abstractmethod
+    def tested(self) -> Iterator[ClipsToForecast]:
+        """The test sequences, the same ones at each call."""
+
+    @abstractmethod
+    def training(self) -> Iterator[ClipsToForecast]:
+        """Some training sequences, the same ones at each call."""
+
+    @abstractmethod
+    def in_words(self) -> tuple[str, ...]:
+        """What the test sequences are, and how they relate to those of training."""
+
+    @abstractmethod
+    def about(self) -> dict[str, Any]:
+        """The same as plain data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +91,7 @@ def find_sequences(run: Path, objective: Predictive, wanted: Wanted) -> Sequence
         InputError: where the run does not tell what it was trained on, or that or `wanted.data`
             is not there.
     """
-    recipe = _read_recipe(run / RECIPE)
+    recipe = RunFolder(run).read_recipe()
     trained_on = recipe.get("data")
     if isinstance(trained_on, dict):
         stream = _stream(trained_on, run)
@@ -63,7 +109,9 @@ def find_sequences(run: Path, objective: Predictive, wanted: Wanted) -> Sequence
             device=wanted.device,
         )
     if not isinstance(trained_on, str):
-        raise InputError(f"recipe {str(run / RECIPE)!r} names no data; expected a manifest")
+        raise InputError(
+            f"recipe {str(RunFolder(run).recipe)!r} names no data; expected a manifest"
+        )
     return _filmed(run, objective, wanted, Path(trained_on), split=recipe.get("split"))
 
 
@@ -100,18 +148,10 @@ def _filmed(
     )
 
 
-def _read_recipe(path: Path) -> dict[str, Any]:
-    try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        plain = None
-    if not isinstance(plain, dict):
-        raise InputError(f"{str(path)!r} is no recipe; expected the one that a run leaves")
-    return plain
-
-
 def _stream(described: dict[str, Any], run: Path) -> DigitStream:
     stream = build(described)
     if not isinstance(stream, DigitStream):
-        raise InputError(f"data in {str(run / RECIPE)!r} is neither a manifest nor moving digits")
+        raise InputError(
+            f"data in {str(RunFolder(run).recipe)!r} is neither a manifest nor moving digits"
+        )
     return stream

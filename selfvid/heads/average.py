@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from selfvid.backbones.dropout import checked_dropout
+from selfvid.backbones.layered import checked_dropout
 from selfvid.heads.base import (
     Head,
     averaged,
@@ -40,9 +40,9 @@ class Average(Head):
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote of each step; there is no state."""
         del state
-        vectors, lengths = voting_vectors(features)
+        vectors = voting_vectors(features)
         votes: Tensor = self.last(self.dropout(vectors))
-        return Prediction(votes, averaged(votes, lengths))
+        return Prediction(votes, averaged(votes))
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.saving.recorded import Recorded
-from selfvid.encoders.frame import mean_over_time
 from selfvid.errors import InputError
 from selfvid.recurrent import State
+from selfvid.saving.recorded import Recorded
 from selfvid.types import Features, Prediction, Widths
 
 
@@ -47,6 +46,16 @@ class Head(Recorded, nn.Module, ABC):
             state: left by the clips before these, for heads that carry one on.
         """
 
+    def preview(self, features: Features, frames: Tensor) -> dict[str, Tensor]:
+        """Named pictures, uint8 (3, H, W), of what the head does along one clip; none by default.
+
+        Args:
+            features: of the clip, B = 1.
+            frames: its pixels, uint8 (T, 3, H, W).
+        """
+        del features, frames
+        return {}
+
     def reads(self, features: Features) -> Features:
         """`features` without what this head never looks at; maps that it skips have no steps.
 
@@ -54,39 +63,27 @@ class Head(Recorded, nn.Module, ABC):
         """
         return features
 
-    def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Cross-entropy of each true step's vote, mean over steps and clips.
+    def loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
+        """Cross-entropy of each step's vote, mean over steps and clips.
 
         Args:
             prediction: what this head has said.
             labels: class indices (B,).
-            lengths: true number of steps of each clip, (B,), as the features had them.
         """
         votes = prediction.votes
         each = functional.cross_entropy(
             votes.flatten(0, 1), labels.repeat_interleave(votes.shape[1]), reduction="none"
         ).unflatten(0, votes.shape[:2])
-        return mean_over_time(each.unsqueeze(-1), lengths).mean()
+        return each.mean(1).mean()
 
 
 HeadFactory = Callable[[Widths, int], Head]
 """What a recipe gives: a head for an encoder's widths and a number of classes."""
 
 
-def averaged(votes: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Mean (B, K) of the softmax of each true step's vote (B, S, K)."""
-    return mean_over_time(votes.float().softmax(-1), lengths)
-
-
-def step_width(widths: Widths, who: str) -> int:
-    """D of the step vectors.
-
-    Raises:
-        InputError: where the encoder has none.
-    """
-    if widths.steps is None:
-        raise InputError(f"{who} reads step vectors (B, S, D); this encoder has none")
-    return widths.steps
+def averaged(votes: Tensor) -> Tensor:
+    """Mean (B, K) of the softmax of each step's vote (B, S, K)."""
+    return votes.float().softmax(-1).mean(1)
 
 
 def initialised(layer: nn.Linear, deviation: float) -> nn.Linear:
@@ -101,11 +98,9 @@ def voting_width(widths: Widths) -> int:
     return widths.clip if widths.steps is None else widths.steps
 
 
-def voting_vectors(features: Features) -> tuple[Tensor, Tensor | None]:
-    """Step vectors (B, S, D) and their true number; else the clip vector as the one step."""
-    if features.steps is None:
-        return features.clip.unsqueeze(1), None
-    return features.steps, features.lengths
+def voting_vectors(features: Features) -> Tensor:
+    """Step vectors (B, S, D), or the clip vector as the one step, (B, 1, D)."""
+    return features.clip.unsqueeze(1) if features.steps is None else features.steps
 
 
 def without_maps(features: Features) -> Features:

@@ -11,14 +11,12 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.backbones.dropout import checked_dropout
-from selfvid.encoders.frame import mean_over_time
+from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
 from selfvid.heads.base import (
     Head,
     averaged,
     first_state,
-    step_width,
     without_maps,
 )
 from selfvid.recurrent import PeepholeLSTM, State
@@ -52,7 +50,7 @@ class Conv3dLSTM(Head):
         super().__init__(widths, classes)
         if decide not in ("mean", "majority"):
             raise InputError(f"decide is {decide!r}; expected mean or majority")
-        self.lstm = PeepholeLSTM(step_width(widths, "Conv3dLSTM"), hidden)
+        self.lstm = PeepholeLSTM(widths.need_steps("Conv3dLSTM"), hidden)
         self.dropout = checked_dropout("dropout", dropout)
         self.last = nn.Linear(hidden, classes)
         self.decide = decide
@@ -60,13 +58,12 @@ class Conv3dLSTM(Head):
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote at each step; `state` is the LSTM's, to carry on with."""
         steps = features.need_steps("Conv3dLSTM")
-        lengths = features.lengths
-        outputs, after = self.lstm(steps, first_state(state, steps), lengths=lengths)
+        outputs, after = self.lstm(steps, first_state(state, steps))
         votes: Tensor = self.last(self.dropout(outputs))
         if self.decide == "mean":
-            return Prediction(votes, averaged(votes, lengths), after)
+            return Prediction(votes, averaged(votes), after)
         each = functional.one_hot(votes.argmax(-1), self.classes).float()
-        return Prediction(votes, mean_over_time(each, lengths), after)
+        return Prediction(votes, each.mean(1), after)
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""

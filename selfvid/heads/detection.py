@@ -6,15 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.backbones.dropout import checked_dropout
-from selfvid.encoders.frame import mean_over_time
+from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
-from selfvid.heads.base import Head, averaged, first_state
+from selfvid.heads.base import Head, first_state
 from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.types import Features, Prediction, Widths
 
 BACKGROUND = 0
 """Class of clips in which nothing goes on, where one thing at a time does."""
+
+NO_CLIP = -1
+"""Label of the places behind the last clip of a window; they count for nothing."""
 
 
 class ActivityDetector(Head):
@@ -53,38 +55,52 @@ class ActivityDetector(Head):
         super().__init__(widths, classes + 1)  # nothing at all is told apart too
         if background < 0:
             raise InputError(f"background is {background}; expected a weight of 0 or more")
-        if widths.steps is None:
-            raise InputError("ActivityDetector reads vectors of clips (B, S, D); there are none")
+        inputs = widths.need_steps("ActivityDetector")
         self.classes = classes
         self.several, self.background = several, background
-        self.norm = TrueStepsNorm(widths.steps)
+        self.norm = TrueStepsNorm(inputs)
         self.before, self.after = (checked_dropout("dropout", dropout) for _ in range(2))
         self.lstm = PeepholeLSTM(
-            widths.steps, hidden, layers=layers, peepholes=False, forget_bias=forget_bias
+            inputs, hidden, layers=layers, peepholes=False, forget_bias=forget_bias
         )
         self.last = nn.Linear(hidden, classes if several else classes + 1)
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote on each clip; `state` is the LSTM's, to carry on with."""
-        steps = features.need_steps("ActivityDetector")
-        inputs = self.before(self.norm(steps, features.lengths))
-        outputs, after = self.lstm(inputs, first_state(state, steps), lengths=features.lengths)
-        votes: Tensor = self.last(self.after(outputs))
-        return Prediction(votes, self._average(votes, features.lengths), after)
+        return self.along(features.need_steps("ActivityDetector"), state)
+
+    def along(
+        self, steps: Tensor, state: State | None = None, *, lengths: Tensor | None = None
+    ) -> Prediction:
+        """Votes along sequences of clips, which may differ in length.
+
+        Args:
+            steps: vectors of clips, (B, S, D).
+            state: left by the clips before these.
+            lengths: true number of clips of each sequence, (B,); None where all have S.
+        """
+        inputs = self.before(self.norm(steps, lengths))
+        outputs, after = self.lstm(inputs, first_state(state, steps), lengths=lengths)
+        votes: Tensor = self.last(self.after(outputs))  # (B, S, K + 1), or (B, S, K)
+        counted = true_steps(votes, lengths).unsqueeze(-1)  # (B, S, 1)
+        kept = torch.where(counted, self.chances(votes), votes.new_zeros(()))
+        return Prediction(votes, kept.sum(1) / counted.sum(1).clamp_min(1), after)
 
     def chances(self, votes: Tensor) -> Tensor:
         """Probability of each class in each clip, float32 of the shape of `votes`."""
         return votes.float().sigmoid() if self.several else votes.float().softmax(-1)
 
-    def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
         """Weighted cross-entropy of the true clips, divided by their number as Keras does.
 
         Args:
             prediction: what this head has said.
-            labels: class of each clip (B, S), 0 for none; or 0 and 1 for each activity (B, S, K).
-            lengths: true number of clips of each sequence, (B,).
+            labels: class of each clip (B, S), 0 for none; or 0 and 1 for each activity (B, S, K);
+                `NO_CLIP` behind the end of a sequence.
         """
         votes = prediction.votes.float()
+        true = (labels != NO_CLIP).all(-1) if self.several else labels != NO_CLIP
+        labels = labels.clamp_min(0)
         if self.several:
             truth = labels.to(votes.dtype)
             each = functional.binary_cross_entropy_with_logits(votes, truth, reduction="none")
@@ -95,13 +111,7 @@ class ActivityDetector(Head):
             ).unflatten(0, labels.shape)
             nothing = labels == BACKGROUND
         each = torch.where(nothing, self.background * each, each)
-        true = true_steps(votes, lengths)
         return each[true].sum() / true.sum().clamp_min(1)
-
-    def _average(self, votes: Tensor, lengths: Tensor | None) -> Tensor:
-        if self.several:
-            return mean_over_time(self.chances(votes), lengths)
-        return averaged(votes, lengths)
 
 
 class TrueStepsNorm(nn.BatchNorm1d):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfvid.backbones.dropout import checked_dropout
+from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
 from selfvid.heads.base import Head, log_mean_probability
 from selfvid.recurrent import BottomUpGRUCell, Cell, ConvGRUCell, Recurrent, State
@@ -66,9 +66,8 @@ class GRURCN(Head):
         channels = [widths.maps[level] for level in self.levels]
         kernels = [kernel] * len(channels)
         if vector:
-            if widths.steps is None:
-                raise InputError("GRURCN with vector reads step vectors; this encoder has none")
-            channels, kernels = [*channels, widths.steps], [*kernels, 1]
+            width = widths.need_steps("GRURCN with vector")
+            channels, kernels = [*channels, width], [*kernels, 1]
         self.hidden = _checked_hidden(hidden, channels)
         self.forwards = self._grus(channels, kernels)
         self.backwards = self._grus(channels, kernels) if bidirectional else None
@@ -84,9 +83,9 @@ class GRURCN(Head):
         x = [maps[level] for level in self.levels]
         if self.vector:
             x.append(features.need_steps("GRURCN")[..., None, None])
-        ends = self._run(self.forwards, x, features.lengths, reverse=False)
+        ends = self._run(self.forwards, x, reverse=False)
         if self.backwards is not None:
-            others = self._run(self.backwards, x, features.lengths, reverse=True)
+            others = self._run(self.backwards, x, reverse=True)
             ends = [torch.cat(pair, 1) for pair in zip(ends, others, strict=True)]
         votes = torch.stack(
             [last(self.dropout(end)) for last, end in zip(self.last, ends, strict=True)], 1
@@ -102,9 +101,8 @@ class GRURCN(Head):
         steps = features.steps if self.vector else None
         return replace(features, maps=maps, steps=steps, flow=None)
 
-    def loss(self, prediction: Prediction, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
         """Negative logarithm of the averaged probability of the label, mean over clips."""
-        del lengths
         return functional.nll_loss(log_mean_probability(prediction.votes), labels)
 
     def _grus(self, channels: Sequence[int], kernels: Sequence[int]) -> nn.ModuleList:
@@ -119,16 +117,14 @@ class GRURCN(Head):
         ]
         return nn.ModuleList(map(Recurrent, cells))
 
-    def _run(
-        self, grus: nn.ModuleList, x: Sequence[Tensor], lengths: Tensor | None, *, reverse: bool
-    ) -> list[Tensor]:
+    def _run(self, grus: nn.ModuleList, x: Sequence[Tensor], *, reverse: bool) -> list[Tensor]:
         """Last states of all levels, averaged over H and W, each (B, D_l)."""
         ends: list[Tensor] = []
         below: Tensor | None = None
         for gru, maps in zip(grus, x, strict=True):
             if self.stacked and below is not None:
                 maps = torch.cat((maps, _shrunk(below, maps.shape[-2:]).to(maps.dtype)), 2)
-            below, state = gru(maps, lengths=lengths, reverse=reverse)
+            below, state = gru(maps, reverse=reverse)
             ends.append(state[0].mean((2, 3)))
         return ends
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from selfvid.backbones.dropout import checked_dropout
+from selfvid.backbones.layered import checked_dropout
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.errors import InputError
@@ -15,10 +16,10 @@ from selfvid.heads.base import (
     averaged,
     first_state,
     initialised,
-    step_width,
     without_maps,
 )
-from selfvid.recurrent import PeepholeLSTM, State
+from selfvid.pictures import gates
+from selfvid.recurrent import PeepholeLSTM, PeepholeLSTMCell, State, gate_values
 from selfvid.types import Features, Prediction, Widths
 
 
@@ -58,7 +59,7 @@ class LRCN(Head):
         bound: float | None = 0.01,
     ) -> None:
         super().__init__(widths, classes)
-        inputs = step_width(widths, "LRCN")
+        inputs = widths.need_steps("LRCN")
         self.before = checked_dropout("dropout_before", dropout_before)
         self.after = checked_dropout("dropout_after", dropout_after)
         if start is None:
@@ -70,11 +71,27 @@ class LRCN(Head):
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote at each step; `state` is the LSTM's, to carry on with."""
         steps = features.need_steps("LRCN")
-        outputs, after = self.lstm(
-            self.before(steps), first_state(state, steps), lengths=features.lengths
-        )
+        outputs, after = self.lstm(self.before(steps), first_state(state, steps))
         votes: Tensor = self.last(self.after(outputs))
-        return Prediction(votes, averaged(votes, features.lengths), after)
+        return Prediction(votes, averaged(votes), after)
+
+    def preview(self, features: Features, frames: Tensor) -> dict[str, Tensor]:
+        """What the lowest layer's gates let in, keep and put out along one clip."""
+        (cell, *_) = self.lstm.layers
+        assert isinstance(cell, PeepholeLSTMCell)
+        steps = features.need_steps("LRCN")
+        values = gate_values(cell, steps)
+        # A step that sees several frames stands under the last of them.
+        seen = frames[-steps.shape[1] :]
+        picture = gates(
+            seen,
+            {
+                "forget gate: how much of the memory is kept (bright: all)": values.forget[0],
+                "input gate: how much enters": values.input[0],
+                "output gate: how much is put out": values.output[0],
+            },
+        )
+        return {"gates": torch.from_numpy(picture.copy()).permute(2, 0, 1)}  # (3, H, W)
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""

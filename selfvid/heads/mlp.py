@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from selfvid.backbones.dropout import checked_dropout
+from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
 from selfvid.heads.base import (
     Head,
@@ -43,9 +43,9 @@ class MLP(Head):
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """A vote of each step; there is no state."""
         del state
-        vectors, lengths = voting_vectors(features)
+        vectors = voting_vectors(features)
         votes: Tensor = self.last(self.dropout(self.first(vectors).tanh()))
-        return Prediction(votes, averaged(votes, lengths))
+        return Prediction(votes, averaged(votes))
 
     def reads(self, features: Features) -> Features:
         """Vectors alone."""

@@ -8,8 +8,8 @@ import torch
 from lightly.utils import dist
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.encoders.base import Encoder
+from selfvid.saving.recorded import Recorded
 from selfvid.types import Losses
 
 
@@ -29,7 +29,7 @@ class Objective(Recorded, nn.Module, ABC):
     @property
     def least_frames(self) -> int:
         """T that a clip must have for the loss to be defined."""
-        return (self.least_steps - 1) * self.encoder.stride + self.encoder.window
+        return self.encoder.frames_for(self.least_steps)
 
     def shown(self, frames: int) -> int:
         """T that the encoder gets of a clip of `frames`; fewer where the rest is predicted."""
@@ -46,12 +46,13 @@ class Objective(Recorded, nn.Module, ABC):
         """Called once before training, when the encoder has the weights that it begins with."""
 
     @abstractmethod
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+    def forward(self, clip: Tensor) -> Losses:
         """Losses of clips (B, T, 3, H, W), pixels 0 to 255."""
 
-    @abstractmethod
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
-        """Named pictures, uint8 (3, H, W), that show a person what has been learnt."""
+        """Named pictures, uint8 (3, H, W), that show what has been learned; none by default."""
+        del clip
+        return {}
 
 
 def gathered(z: Tensor) -> Tensor:

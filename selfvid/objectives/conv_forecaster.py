@@ -13,8 +13,14 @@ from torch import Tensor, nn
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.encoders.input import PixelInput
 from selfvid.errors import InputError
-from selfvid.objectives.frame_loss import FrameLoss, activated, loss_of_raw
-from selfvid.objectives.frame_truth import check_tiling, tiling_stride, true_colours
+from selfvid.objectives.frame_loss import (
+    FrameLoss,
+    activated,
+    check_tiling,
+    loss_of_raw,
+    tiling_stride,
+    true_colours,
+)
 from selfvid.objectives.lstm_autoencoder import OwnFrames
 from selfvid.objectives.predictive import Forecast, Predictive
 from selfvid.recurrent import ConvLSTM, State, unroll, unroll_free
@@ -81,17 +87,13 @@ class ConvForecaster(Predictive):
 
     updates: Tensor
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+    def forward(self, clip: Tensor) -> Losses:
         """Summed loss of clips (B, T, 3, H, W); its parts `future`, and `next` where shared.
 
         Raises:
             InputError: where clips differ in length, or the backbone's stride does not divide
                 their size.
         """
-        if lengths is not None:
-            raise InputError(
-                "ConvForecaster needs clips of one length; expected short='skip' or 'loop'"
-            )
         truth = true_colours(self.encoder, clip)
         known, ahead = truth[:, -self.future - 1 : -1], truth[:, -self.future :]
         outputs, state = self._watch(clip[:, : -self.future])

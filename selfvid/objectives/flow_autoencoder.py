@@ -14,8 +14,14 @@ from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.errors import InputError
 from selfvid.flow import carry_labels, flow_roughness, image_gradient_loss, resize_flow, warp
 from selfvid.objectives.frame_decoder import FrameDecoder
-from selfvid.objectives.frame_loss import FrameLoss, activated, loss_of_raw
-from selfvid.objectives.frame_truth import check_tiling, tiling_stride, true_colours
+from selfvid.objectives.frame_loss import (
+    FrameLoss,
+    activated,
+    check_tiling,
+    loss_of_raw,
+    tiling_stride,
+    true_colours,
+)
 from selfvid.objectives.predictive import Forecast, Predictive
 from selfvid.types import Losses
 
@@ -97,17 +103,13 @@ class FlowAutoencoder(Predictive):
             )
         )
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+    def forward(self, clip: Tensor) -> Losses:
         """Summed loss of clips (B, T, 3, H, W); its parts `next` and `smoothness` per frame.
 
         Raises:
             InputError: where clips differ in length, or the backbone's stride does not divide
                 their size.
         """
-        if lengths is not None:
-            raise InputError(
-                "FlowAutoencoder needs clips of one length; expected short='skip' or 'loop'"
-            )
         count = 1 if self.only_last else clip.shape[1] - 1
         truth = true_colours(self.encoder, clip)[:, -count:]
         raw, flow = self._ahead(clip[:, :-1], count)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from selfvid.encoders.wide_conv import WideConv2d
+from selfvid.encoders.flow_head import WideConv2d
 from selfvid.errors import InputError
 
 NARROWEST = 8

@@ -171,16 +171,12 @@ class LSTMAutoencoder(Predictive):
         if isinstance(vectors, Percepts) and not vectors.frozen:
             self.goal = copy.deepcopy(vectors).requires_grad_(False).eval()
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+    def forward(self, clip: Tensor) -> Losses:
         """Summed loss of clips (B, T, 3, H, W); its parts in nats or squared error per frame.
 
         Raises:
             InputError: where clips differ in length.
         """
-        if lengths is not None:
-            raise InputError(
-                "LSTMAutoencoder needs clips of one length; expected short='skip' or 'loop'"
-            )
         vectors = self.encoder.vectors(clip).flatten(0, 1)
         goal = vectors if self.goal is None else self._goal(clip)
         seen = vectors.shape[1] - self.future

@@ -7,7 +7,7 @@ from lightly.models.modules.heads import SimCLRProjectionHead
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
-from selfvid.objectives.pairs import FramePairs, step_width
+from selfvid.objectives.pairs import FramePairs
 
 
 class NTXent(FramePairs):
@@ -30,7 +30,7 @@ class NTXent(FramePairs):
         projection: int = 128,
         temperature: float = 0.1,
     ) -> None:
-        width = step_width(encoder, "NT-Xent")
+        width = encoder.widths.need_steps("NT-Xent")
         super().__init__(encoder, SimCLRProjectionHead(width, hidden, projection))
         self.loss = NTXentLoss(temperature)
 

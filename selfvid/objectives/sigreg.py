@@ -9,7 +9,7 @@ from lightly.models.modules.heads import VICRegProjectionHead
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
-from selfvid.objectives.pairs import FramePairs, step_width
+from selfvid.objectives.pairs import FramePairs
 
 
 class SIGReg(FramePairs):
@@ -32,7 +32,7 @@ class SIGReg(FramePairs):
         weight: float = 0.05,
         directions: int = 256,
     ) -> None:
-        width = step_width(encoder, "SIGReg")
+        width = encoder.widths.need_steps("SIGReg")
         super().__init__(encoder, VICRegProjectionHead(width, hidden, projection, num_layers=3))
         self.sketch = Sketch(num_vectors=directions)
         self.weight = weight

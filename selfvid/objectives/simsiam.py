@@ -7,7 +7,7 @@ from lightly.models.modules.heads import SimSiamPredictionHead, SimSiamProjectio
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
-from selfvid.objectives.pairs import FramePairs, step_width
+from selfvid.objectives.pairs import FramePairs
 
 
 class SimSiam(FramePairs):
@@ -20,7 +20,7 @@ class SimSiam(FramePairs):
     """
 
     def __init__(self, encoder: Encoder, *, projection: int = 512, bottleneck: int = 128) -> None:
-        width = step_width(encoder, "SimSiam")
+        width = encoder.widths.need_steps("SimSiam")
         super().__init__(encoder, SimSiamProjectionHead(width, projection, projection))
         self.predictor = SimSiamPredictionHead(projection, bottleneck, projection)
         self.loss = NegativeCosineSimilarity()

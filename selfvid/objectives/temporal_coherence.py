@@ -8,7 +8,7 @@ from torch import Tensor
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective, gathered
-from selfvid.objectives.neighbours import nearest_frames
+from selfvid.objectives.pairs import nearest_frames
 from selfvid.types import Losses
 
 
@@ -73,16 +73,15 @@ class TemporalCoherence(Objective):
 
     def __init__(self, encoder: Encoder, *, margin: float = 1.0) -> None:
         super().__init__()
-        if encoder.widths.steps is None:
-            raise InputError("temporal coherence needs an encoder with steps (B, S, D)")
+        encoder.widths.need_steps("temporal coherence")
         if margin <= 0:
             raise InputError(f"margin must be positive, got {margin}")
         self.encoder = encoder
         self.margin = margin
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Losses:
+    def forward(self, clip: Tensor) -> Losses:
         """Losses `pull` and `push` of clips (B, T, 3, H, W) with T >= 2."""
-        steps = self.encoder(clip, lengths).need_steps("temporal coherence")
+        steps = self.encoder(clip).need_steps("temporal coherence")
         with torch.autocast(steps.device.type, enabled=False):
             z = gathered(steps.float())
             # Clips of one opened video lie side by side in a batch; a random shift keeps the

@@ -7,7 +7,7 @@ from lightly.models.modules.heads import VICRegProjectionHead
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
-from selfvid.objectives.pairs import FramePairs, step_width
+from selfvid.objectives.pairs import FramePairs
 
 
 class VICReg(FramePairs):
@@ -30,7 +30,7 @@ class VICReg(FramePairs):
         variance: float = 25.0,
         covariance: float = 1.0,
     ) -> None:
-        width = step_width(encoder, "VICReg")
+        width = encoder.widths.need_steps("VICReg")
         super().__init__(encoder, VICRegProjectionHead(width, projection, projection, num_layers=3))
         self.loss = VICRegLoss(invariance, variance, covariance)
 

@@ -1,11 +1,18 @@
 """Arrays to images: every function returns pixels, uint8 (H, W, 3), on white."""
 
 from selfvid.pictures.canvas import Picture, png_bytes, write_png
-from selfvid.pictures.charts import Bar, Curve, bars, confusion, curves, heatmap, scatter
-from selfvid.pictures.differences import differences
+from selfvid.pictures.charts import (
+    Bar,
+    Curve,
+    bars,
+    confusion,
+    curves,
+    differences,
+    heatmap,
+    scatter,
+)
 from selfvid.pictures.flow import flow_in_colour, forecast
-from selfvid.pictures.frames import grid, strip
-from selfvid.pictures.gates import gates
+from selfvid.pictures.frames import gates, grid, strip
 from selfvid.pictures.timeline import Stretch, timeline
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""`selfvid pretrain`: learn an encoder from videos without labels."""

@@ -1,4 +1,4 @@
-"""Learn an encoder from footage nobody labelled."""
+"""`selfvid pretrain`: learn an encoder from videos without labels."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import shutil
 import time
 from pathlib import Path
 
-from selfvid.data.video.decode import DecoderName
-from selfvid.data.digits.stream import DigitStream
+from selfvid.compute import Device, Precision, choose_device, resolve_precision
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.faults import FaultCounter, FaultPolicy
 from selfvid.data.clips.sampling import Sampling
-from selfvid.data.clips.augmentation import Augmentation
-from selfvid.training.batches import BatchStream
-from selfvid.training.checkpoints import Checkpoints, newest_whole, step_of
-from selfvid.training.datamodule import RunClips
-from selfvid.training.fit import fit, is_first_process
-from selfvid.pretraining.settings import Job
-from selfvid.training.module import Pretraining
-from selfvid.pretraining.previews import Observer
-from selfvid.compute import pick_device, resolve_precision
-from selfvid.training.run_folder import RunFolder, hardware
-from selfvid.training.schedule import Training
-from selfvid.training.sources import Source
-from selfvid.training.warm_start import warm_start
+from selfvid.data.digits.stream import DigitStream
+from selfvid.data.video.decode import DecoderName
 from selfvid.objectives.base import Objective
 from selfvid.objectives.predictive import Predictive
+from selfvid.pretraining.footage import notes, open_source, provenance, provenance_at_start
+from selfvid.pretraining.previews import Observer
+from selfvid.pretraining.settings import PretrainSettings
+from selfvid.pretraining.sources import Source
 from selfvid.saving.whole import write_whole
+from selfvid.training.batches import BatchStream
+from selfvid.training.checkpoints import Checkpoints
+from selfvid.training.clips import ClipReading
+from selfvid.training.fit import RunClips, fit, is_first_process
+from selfvid.training.module import Pretraining
+from selfvid.training.run_folder import RunFolder, hardware, warm_start
+from selfvid.training.schedule import Training
+from selfvid.training.start import resume_point, start_or_resume
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +47,15 @@ def pretrain(
     decoder: DecoderName = "auto",
     decoded: Path | str | None = None,
     workers: int | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
     faults: FaultPolicy = FaultPolicy(),
     seed: int = 0,
     init: Path | str | None = None,
     resume: bool = False,
+    quiet: bool = False,
 ) -> Path:
-    """Learn an encoder from footage nobody labelled.
+    """Learn an encoder from videos without labels.
 
     Weights are drawn when `objective` is made; call ``torch.manual_seed`` before that to draw
     the same ones again (the command line does).
@@ -65,16 +69,20 @@ def pretrain(
             default.
         augment: random changes to clips, on the device.
         flow: folder of the footage's optical flow, for an encoder that eats flow.
-        training: steps, batch, optimiser, precision and the like.
+        training: steps, batch, optimiser and the like.
         split: take only rows of this split; all usable rows by default.
         decoder: auto, decord or pyav.
         decoded: folder that keeps decoded frames at training size, so that a video is decoded
             once and not at every step; frames x H x W x 3 bytes for each.
         workers: loading processes; by default one less than cores, at most 8.
+        device: where training computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
+        precision: auto, float32 or bfloat16; auto is bfloat16 autocast where the hardware
+            multiplies it natively.
         faults: how many clips may fail before the run stops.
         seed: of everything random in the run.
         init: an earlier run or encoder to start from.
         resume: continue the run in `out` from its last whole checkpoint.
+        quiet: print neither progress nor what comes next.
 
     Returns:
         The run's folder, with the encoder in ``encoder/``.
@@ -83,93 +91,84 @@ def pretrain(
         InputError: where something handed in is not as expected.
         Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
-    job = Job(
+    settings = PretrainSettings(
         data=data if isinstance(data, DigitStream) else str(data),
         out=str(out),
         objective=objective,
         clips=clips,
-        size=[size, size] if isinstance(size, int) else size,
         augment=augment,
+        reading=ClipReading.of(
+            size=size, flow=flow, decoder=decoder, decoded=decoded, workers=workers, faults=faults
+        ),
         training=training,
         split=split,
-        decoder=decoder,
-        decoded=None if decoded is None else str(decoded),
-        workers=workers,
-        faults=faults,
+        device=device,
+        precision=precision,
         seed=seed,
         init=None if init is None else str(init),
-        flow=None if flow is None else str(flow),
     )
-    source = job.source()
-    job.check(source)
+    source = open_source(settings)
     run = RunFolder(out)
-    checkpoint = _open(run, job, source, resume=resume)
+    if settings.init is not None:
+        warm_start(objective.encoder, settings.init)
+    objective.begin()
+    start_or_resume(run, settings.recipe(), resume=resume)
+    checkpoint = resume_point(run)
+    if checkpoint is None and is_first_process() and not run.start.exists():
+        objective.encoder.provenance = provenance_at_start(settings, source)
+        objective.encoder.save(run.start)
     started = time.perf_counter()
-    module, observer = _train(run, job, source, checkpoint)
+    module, observer = _train(run, settings, source, checkpoint, quiet=quiet)
     if is_first_process():
-        _finish(run, job, source, module, observer, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        _finish(run, settings, source, module, observer, seconds=seconds, quiet=quiet)
     return run.path
 
 
-def _open(run: RunFolder, job: Job, source: Source, *, resume: bool) -> Path | None:
-    """Make the run's folder, or find where to continue in it."""
-    recipe = job.recipe()
-    first = is_first_process()
-    if job.init is not None:
-        warm_start(job.objective.encoder, job.init)
-    job.objective.begin()
-    if resume:
-        run.check_resumable(recipe)
-        checkpoint = newest_whole(run.checkpoints)
-        if first:
-            run.trim_history(-1 if checkpoint is None else step_of(checkpoint))
-        if checkpoint is not None:
-            return checkpoint
-    elif first:
-        run.create()
-        run.write_recipe(recipe)
-    if first and not run.start.exists():
-        job.objective.encoder.provenance = job.provenance_at_start(source)
-        job.objective.encoder.save(run.start)
-    return None
-
-
 def _train(
-    run: RunFolder, job: Job, source: Source, checkpoint: Path | None
+    run: RunFolder,
+    settings: PretrainSettings,
+    source: Source,
+    checkpoint: Path | None,
+    *,
+    quiet: bool,
 ) -> tuple[Pretraining, Observer]:
     """Fit; the objective's encoder is trained in place."""
-    training = job.training
+    training, objective = settings.training, settings.objective
     stream = BatchStream(
         len(source.videos) or training.batch,
         per_batch=training.batch // training.accumulate // source.clips_per_video,
         total=training.steps * training.accumulate,
-        seed=job.seed,
+        seed=settings.seed,
     )
     if training.compiled:
-        job.objective.compile()
+        objective.compile()
     module = Pretraining(
-        job.objective,
-        augment=job.augment,
+        objective,
+        augment=settings.augment,
         training=training,
         stream=stream,
-        faults=FaultCounter(job.faults),
-        seed=job.seed,
+        faults=FaultCounter(settings.reading.faults),
+        seed=settings.seed,
     )
     observer = Observer(
         run,
-        job.objective,
+        objective,
         sample=source.sample(),
         every=training.look_every,
-        precision=training.precision,
+        precision=settings.precision,
     )
     checkpoints = Checkpoints(run.checkpoints, every=training.checkpoint_every)
     fit(
         module,
         RunClips(source, stream),
         training=training,
+        device=settings.device,
+        precision=settings.precision,
         callbacks=[observer, checkpoints],
         checkpoint=checkpoint,
         out=run.path,
+        quiet=quiet,
     )
     checkpoints.raise_if_stopped()
     return module, observer
@@ -177,20 +176,21 @@ def _train(
 
 def _finish(
     run: RunFolder,
-    job: Job,
+    settings: PretrainSettings,
     source: Source,
     module: Pretraining,
     observer: Observer,
     *,
     seconds: float,
+    quiet: bool,
 ) -> None:
     """Write the encoder with where it comes from, and the summary."""
-    training, encoder = job.training, job.objective.encoder
-    encoder.provenance = job.provenance(source)
-    device = pick_device(training.accelerator)
+    training, encoder = settings.training, settings.objective.encoder
+    encoder.provenance = provenance(settings, source)
+    device = choose_device(settings.device)
     measures = observer.measures
     clips = training.steps * training.batch
-    words = [*job.notes(), *([] if measures is None else [measures.words()])]
+    words = [*notes(settings), *([] if measures is None else [measures.words()])]
     summary = {
         "steps": training.steps,
         "seconds": round(seconds, 1),
@@ -203,21 +203,23 @@ def _finish(
         "words": words,
         "collapse": None if measures is None else measures.as_dict(),
         "losses": observer.latest,
-        "precision": resolve_precision(training.precision, device=device),
+        "precision": resolve_precision(settings.precision, device=device),
         "device": str(device),
         "hardware": hardware(),
     }
     write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
-    if isinstance(job.objective, Predictive):
+    if isinstance(settings.objective, Predictive):
         shutil.rmtree(run.objective, ignore_errors=True)  # of a run that was killed just here
-        job.objective.cpu().save(run.objective)
+        settings.objective.cpu().save(run.objective)
     encoder.cpu().save(run.encoder)
+    if quiet:
+        return
     for sentence in words:
         logger.info("%s", sentence)
     following = f"selfvid probe {run.path} LABELLED.csv"
-    if job.flow is not None:  # which the probe cannot read
+    if settings.reading.flow is not None:  # which the probe cannot read
         following = (
-            f"selfvid finetune --config RECIPE --data LABELLED.csv --flow {job.flow} "
+            f"selfvid finetune --config RECIPE --data LABELLED.csv --flow {settings.reading.flow} "
             f"--init {run.path} --out NEW_FOLDER"
         )
     logger.info("%s holds the encoder; next: %s", run.encoder, following)

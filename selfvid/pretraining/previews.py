@@ -9,19 +9,19 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
-from selfvid.training.checkpoints import accumulating
-from selfvid.pretraining.collapse import CollapseMeasures, measure_collapse
-from selfvid.training.history import Journal
 from selfvid.compute import Precision, autocast
-from selfvid.training.run_folder import RunFolder
 from selfvid.objectives.base import Objective
 from selfvid.pictures import write_png
+from selfvid.pretraining.collapse import CollapseMeasures, measure_collapse
+from selfvid.training.checkpoints import accumulating
+from selfvid.training.history import History
+from selfvid.training.run_folder import RunFolder
 from selfvid.types import ClipBatch
 
 logger = logging.getLogger(__name__)
 
 
-class Observer(Journal):
+class Observer(History):
     """Writes the history, TensorBoard's events and previews, and watches for collapse.
 
     Args:

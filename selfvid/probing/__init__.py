@@ -1,1 +1,1 @@
-"""Did pretraining help? Numbers with their floors beside them."""
+"""`selfvid probe`: evaluate a frozen encoder against the baselines it must beat."""

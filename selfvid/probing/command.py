@@ -5,26 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from selfvid.data.video.decode import DecoderName
+from selfvid.compute import Device, Precision, choose_device, loading_workers
+from selfvid.data.clips.sampling import Short
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.data.clips.sampling import Short
-from selfvid.device import choose_device
+from selfvid.data.video.decode import DecoderName
 from selfvid.features.choices import (
     check_eats_pixels,
     choose_sampling,
     choose_size,
 )
-from selfvid.features.extract import Cut, Pooling, Precision
-from selfvid.probing.baselines.metadata import Floor, Metadata
+from selfvid.features.extract import Cut, Pooling
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
-from selfvid.results.files import check_folder
-from selfvid.probing.features import Extraction
-from selfvid.probing.files import FEATURES, OWN_FILES
-from selfvid.probing.plan import Plan
-from selfvid.results.protocol import command
-from selfvid.probing.result import KIND, ProbeResult
+from selfvid.probing.baselines.metadata import Floor, Metadata
 from selfvid.probing.encoders import load_subject
+from selfvid.probing.features import Extraction
+from selfvid.probing.plan import Plan
+from selfvid.probing.result import FEATURES, KIND, OWN_FILES, ProbeResult
+from selfvid.results.files import check_folder
+from selfvid.results.protocol import command
 
 
 def probe(
@@ -47,8 +46,8 @@ def probe(
     floors: list[Floor] | None = None,
     out: Path | None = None,
     fresh: bool = False,
-    workers: int = 0,
-    device: str = "auto",
+    workers: int | None = None,
+    device: Device = "auto",
     precision: Precision = "float32",
     decoder: DecoderName = "auto",
     seed: int = 0,
@@ -132,7 +131,9 @@ def probe(
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     folder = subject.home if out is None else Path(out)
     check_folder(folder, kind=KIND, files=OWN_FILES, called="probe")
-    how = Extraction(folder / FEATURES, fresh, choose_device(device), workers, quiet)
+    how = Extraction(
+        folder / FEATURES, fresh, choose_device(device), loading_workers(workers), quiet
+    )
     result = plan.carry_out(subject, whole, cut, how, asked=command("probe", probe, given))
     if not quiet:
         print(result)

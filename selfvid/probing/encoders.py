@@ -10,9 +10,9 @@ from typing import Any
 import torch
 import yaml
 
-from selfvid.saving.recorded import build, describe
 from selfvid.encoders.base import Encoder, encoder_folder, load_encoder
 from selfvid.errors import InputError
+from selfvid.saving.recorded import build, describe
 
 START = "encoder_at_start"
 RECIPE = "recipe.yaml"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.decode import decoder_versions, resolve_decoder
+from selfvid.encoders.base import fingerprint
 from selfvid.errors import InputError
-from selfvid.features.extract import Cut, Look, extract
+from selfvid.features.extract import Cut, Look, VideoFeatures, extract
+from selfvid.features.store import FeatureStore
 from selfvid.probing.baselines.metadata import Floor
-from selfvid.features.probe_store import FeatureStore
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +71,64 @@ class Extraction:
     quiet: bool
 
 
+class ProbeFeatures:
+    """Features of all videos for each encoder, view, manifest and way of cutting clips.
+
+    A probe that is repeated finds them and decodes nothing.
+
+    Args:
+        folder: where the files lie.
+        manifest: the videos, whose content ids and order are part of every key.
+        cut: how they become vectors.
+        device: kind of device that computed, since arithmetic differs in the last digits.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, cut: Cut, *, device: str) -> None:
+        self.store = FeatureStore(folder)
+        rows = [f"{row.video} {row.start} {row.end}" for row in manifest.rows]
+        decoder = resolve_decoder(cut.decoder)
+        self._shared = {
+            "videos": hashlib.sha256("\n".join(rows).encode()).hexdigest(),
+            "count": len(rows),
+            "sampling": repr(cut.sampling),
+            "size": list(cut.size),
+            "pool": str(cut.pool),
+            "decoder": [decoder, decoder_versions()],
+            "precision": cut.precision,
+            "device": device,
+        }
+
+    def path(self, look: Look) -> Path:
+        """Where the features of `look` lie or would lie."""
+        return self.store.path(self._name(look))
+
+    def read(self, look: Look) -> VideoFeatures | None:
+        """The kept features; None where there are none or the file is damaged."""
+        try:
+            file = self.store.find(self._name(look), key=self._key(look))
+            if file is None:
+                return None
+            faults = tuple(json.loads(file.about["faults"]))
+            return VideoFeatures(file.read()["vectors"].numpy(), faults)
+        except (InputError, KeyError, ValueError):
+            return None
+
+    def write(self, look: Look, features: VideoFeatures) -> Path:
+        """Keep features, whole or not at all."""
+        vectors = torch.from_numpy(np.ascontiguousarray(features.vectors))
+        about = {"faults": json.dumps(list(features.faults))}
+        return self.store.write(
+            self._name(look), {"vectors": vectors}, key=self._key(look), about=about
+        )
+
+    def _name(self, look: Look) -> str:
+        return hashlib.sha256(self._key(look).encode()).hexdigest()[:20]
+
+    def _key(self, look: Look) -> str:
+        own = {"encoder": fingerprint(look.encoder), "view": look.view}
+        return json.dumps(self._shared | own, sort_keys=True)
+
+
 def gather(
     looks: Mapping[str, Sequence[Look]], manifest: Manifest, cut: Cut, how: Extraction
 ) -> Gathered:
@@ -82,7 +144,7 @@ def gather(
         InputError: where no video can be read.
     """
     each = {(name, n): look for name, some in looks.items() for n, look in enumerate(some)}
-    store = FeatureStore(how.folder, manifest, cut, device=how.device.type)
+    store = ProbeFeatures(how.folder, manifest, cut, device=how.device.type)
     kept = {} if how.fresh else {key: store.read(look) for key, look in each.items()}
     found = {key: features for key, features in kept.items() if features is not None}
     missing = {key: look for key, look in each.items() if key not in found}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from selfvid.data.manifest.splits import Fold
 from selfvid.probing.classifiers.linear import classify
 from selfvid.probing.variants import Task
-from selfvid.statistics.metrics import Interval
+from selfvid.statistics.intervals import Interval
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,10 @@ from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.errors import InputError
-from selfvid.statistics import words
+from selfvid.features.extract import Cut, Look
+from selfvid.probing.baselines.histograms import variant as hand_made
+from selfvid.probing.baselines.histograms.describe import describe_videos
+from selfvid.probing.baselines.metadata import Floor
 from selfvid.probing.comparison import (
     ENCODER,
     FROZEN,
@@ -25,19 +28,16 @@ from selfvid.probing.comparison import (
     compare,
     in_words,
 )
-from selfvid.features.extract import Cut, Look
-from selfvid.probing.baselines.metadata import Floor
-from selfvid.results.leaks import relate_footage
+from selfvid.probing.encoders import Subject, random_weights
 from selfvid.probing.features import Extraction, Gathered, floor_features, gather
-from selfvid.probing.baselines.histograms import variant as hand_made
-from selfvid.probing.baselines.histograms.describe import describe_videos
 from selfvid.probing.label_curve import LabelCurve
 from selfvid.probing.label_curve import label_curve as draw_curve
-from selfvid.probing.files import write_result
-from selfvid.results.protocol import about_data, about_machine, about_method, about_subject
-from selfvid.probing.result import ProbeResult
-from selfvid.probing.encoders import Subject, random_weights
+from selfvid.probing.protocol import about_data, about_method, about_subject
+from selfvid.probing.result import ProbeResult, write_probe
 from selfvid.probing.variants import Learned, Task
+from selfvid.results.leaks import relate_footage
+from selfvid.results.protocol import about_machine
+from selfvid.statistics import words
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Plan:
             },
             path=how.folder.parent,
         )
-        write_result(result, found.assessed, task, videos)
+        write_probe(result, found.assessed, task, videos)
         return result
 
     def labelled(self, manifest: Manifest) -> Manifest:

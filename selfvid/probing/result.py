@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.probing.comparison import ENCODER, Comparison
-from selfvid.results.files import write_result
-from selfvid.results.leaks import Footage
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.rows import segment_id
+from selfvid.data.manifest.tables import Cell, write_table
+from selfvid.probing.baselines.histograms.variant import NAME as HISTOGRAMS
 from selfvid.probing.classifiers.knn import RECALLS, SHOWN_K
+from selfvid.probing.comparison import ENCODER, Comparison, MotionCheck
 from selfvid.probing.label_curve import LabelCurve
-from selfvid.probing.motion import MotionCheck
-from selfvid.probing.variants import Task, VariantResult
-from selfvid.statistics.metrics import Interval, confusion, per_class_accuracy
+from selfvid.probing.variants import Assessed, Task, VariantResult
+from selfvid.results.files import RESULT, write_result
+from selfvid.results.leaks import Footage
+from selfvid.results.scores import Scores
+from selfvid.results.tables import aligned
+from selfvid.statistics.intervals import Interval
+from selfvid.statistics.metrics import confusion, per_class_accuracy
 
 KIND = "selfvid probe"
 
@@ -126,18 +132,6 @@ def curve_table(curve: LabelCurve) -> str:
     return "\n".join([aligned(lines), *curve.skipped])
 
 
-def aligned(lines: list[list[str]]) -> str:
-    """Cells in columns: the first to the left, the others to the right."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for line in lines
-    )
-
-
 def _named(row: VariantResult) -> str:
     repeats = len(row.repeat_accuracies)
     return f"{row.name} ({repeats} seeds)" if repeats > 1 else row.name
@@ -151,3 +145,55 @@ def _ends(interval: Interval) -> str:
     if math.isnan(interval.low):
         return ""
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+SCORES = "scores.csv"
+HISTOGRAM_SCORES = "scores_histograms.csv"
+PREDICTIONS = "predictions.csv"
+OWN_FILES = (SCORES, HISTOGRAM_SCORES, PREDICTIONS)
+FEATURES = "features"
+
+
+def write_probe(
+    result: ProbeResult, assessed: dict[str, Assessed], task: Task, manifest: Manifest
+) -> None:
+    """Write scores, predictions and, last, the result itself."""
+    result.path.mkdir(parents=True, exist_ok=True)
+    tested = task.tested.tolist()
+    rows = [manifest.rows[at] for at in tested]
+    for variant, name in ((ENCODER, SCORES), (HISTOGRAMS, HISTOGRAM_SCORES)):
+        if variant not in assessed:
+            (result.path / name).unlink(missing_ok=True)  # an earlier probe may have left one
+            continue
+        Scores(
+            videos=tuple(segment_id(row) for row in rows),
+            labels=task.labels[tested],
+            classes=task.classes,
+            probabilities=assessed[variant].probabilities[0, tested],
+        ).write(result.path / name)
+    lines = _prediction_lines(assessed, task, manifest)
+    write_table(result.path / PREDICTIONS, list(lines[0]), lines)
+    result.write(result.path / RESULT)
+
+
+def _prediction_lines(
+    assessed: dict[str, Assessed], task: Task, manifest: Manifest
+) -> list[dict[str, Cell]]:
+    """What every variant took every video for: enough to compute any accuracy again."""
+    lines = []
+    for fold in task.folds:
+        for at in fold.test.tolist():
+            row = manifest.rows[at]
+            line: dict[str, Cell] = {
+                "video": segment_id(row),
+                "path": row.path,
+                "group": str(task.groups[at]),
+                "fold": fold.name,
+                "label": task.classes[task.labels[at]],
+            }
+            for name, found in assessed.items():
+                for repeat, guess in enumerate(found.predicted[:, at].tolist()):
+                    several = f" {repeat}" if len(found.predicted) > 1 else ""
+                    line[f"{name}{several}"] = task.classes[guess]
+            lines.append(line)
+    return lines

@@ -15,7 +15,7 @@ from selfvid.data.manifest.splits import Fold
 from selfvid.probing.classifiers.knn import K_CHOICES, RECALLS, neighbours
 from selfvid.probing.classifiers.linear import Choice, Classified, classify
 from selfvid.probing.classifiers.network import NetworkChoice
-from selfvid.statistics.metrics import Interval, grouped_bootstrap, paired_bootstrap
+from selfvid.statistics.intervals import Interval, accuracy_interval, difference_interval
 
 Floats = NDArray[np.float64]
 AnyChoice = Choice | NetworkChoice
@@ -47,12 +47,12 @@ class Task:
     def interval(self, correct: Floats) -> Interval:
         """Mean and interval of `correct` (R, N) over the tested videos."""
         tested = self.tested
-        return grouped_bootstrap(correct[:, tested], self.groups[tested], seed=self.seed)
+        return accuracy_interval(correct[:, tested], self.groups[tested], seed=self.seed)
 
     def difference(self, correct: Floats, other: Floats) -> Interval:
         """`correct` (R, N) minus `other` (R', N), paired on the same resampled groups."""
         tested = self.tested
-        return paired_bootstrap(
+        return difference_interval(
             correct[:, tested], other[:, tested], self.groups[tested], seed=self.seed
         )
 

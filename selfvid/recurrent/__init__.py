@@ -1,11 +1,9 @@
 """Recurrent cells, the loop over time, and layers made of them."""
 
-from selfvid.recurrent.bottom_up_gru import BottomUpGRUCell
 from selfvid.recurrent.cell import Cell, State
-from selfvid.recurrent.conv_gru import ConvGRUCell
+from selfvid.recurrent.conv_gru import BottomUpGRUCell, ConvGRUCell
 from selfvid.recurrent.conv_lstm import ConvLSTMCell
-from selfvid.recurrent.gate_values import GateValues, gate_values
-from selfvid.recurrent.peephole_lstm import PeepholeLSTMCell
+from selfvid.recurrent.peephole_lstm import GateValues, PeepholeLSTMCell, gate_values
 from selfvid.recurrent.sequences import ConvGRU, ConvLSTM, PeepholeLSTM, Recurrent
 from selfvid.recurrent.stack import Stack
 from selfvid.recurrent.unroll import Feedback, unroll, unroll_free

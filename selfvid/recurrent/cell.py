@@ -14,8 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
+from selfvid.saving.recorded import Recorded
 
 State = tuple[Tensor, ...]
 """What a step leaves behind; the output h comes first."""

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from selfvid.recurrent.cell import Cell, State, Step, check_sizes, product_dtype, spread
-from selfvid.recurrent.maps import convolve, convolve_steps, laid_out
+
+
+def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Maps (N, C, H, W) convolved to (N, D, H, W), zeros beyond the border."""
+    return functional.conv2d(maps, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def laid_out(weight: Tensor) -> Tensor:
+    """A weight (D, C, h, w) as products have it, which would else be made at each of them."""
+    return weight.to(product_dtype(weight), memory_format=torch.channels_last)
+
+
+def convolve_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Sequences of maps (B, T, C, H, W) convolved to (B, T, D, H, W), all steps in one call."""
+    laid_out = x.permute(1, 0, 3, 4, 2).to(
+        product_dtype(weight), memory_format=torch.contiguous_format
+    )
+    maps = laid_out.flatten(0, 1).permute(0, 3, 1, 2)
+    return convolve(maps, weight, bias).unflatten(0, laid_out.shape[:2]).transpose(0, 1)
 
 
 class ConvGRUCell(Cell):
@@ -95,3 +114,42 @@ class ConvGRUCell(Cell):
     def initial(self, like: Tensor) -> State:
         """Zeros for h, for maps `like` (B, T, any, H, W)."""
         return (self.zeros(like, self.bias.dtype),)
+
+
+class BottomUpGRUCell(ConvGRUCell):
+    """`ConvGRUCell` with one more term in two of its gates.
+
+    Maps x (B, C + E, H, W), of which the last E channels are the state s of the level below at
+    the same step, to the next state:
+
+        z = sigmoid(W_z * x + V_z * s + U_z * h' + b_z)
+        r = sigmoid(W_r * x + V_r * s + U_r * h' + b_r)
+
+    The candidate g does not see s.
+
+    Args:
+        inputs: C of the inputs.
+        below: E of the level below.
+        hidden: D of the state.
+        kernel: side of all convolutions, odd.
+        bound: as in `ConvGRUCell`.
+
+    Raises:
+        InputError: where sizes cannot be.
+    """
+
+    def __init__(
+        self, inputs: int, below: int, hidden: int, *, kernel: int = 3, bound: float | None = None
+    ) -> None:
+        check_sizes("BottomUpGRU", inputs=below, hidden=hidden, kernel=kernel)
+        super().__init__(inputs, hidden, kernel=kernel, bound=bound)
+        self.own = inputs
+        self.inputs = inputs + below
+        self.below_weight = nn.Parameter(torch.empty(2 * hidden, below, kernel, kernel))
+        spread(self.below_weight, bound)
+
+    def _project(self, x: Tensor, fresh: bool) -> Tensor:
+        own, below = x.split((self.own, self.inputs - self.own), 2)
+        projected = super()._project(own, fresh)
+        gates, candidate = projected.split((2 * self.hidden, self.hidden), 2)
+        return torch.cat((gates + convolve_steps(below, self.below_weight), candidate), 2)

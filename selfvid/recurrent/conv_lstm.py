@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from selfvid.errors import InputError
 from selfvid.recurrent.cell import Cell, State, check_sizes, product_dtype, spread
+from selfvid.recurrent.conv_gru import convolve, convolve_steps
 from selfvid.recurrent.gates import lstm_gates
-from selfvid.recurrent.maps import convolve, convolve_steps
 
 Peepholes = Literal["none", "channel", "place"]
 

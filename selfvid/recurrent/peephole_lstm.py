@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -89,3 +90,35 @@ class PeepholeLSTMCell(Cell):
     def initial(self, like: Tensor) -> State:
         """Zeros for h and c, for vectors `like` (B, T, any)."""
         return self.zeros(like, like.dtype), self.zeros(like, self.bias.dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class GateValues:
+    """How far each gate is open, 0 to 1, at each step.
+
+    Attributes:
+        input: how much of the candidate enters the memory, (B, T, D).
+        forget: how much of the memory is kept, (B, T, D).
+        output: how much of the memory is put out, (B, T, D).
+    """
+
+    input: Tensor
+    forget: Tensor
+    output: Tensor
+
+
+@torch.no_grad()
+def gate_values(cell: PeepholeLSTMCell, x: Tensor) -> GateValues:
+    """The gates of one layer along x (B, T, C), from a state of zeros."""
+    state: State = cell.initial(x)
+    steps = []
+    for projected in cell.project(x).unbind(1):
+        before = projected + functional.linear(state[0].to(projected.dtype), cell.recurrent_weight)
+        i, f, _, o = before.float().chunk(4, -1)
+        c = state[1]
+        state = cell.step(projected, state)
+        if cell.peepholes is not None:
+            i, f = i + cell.peepholes[0] * c, f + cell.peepholes[1] * c
+            o = o + cell.peepholes[2] * state[1]
+        steps.append(torch.stack((i, f, o)).sigmoid())
+    return GateValues(*torch.stack(steps, 2).unbind(0))

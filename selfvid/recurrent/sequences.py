@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
 from selfvid.recurrent.cell import Cell, State
 from selfvid.recurrent.conv_gru import ConvGRUCell
@@ -18,6 +17,7 @@ from selfvid.recurrent.conv_lstm import ConvLSTMCell, Peepholes
 from selfvid.recurrent.peephole_lstm import PeepholeLSTMCell
 from selfvid.recurrent.stack import Stack
 from selfvid.recurrent.unroll import unroll
+from selfvid.saving.recorded import Recorded
 
 
 class Recurrent(Recorded, nn.Module):

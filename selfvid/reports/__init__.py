@@ -1,1 +1,1 @@
-"""One page about a run, for people: everything to look at, nothing to load."""
+"""`selfvid report`: one HTML page about a run."""

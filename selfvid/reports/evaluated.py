@@ -7,16 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from selfvid.comparing.fuse.result import KIND as FUSE
 from selfvid.comparing.result import AXIS
 from selfvid.comparing.result import KIND as COMPARE
 from selfvid.detecting.result import KIND as DETECT
 from selfvid.detecting.result import TIMELINES
 from selfvid.finetuning.result import KIND as FINETUNE
-from selfvid.comparing.fuse.result import KIND as FUSE
-from selfvid.statistics.paired import chance_in_words
 from selfvid.pictures import Bar, confusion, differences
-from selfvid.reports.sections import Evaluated, Image, Tone
-from selfvid.reports.table import Table, ends, percent, signed
+from selfvid.reports.sections import Evaluated, Image, Table, Tone, ends, percent, signed
+from selfvid.statistics.paired import chance_in_words
 
 Plain = dict[str, Any]
 

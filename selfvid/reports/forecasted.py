@@ -8,8 +8,7 @@ from typing import Any
 
 from selfvid.forecasting.result import amount
 from selfvid.pictures import Curve, curves
-from selfvid.reports.sections import Forecasted, Image, Tone
-from selfvid.reports.table import Table
+from selfvid.reports.sections import Forecasted, Image, Table, Tone
 
 Plain = dict[str, Any]
 

@@ -17,22 +17,21 @@ from selfvid.reports.evaluated import evaluated
 from selfvid.reports.forecasted import forecasted
 from selfvid.reports.probed import probed
 from selfvid.reports.run import RunReader
-from selfvid.reports.sections import Evaluated, Forecasted, Image, Page, Probed
-from selfvid.reports.table import Table
+from selfvid.reports.sections import Evaluated, Forecasted, Image, Page, Probed, Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
 from selfvid.saving.whole import write_whole
 
 Settings = dict[str, Any]
 
 
-def report(run: Path, *, output: Path | None = None, quiet: bool = False) -> Path:
+def report(run: Path, *, out: Path | None = None, quiet: bool = False) -> Path:
     """Write one HTML page with everything to look at; it needs no network and no other file.
 
     Sections stand for what the run has; a damaged file becomes a visible note.
 
     Args:
         run: the run's folder.
-        output: the page; by default report.html in the run.
+        out: the page; by default report.html in the run.
         quiet: print nothing.
 
     Returns:
@@ -43,14 +42,14 @@ def report(run: Path, *, output: Path | None = None, quiet: bool = False) -> Pat
     """
     run = Path(run)
     page = read_page(run)
-    output = run / "report.html" if output is None else Path(output)
-    if output.is_dir():
-        raise InputError(f"output {str(output)!r} is a folder; expected the name of an HTML file")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(output, rendered(page))
+    out = run / "report.html" if out is None else Path(out)
+    if out.is_dir():
+        raise InputError(f"out {str(out)!r} is a folder; expected the name of an HTML file")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, rendered(page))
     if not quiet:
-        print(f"report: {output}")
-    return output
+        print(f"report: {out}")
+    return out
 
 
 def read_page(run: Path) -> Page:

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from selfvid.pictures import Bar, Curve, bars, confusion, curves
-from selfvid.reports.sections import Figure, Image, Probed, Tone
-from selfvid.reports.table import Table, ends, percent, signed
+from selfvid.reports.sections import Figure, Image, Probed, Table, Tone, ends, percent, signed
 
 Plain = dict[str, Any]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfvid.pictures import Curve, Picture, curves
-from selfvid.reports.sections import Image, Trained
-from selfvid.reports.table import Table, count, listed, span
+from selfvid.reports.sections import Image, Table, Trained, count, listed, span
 
 Plain = dict[str, Any]
 History = list[dict[str, float]]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from selfvid.errors import InputError
-from selfvid.statistics.metrics import Interval
 from selfvid.saving.whole import write_whole
+from selfvid.statistics.intervals import Interval
 
 RESULT = "result.json"
 

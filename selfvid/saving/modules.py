@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from selfvid import __version__
-from selfvid.saving.recorded import build, describe
 from selfvid.errors import InputError
+from selfvid.saving.recorded import build, describe
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfvid.errors import InputError
+from selfvid.saving.former import current_class_path
 
 Description = dict[str, Any]
 
@@ -110,6 +111,7 @@ def _described(value: Any, arguments: dict[str, Any]) -> Description:
 
 
 def _class_at(path: Any, allow: Sequence[str]) -> type:
+    path = current_class_path(path) if isinstance(path, str) else path
     if not isinstance(path, str) or not path.startswith(("selfvid.", *allow)):
         raise InputError(
             f"class path {path!r} is not built; expected a class of selfvid, "

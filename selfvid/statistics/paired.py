@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from selfvid.statistics.intervals import Draws
+from selfvid.statistics.intervals import LEVEL, Interval, difference_interval
 from selfvid.statistics.words import points
-from selfvid.statistics.metrics import Interval, sign_flip_p
 
-LEVEL = 0.95
 METHOD = (
     "95 % percentile bootstrap, 2000 draws of whole groups, paired; where all groups differ "
     "alike, the ends are the exact binomial bound for the number of groups; exact paired "
@@ -20,6 +18,7 @@ METHOD = (
 )
 
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,11 @@ def stand(first: Flags, second: Flags, groups: NDArray[np.str_], *, seed: int = 
         seed: of the resampling.
     """
     gaps = first.astype(np.int64) - second
-    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    by_group = np.zeros(len(sizes), np.int64)
+    _, place = np.unique(groups, return_inverse=True)
+    by_group = np.zeros(place.max() + 1, np.int64)
     np.add.at(by_group, place, gaps)
-    by_draws = Draws.of(groups, seed=seed).interval(gaps)
-    alike = len(np.unique(by_group / sizes)) == 1
     return Standing(
-        difference=_exact(by_draws, len(sizes)) if alike else by_draws,
+        difference=difference_interval(first, second, groups, seed=seed),
         p=sign_flip_p(by_group),
         p_videos=sign_flip_p(gaps),
         only_first=int((gaps > 0).sum()),
@@ -100,13 +97,33 @@ def chance_in_words(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
-def _exact(found: Interval, groups: int) -> Interval:
-    """The interval where all groups differ alike, so that resampling changes nothing.
+def sign_flip_p(differences: ArrayLike) -> float:
+    """Exact two-sided chance of a sum so far from zero, were every sign as likely as its opposite.
 
-    G such groups do not rule out that a share 1 - 0.025^(1/G) of all groups is otherwise, at
-    worst by as much as can be.
+    For paired classifiers, a difference is how many more videos of a group the first is right on.
+    With one video to a group this is McNemar's exact test; with whole groups it holds where
+    videos of a group resemble each other.
+
+    Args:
+        differences: whole numbers, (G,).
     """
-    if groups < 2:
-        return found
-    other, mean = 1 - ((1 - LEVEL) / 2) ** (1 / groups), found.mean
-    return Interval(mean - (1 + mean) * other, mean, mean + (1 - mean) * other)
+    values = np.asarray(differences, dtype=np.int64)
+    chances = np.ones(1)  # of the sums -reach .. reach
+    for step in np.abs(values[values != 0]).tolist():
+        wider = np.zeros(len(chances) + 2 * step)
+        wider[: len(chances)] += chances / 2
+        wider[2 * step :] += chances / 2
+        chances = wider
+    reach = len(chances) // 2
+    sums = np.abs(np.arange(-reach, reach + 1))
+    return min(1.0, float(chances[sums >= abs(values.sum())].sum()))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """P-values (M,) raised so that all M tests together err as rarely as one alone (Holm, 1979)."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    raised = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(raised).clip(max=1)
+    return adjusted

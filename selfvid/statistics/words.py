@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from selfvid.statistics.metrics import Interval
+from selfvid.statistics.intervals import Interval
 
 FEW_GROUPS = 10
 

@@ -1,1 +1,1 @@
-"""Training, with Lightning underneath; the only package that imports it."""
+"""The training loop that every run shares: batches, optimiser, checkpoints, run folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,3 +116,27 @@ class ResumableLoader:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Continue behind the batches that were finished."""
         self.stream.done = state["done"]
+
+
+class BalancedStream(BatchStream):
+    """Each place of a batch draws a class, then a video of it, as two-stream's batches did.
+
+    What stands at a place is a function of the seed and the place alone.
+
+    Args:
+        labels: class index of each video.
+        per_batch: videos in a batch, over all processes.
+        total: batches in the whole run.
+        seed: the run's seed.
+    """
+
+    def __init__(self, labels: Sequence[int], *, per_batch: int, total: int, seed: int) -> None:
+        super().__init__(len(labels), per_batch=per_batch, total=total, seed=seed)
+        found = np.asarray(labels)
+        self.members = [np.flatnonzero(found == label) for label in np.unique(found)]
+
+    def _key(self, place: int) -> ClipKey:
+        rng = np.random.default_rng((self.seed, place))
+        members = self.members[rng.integers(len(self.members))]
+        # The place stands for the epoch: a video that comes again is cut anew.
+        return ClipKey(place, int(members[rng.integers(len(members))]))

@@ -1,86 +1,131 @@
-"""Clips of what an encoder eats: pixels of the videos, or their flow."""
+"""How a run reads its clips: pixels of the videos, or their optical flow."""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfvid.compute import loading_workers
 from selfvid.data.clips.dataset import ClipDataset
-from selfvid.data.video.decode import DecoderName
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.clips.sampling import Sampling
 from selfvid.data.flow.clips import FlowClipDataset
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.data.clips.sampling import Sampling
+from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 
-DEFAULT_SIZE = (64, 64)
-MOST_WORKERS = 8
+DEFAULT_SIZE = (64, 64)  # small enough to pretrain on two cores
 
 
-def clip_dataset(
-    manifest: Manifest,
-    sampling: Sampling,
-    encoder: Encoder,
-    *,
-    flow: Path | str | None,
-    size: tuple[int, int] | None,
-    decoder: DecoderName,
-    decoded: Path | str | None = None,
-    **more: Any,
-) -> ClipDataset:
-    """Clips cut from the videos of a manifest.
+@dataclass(frozen=True, kw_only=True)
+class ClipReading:
+    """The settings of a run that say how its videos are read.
 
-    Args:
-        manifest: the videos.
-        sampling: which frames, or fields, make the clips.
-        encoder: who eats them.
-        flow: folder of the videos' flow, for an encoder that eats flow.
-        size: (H, W) of the frames; by default 64x64, and of flow what is there.
+    Attributes:
+        size: (H, W) of the frames; None is 64 x 64 for pixels, and what is there for flow.
+        flow: folder of the videos' flow, for an encoder of flow.
         decoder: who decodes pixels.
         decoded: folder where decoded frames are kept.
-        more: as in `ClipDataset`.
-
-    Raises:
-        InputError: where flow is given to an encoder of pixels, or not to one of flow, or both
-            flow and `decoded` are given; otherwise as the data sets say.
+        workers: loading processes; None is one less than cores.
+        faults: how many clips may fail before the run stops.
     """
-    check_diet(encoder, flow)
-    if flow is None:
-        more |= {"decoder": decoder, "decoded": decoded}
-        return ClipDataset(manifest, sampling, size=size or DEFAULT_SIZE, **more)
-    if decoded is not None:
-        raise InputError(f"decoded is {str(decoded)!r} but clips are flow; expected null")
-    return FlowClipDataset(
-        manifest,
-        sampling,
-        flow=FlowFolder(flow),
-        ways="both" if encoder.eats == 4 else "forward",
-        size=size,
-        **more,
-    )
+
+    size: tuple[int, int] | None
+    flow: str | None
+    decoder: DecoderName
+    decoded: str | None
+    workers: int | None
+    faults: FaultPolicy
+
+    def __post_init__(self) -> None:
+        loading_workers(self.workers)
+
+    @staticmethod
+    def of(
+        *,
+        size: int | Sequence[int] | None,
+        flow: Path | str | None,
+        decoder: DecoderName,
+        decoded: Path | str | None,
+        workers: int | None,
+        faults: FaultPolicy,
+    ) -> ClipReading:
+        """The settings as a command is given them."""
+        return ClipReading(
+            size=size_pair(size),
+            flow=None if flow is None else str(flow),
+            decoder=decoder,
+            decoded=None if decoded is None else str(decoded),
+            workers=workers,
+            faults=faults,
+        )
+
+    @property
+    def processes(self) -> int:
+        """The number of loading processes."""
+        return loading_workers(self.workers)
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        size = None if self.size is None else list(self.size)
+        return plain | {"size": size, "faults": dataclasses.asdict(self.faults)}
+
+    def dataset(
+        self, manifest: Manifest, sampling: Sampling, encoder: Encoder, **more: Any
+    ) -> ClipDataset:
+        """Clips cut from the videos of a manifest.
+
+        Args:
+            manifest: the videos.
+            sampling: which frames, or fields of flow, make the clips.
+            encoder: the encoder that will see them.
+            more: as in `ClipDataset`; `faults` replaces the policy of these settings.
+
+        Raises:
+            InputError: where flow is given to an encoder of pixels, or not to one of flow, or
+                both flow and `decoded` are given; otherwise as the data sets say.
+        """
+        more = {"faults": self.faults, **more}
+        check_input(encoder, self.flow)
+        if self.flow is None:
+            more |= {"decoder": self.decoder, "decoded": self.decoded}
+            return ClipDataset(manifest, sampling, size=self.size or DEFAULT_SIZE, **more)
+        if self.decoded is not None:
+            raise InputError(f"decoded is {self.decoded!r} but clips are flow; expected null")
+        return FlowClipDataset(
+            manifest,
+            sampling,
+            flow=FlowFolder(self.flow),
+            ways="both" if encoder.eats == 4 else "forward",
+            size=self.size,
+            **more,
+        )
 
 
-def check_diet(encoder: Encoder, flow: Path | str | None) -> None:
-    """Refuse pixels for an encoder of flow, and the other way round.
+def check_input(encoder: Encoder, flow: Path | str | None) -> None:
+    """Refuse pixels for an encoder of flow, and flow for an encoder of pixels.
 
     Raises:
         InputError: saying which is needed.
     """
     if flow is None and encoder.eats != 3:
         raise InputError(
-            "the encoder eats flow, flow is null; expected a folder that selfvid flow wrote"
+            "the encoder takes flow, and flow is null; expected a folder that selfvid flow wrote"
         )
     if flow is not None and encoder.eats == 3:
         raise InputError(
-            f"flow is {str(flow)!r} but the encoder eats pixels; expected an encoder whose input "
+            f"flow is {str(flow)!r} but the encoder takes pixels; expected an encoder whose input "
             "is FlowStack, FlowImage or FlowFields"
         )
 
 
-def pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:
+def size_pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:
     """H and W of a size that may be one number for both.
 
     Raises:
@@ -92,8 +137,3 @@ def pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:
     if len(found) != 2 or min(found) < 1:
         raise InputError(f"size must be one positive number or H and W, got {size}")
     return found[0], found[1]
-
-
-def spare_workers() -> int:
-    """Loading processes beside one that trains."""
-    return max(1, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))

@@ -3,19 +3,117 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.utilities import rank_zero_only
+from tqdm import tqdm
 
-from selfvid.training.datamodule import RunClips
-from selfvid.compute import pick_device, resolve_precision
-from selfvid.training.progress import Progress
+from selfvid.compute import Device, NumberFormat, Precision, choose_device, resolve_precision
+from selfvid.training.batches import BatchStream, ResumableLoader
 from selfvid.training.schedule import Training
+from selfvid.training.sources import BatchSource
+
+# What Lightning calls the number formats.
+_PRECISIONS: dict[NumberFormat, Literal["bf16-mixed", "32-true"]] = {
+    "bfloat16": "bf16-mixed",
+    "float32": "32-true",
+}
+
+
+class RunClips(LightningDataModule):
+    """The batches of a run, shared out among its processes.
+
+    Args:
+        source: where clips come from.
+        stream: which of them make up which batch.
+    """
+
+    def __init__(self, source: BatchSource, stream: BatchStream) -> None:
+        super().__init__()
+        self.source = source
+        self.stream = stream
+        self.loader: ResumableLoader | None = None
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Batches from where the stream stands."""
+        assert self.trainer is not None
+        self.stream.share_out(self.trainer.global_rank, self.trainer.world_size)
+        device = self.trainer.strategy.root_device
+        self.loader = ResumableLoader(self.source.batches(self.stream, device), self.stream)
+        return self.loader
+
+    def teardown(self, stage: str) -> None:
+        """End the loading processes with the training."""
+        del stage
+        self._close()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """End them after an error too, when Lightning calls no teardown."""
+        del exception
+        self._close()
+
+    def _close(self) -> None:
+        if self.loader is not None:
+            self.loader.close()
+
+
+class Progress(Callback):
+    """Counts optimiser steps; a resumed run's bar begins where the run stands.
+
+    Args:
+        what: the word in front of the bar.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.bar: tqdm[Any] | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the bar."""
+        del pl_module
+        # Into a log file every refresh is a line of its own.
+        interval = 0.1 if sys.stderr.isatty() else 30.0
+        self.bar = tqdm(
+            total=trainer.max_steps,
+            initial=trainer.global_step,
+            desc=self.what,
+            unit="step",
+            dynamic_ncols=True,
+            mininterval=interval,
+            disable=not trainer.is_global_zero,
+        )
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Move the bar to the step that was made."""
+        del pl_module, batch
+        assert self.bar is not None
+        self.bar.set_postfix(loss=f"{float(outputs['loss']):.4g}", refresh=False)
+        self.bar.update(trainer.global_step - self.bar.n)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the bar as it stands."""
+        del trainer, pl_module, stage
+        self._close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """End the bar's line, for what went wrong to stand on one of its own."""
+        del trainer, pl_module, exception
+        self._close()
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
 
 
 def fit(
@@ -23,10 +121,13 @@ def fit(
     clips: RunClips,
     *,
     training: Training,
+    device: Device,
+    precision: Precision,
     callbacks: list[Callback],
     checkpoint: Path | None,
     out: Path,
     what: str = "pretraining",
+    quiet: bool = False,
 ) -> None:
     """Train `module` in place, from `checkpoint` on where there is one.
 
@@ -34,27 +135,30 @@ def fit(
         module: what is trained.
         clips: its batches.
         training: how.
+        device: where.
+        precision: of the arithmetic.
         callbacks: in the order in which they are called.
         checkpoint: continue from there.
         out: where Lightning may write.
-        what: is being trained, for the progress bar.
+        what: what is being trained, for the progress bar.
+        quiet: show no progress bar.
     """
     averaging: list[Callback] = []
     if training.average is not None:
         # Before the callbacks: a checkpoint must hold the average of the step it is of.
         averaging.append(EMAWeightAveraging(decay=training.average))
-    device = pick_device(training.accelerator)
-    precision = resolve_precision(training.precision, device=device)
+    place = choose_device(device)
+    chosen = resolve_precision(precision, device=place)
     with _quiet():
         trainer = Trainer(
-            accelerator=device.type,
-            precision=precision,
+            accelerator=place.type,
+            precision=_PRECISIONS[chosen],
             devices=training.devices,
             strategy=training.strategy,
             max_steps=training.steps,
             max_epochs=-1,
             accumulate_grad_batches=training.accumulate,
-            callbacks=[*averaging, *callbacks, Progress(what)],
+            callbacks=[*averaging, *callbacks, *([] if quiet else [Progress(what)])],
             default_root_dir=out,
             logger=False,
             enable_checkpointing=False,

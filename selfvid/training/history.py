@@ -16,7 +16,7 @@ from selfvid.training.module import SeededTraining
 LOG_EVERY = 10
 
 
-class Journal(Callback):
+class History(Callback):
     """Writes losses, learning rate and speed every few steps.
 
     Args:

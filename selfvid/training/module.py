@@ -12,11 +12,11 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from selfvid.data.clips.faults import FaultCounter
+from selfvid.errors import InputError
+from selfvid.objectives.base import Objective
 from selfvid.training.batches import BatchStream
 from selfvid.training.rates import UNIFORM, Rates
 from selfvid.training.schedule import Training, make_optimiser, make_schedule
-from selfvid.errors import InputError
-from selfvid.objectives.base import Objective
 from selfvid.types import ClipBatch, Losses
 
 
@@ -120,7 +120,7 @@ class ClipTraining(SeededTraining):
         self.faults = faults
 
     @abstractmethod
-    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
+    def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
         """Losses of a batch whose pixels are `clip` by now."""
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
@@ -128,16 +128,14 @@ class ClipTraining(SeededTraining):
         del batch_idx
         draw = self.stream.draw
         self.faults.tally(batch)
-        whole = bool((batch.lengths == batch.frames.shape[1]).all())
-        lengths = None if whole else batch.lengths
         clip = batch.clip()
         if self.augment is not None:
             # Each process augments its own clips in its own way ...
             self._reseed(draw, 1 + self.global_rank)
-            clip = self.augment(clip, lengths)
+            clip = self.augment(clip)
         # ... but what the loss draws is the same in all, since it sees all clips in each.
         self._reseed(draw, 0)
-        self.losses = self.losses_of(clip, lengths, batch)
+        self.losses = self.losses_of(clip, batch)
         return self.finished(batch.videos)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -166,8 +164,8 @@ class Pretraining(ClipTraining):
         """The objective, with the encoder in it."""
         return self.objective
 
-    def losses_of(self, clip: Tensor, lengths: Tensor | None, batch: ClipBatch) -> Losses:
+    def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
         """The objective's; there are no labels."""
         del batch
-        losses: Losses = self.objective(clip, lengths)
+        losses: Losses = self.objective(clip)
         return losses

@@ -73,7 +73,7 @@ class Rates:
 UNIFORM = Rates()
 
 
-def keep_still(model: nn.Module) -> None:
+def freeze_statistics(model: nn.Module) -> None:
     """Put every module whose own weights are all frozen into evaluation mode.
 
     A frozen batch norm would otherwise go on adapting its averages to the clips it sees, and a

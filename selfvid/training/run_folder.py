@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -15,7 +17,9 @@ import torch
 import yaml
 
 from selfvid import __version__
+from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
+from selfvid.saving.former import current_recipe
 from selfvid.saving.whole import write_whole
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "lightly", "kornia", "decord", "av")
@@ -68,7 +72,7 @@ class RunFolder:
         """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(
-                f"output folder {str(self.path)!r} exists; expected a new one, "
+                f"out {str(self.path)!r} exists; expected a new one, "
                 "or --resume to continue the run in it"
             )
         for folder in (self.path, self.checkpoints, self.pictures):
@@ -84,7 +88,7 @@ class RunFolder:
             raise InputError(f"{str(self.path)!r} holds no run to resume; expected recipe.yaml")
         if self.encoder.exists():
             raise InputError(f"the run in {str(self.path)!r} is finished; nothing to resume")
-        before = yaml.safe_load(self.recipe.read_text())
+        before = self.read_recipe()
         # Where folders lie and who reads the clips change nothing of what is learnt.
         for key in sorted({*before, *recipe} - {"out", "workers", "decoded"}):
             if before.get(key) != recipe.get(key):
@@ -92,6 +96,22 @@ class RunFolder:
                     f"{key} of the run in {str(self.path)!r} was {before.get(key)!r}, "
                     f"got {recipe.get(key)!r}; a resumed run keeps its recipe"
                 )
+
+    def read_recipe(self) -> dict[str, Any]:
+        """The arguments of the run, by the names that they have today.
+
+        Raises:
+            InputError: where there is no recipe.
+        """
+        try:
+            plain = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            plain = None
+        if not isinstance(plain, dict):
+            raise InputError(
+                f"{str(self.recipe)!r} is no recipe; expected the one that a run leaves"
+            )
+        return current_recipe(plain)
 
     def write_recipe(self, recipe: dict[str, Any]) -> None:
         """Write the recipe; the machine stands in comments above it."""
@@ -160,3 +180,43 @@ def _commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+logger = logging.getLogger(__name__)
+
+LEAST_MATCH = 0.5
+
+
+def warm_start(encoder: Encoder, folder: str | Path) -> None:
+    """Copy the weights of the encoder in `folder` that fit into `encoder`.
+
+    Where one of the two holds one encoder of the other's class inside, as a `SlidingEncoder`
+    holds what it slides, the weights come from there, or go there. What the earlier encoder had
+    seen counts as seen by this one.
+
+    Raises:
+        InputError: where less than half of the weights find a place.
+    """
+    earlier = load_encoder(folder)
+    source, place = _within(earlier, type(encoder)), _within(encoder, type(earlier))
+    theirs, ours = source.state_dict(), place.state_dict()
+    matched = {k: v for k, v in theirs.items() if k in ours and ours[k].shape == v.shape}
+    share = sum(ours[k].numel() for k in matched) / max(1, sum(v.numel() for v in ours.values()))
+    fit = f"{len(matched)} of {len(ours)} tensors ({share:.0%} of the weights)"
+    if share < LEAST_MATCH:
+        raise InputError(
+            f"only {fit} of the encoder in {str(folder)!r} fit this one; "
+            f"expected at least {LEAST_MATCH:.0%}"
+        )
+    place.load_state_dict({**ours, **matched})
+    past = earlier.provenance
+    encoder.provenance = dataclasses.replace(
+        encoder.provenance, footage=past.footage, labelled=past.labelled
+    )
+    logger.info("warm start: %s, %d left over", fit, len(theirs) - len(matched))
+
+
+def _within(encoder: Encoder, kind: type[Encoder]) -> Encoder:
+    """The one encoder inside `encoder` that is of a kind, or `encoder` itself."""
+    inside = [module for module in encoder.modules() if type(module) is kind]
+    return inside[0] if type(encoder) is not kind and len(inside) == 1 else encoder

@@ -13,10 +13,9 @@ from lightly.utils.scheduler import CosineWarmupScheduler
 from pytorch_lightning.strategies import StrategyRegistry
 from torch import nn
 
-from selfvid.training.clamped_sgd import ClampedSGD
-from selfvid.compute import Accelerator, Precision
-from selfvid.training.rates import UNIFORM, Rates
 from selfvid.errors import InputError
+from selfvid.training.clamped_sgd import ClampedSGD
+from selfvid.training.rates import UNIFORM, Rates
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,8 @@ class Training:
             included, as Srivastava et al. (2015) do; None leaves them.
         average: decay of an exponential moving average of the weights, which is then what is
             saved as the encoder; None keeps the last weights.
-        precision: auto is bfloat16 autocast where the hardware multiplies it natively.
         compiled: have torch.compile make one program of the loss: minutes at the start, then
             faster steps, recurrent objectives' above all.
-        accelerator: auto, cpu, gpu or mps.
         devices: processes on this machine.
         strategy: of Lightning, for several processes.
         checkpoint_every: steps between checkpoints; the last two are kept.
@@ -65,9 +62,7 @@ class Training:
     clip_value: float | None = None
     clip_update: float | None = None
     average: float | None = None
-    precision: Precision = "auto"
     compiled: bool = False
-    accelerator: Accelerator = "auto"
     devices: int = 1
     strategy: str = "auto"
     checkpoint_every: int = 500

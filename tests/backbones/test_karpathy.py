@@ -12,14 +12,14 @@ from selfvid.backbones.karpathy import (
     SingleFrame,
     SlowFusion,
     Tower,
+    stream,
 )
-from selfvid.backbones.response_norm import ResponseNorm
-from selfvid.backbones.streams import stream
+from selfvid.backbones.layered import ResponseNorm
 from selfvid.encoders.clip import ClipEncoder
-from selfvid.finetuning.classifier import Classifier
-from selfvid.training.rates import Rates, keep_still
 from selfvid.errors import InputError
+from selfvid.finetuning.classifier import Classifier
 from selfvid.heads.average import Average
+from selfvid.training.rates import Rates, freeze_statistics
 
 NETWORKS = [SingleFrame, EarlyFusion, LateFusion, SlowFusion]
 DENSE = 4096
@@ -189,7 +189,7 @@ def test_transfer_trains_the_layers_that_the_paper_says(mode: str) -> None:
     rates = Rates(factors)
     rates.check(model)
     rates.freeze(model)
-    keep_still(model.train())
+    freeze_statistics(model.train())
     before = {name: weight.clone() for name, weight in model.named_parameters()}
     optimiser = torch.optim.SGD([w for w in model.parameters() if w.requires_grad], lr=0.1)
     clip = torch.randint(0, 256, (8, 10, 3, 64, 64), dtype=torch.uint8)

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from selfvid.backbones.base import ClipBackbone
 from selfvid.backbones.c3d import C3D
-from selfvid.backbones.clip_base import ClipBackbone
 from selfvid.backbones.karpathy import SlowFusion
-from selfvid.backbones.response_norm import ResponseNorm
+from selfvid.backbones.layered import ResponseNorm
 from selfvid.compute import Precision, autocast
 from tests.bench.bench_recurrent import Pass, in_turn, ratio
 

@@ -22,11 +22,11 @@ import torch
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.video.encode import write_video
-from selfvid.encoders.base import load_encoder
-from selfvid.encoders.frame import FrameEncoder
 from selfvid.detecting.detector import Detector, load_detector
 from selfvid.detecting.extract import Eye
 from selfvid.detecting.run import watch
+from selfvid.encoders.base import load_encoder
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.heads.detection import ActivityDetector
 from selfvid.types import Widths
 

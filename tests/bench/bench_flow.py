@@ -114,9 +114,7 @@ def compare(
 
 def indexed(folder: Path, scratch: Path, *, videos: int | None) -> Manifest:
     """The videos of a folder, evenly spread where only some are wanted."""
-    manifest = index(
-        folder, output=scratch / "footage.csv", near_duplicates=False, quiet=True
-    ).usable
+    manifest = index(folder, out=scratch / "footage.csv", near_duplicates=False, quiet=True).usable
     if videos is not None and videos < len(manifest):
         manifest = manifest.select(np.linspace(0, len(manifest) - 1, videos).round().astype(int))
     rows = tuple(replace(row, path=str(manifest.path_of(row))) for row in manifest.rows)

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import torch
 
 from selfvid.data.clips.dataset import ClipDataset, ClipKey
-from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.manifest.manifest import Manifest
 
 ROUNDS = 3
 VIDEOS = 20

@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from selfvid.data.clips.loader import ClipDataset, ClipKey, clip_loader
+from selfvid.data.clips.sampling import RandomClips, Timeline
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import open_video
 from selfvid.data.video.encode import write_video
-from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.data.clips.sampling import RandomClips, Timeline
 from selfvid.types import ClipBatch
 
 SIZE = (112, 112)

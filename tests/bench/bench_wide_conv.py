@@ -13,7 +13,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from selfvid.encoders.wide_conv import WideConv2d
+from selfvid.encoders.flow_head import WideConv2d
 
 
 def seconds(layer: nn.Module, maps: Tensor, dtype: torch.dtype) -> float:

@@ -29,19 +29,19 @@ from typing import Any
 import torch
 
 from selfvid.backbones.small import SmallNet
+from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.data.digits.files import write_footage
 from selfvid.data.flow.command import compute_flow
 from selfvid.data.indexing.command import index
-from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.training.schedule import Training
 from selfvid.finetuning.command import finetune
 from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
+from selfvid.training.schedule import Training
 
 SIZE, FRAMES, FIELDS = 32, 8, 5
 
@@ -70,7 +70,7 @@ def write(folder: Path, *, videos: int) -> tuple[Path, Path]:
     """Manifest and flow of the footage."""
     table = write_footage(folder / "footage", videos=videos, frames=FRAMES, size=64, seed=1)
     manifest = folder / "footage.csv"
-    index(table, output=manifest, near_duplicates=False, quiet=True)
+    index(table, out=manifest, near_duplicates=False, quiet=True)
     compute_flow(manifest, out=folder / "flow", size=SIZE, quiet=True)
     return manifest, folder / "flow"
 

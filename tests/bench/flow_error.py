@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from selfvid.data.video.decode import open_video
-from selfvid.data.flow.middlebury import TrueFlow, read_flo
 from selfvid.data.flow.learnt import LearntFlow
+from selfvid.data.flow.middlebury import TrueFlow, read_flo
+from selfvid.data.video.decode import open_video
 from selfvid.errors import InputError
 from selfvid.flow import end_point_error
 from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator, limited_threads

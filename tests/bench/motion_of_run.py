@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 
 from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.clips.sampling import EvenClips
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import segment_id
-from selfvid.data.clips.sampling import EvenClips
 from selfvid.data.manifest.splits import folds
+from selfvid.features.views import View, view_of
 from selfvid.finetuning.classifier import Trained, load_classifier
 from selfvid.training.run_folder import RunFolder
-from selfvid.features.views import View, view_of
 
 CLIPS = 4
 VIEWS: dict[str, View] = {"as they are": "frames", "frozen": "frozen", "shuffled": "shuffled"}

@@ -6,7 +6,7 @@ import pytest
 
 from selfvid.data.manifest.manifest import Manifest
 from tests.bench.motion_of_run import main
-from tests.engine.tuned import tanh_encoder, tuned
+from tests.finetuning.tuned import tanh_encoder, tuned
 
 
 def test_a_run_that_sees_single_frames_minds_no_order(

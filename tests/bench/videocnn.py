@@ -34,15 +34,15 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from selfvid.finetuning.settings.coherence import Coherence
 
-from selfvid.saving.recorded import build
-from selfvid.data.video.decode import open_video
 from selfvid.data.indexing.command import index
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.finetuning.settings.coherence import Coherence
-from selfvid.training.schedule import Training
+from selfvid.data.video.decode import open_video
 from selfvid.finetuning.command import finetune
 from selfvid.heads.average import Average
+from selfvid.saving.recorded import build
+from selfvid.training.schedule import Training
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 RECIPE = Path(__file__).parents[2] / "recipes/mobahi2009_coil20.yaml"
@@ -121,7 +121,7 @@ def write_footage(task: Task, scratch: Path) -> Path:
         for number, image in enumerate(images):
             (folder / f"{number}{image.suffix}").symlink_to(image.resolve())
     manifest = scratch / "footage.csv"
-    index(scratch / "videos", output=manifest, quiet=True)
+    index(scratch / "videos", out=manifest, quiet=True)
     return manifest
 
 
@@ -137,7 +137,7 @@ def write_stills(task: Task, scratch: Path, *, seed: int) -> Path:
                 lines.writerow([str(image.resolve()), name, split])
     manifest = scratch / f"labelled-{seed}.csv"
     # Neighbouring views are near duplicates, and the published protocol tests on them.
-    index(listed, output=manifest, near_duplicates=False, quiet=True)
+    index(listed, out=manifest, near_duplicates=False, quiet=True)
     return manifest
 
 

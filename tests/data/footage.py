@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from selfvid.data.video.encode import write_video
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.video.encode import write_video
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 ASSETS = SHARED / "decoder_assets"

@@ -31,4 +31,4 @@ def indexed_stills(images: list[Path], manifest: Path) -> Manifest:
         for image in images
     ]
     table.write_text("path,label,split\n" + "".join(lines))
-    return index(table, output=manifest, near_duplicates=False, workers=1, quiet=True)
+    return index(table, out=manifest, near_duplicates=False, workers=1, quiet=True)

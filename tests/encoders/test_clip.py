@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from selfvid.backbones.baccouche import Baccouche
+from selfvid.backbones.base import ClipBackbone
 from selfvid.backbones.c3d import C3D
-from selfvid.backbones.clip_base import ClipBackbone
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.karpathy import EarlyFusion, LateFusion, SingleFrame, SlowFusion
 from selfvid.backbones.small import SmallNet

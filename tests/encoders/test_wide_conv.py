@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfvid.encoders.wide_conv import WideConv2d
+from selfvid.encoders.flow_head import WideConv2d
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "kernel"), [(3, 2, 5), (2, 2, 15), (4, 1, 7)])

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from selfvid.saving.recorded import build, describe
 from selfvid.errors import InputError
 from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator, limited_threads
+from selfvid.saving.recorded import build, describe
 
 ESTIMATORS = [DIS(), DIS("fast"), DIS("ultrafast"), Farneback()]
 

@@ -8,9 +8,9 @@ import torch
 from torch.nn.functional import pad
 from torchvision.models import get_model
 
-from selfvid.saving.recorded import build, describe
 from selfvid.errors import InputError
 from selfvid.flow.raft import RAFT
+from selfvid.saving.recorded import build, describe
 from tests.flow.test_estimate import drifting
 
 

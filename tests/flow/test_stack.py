@@ -8,6 +8,7 @@ from torch import Tensor
 
 from selfvid.errors import InputError
 from selfvid.flow.stack import (
+    along_paths,
     both_ways_indices,
     flip_flow,
     flow_image,
@@ -15,7 +16,6 @@ from selfvid.flow.stack import (
     stack_flow,
     stack_indices,
 )
-from selfvid.flow.trajectory import along_paths
 
 
 def _fields(count: int, *, height: int = 5, width: int = 7, scale: float = 1.0) -> Tensor:

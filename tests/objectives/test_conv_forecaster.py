@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from selfvid.backbones.alexnet import AlexNet
 from selfvid.backbones.patches import PatchNet
-from selfvid.saving.recorded import build, describe
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.encoders.input import DifferenceInput, PixelInput
 from selfvid.errors import InputError
@@ -16,6 +15,7 @@ from selfvid.objectives.conv_forecaster import ConvForecaster
 from selfvid.objectives.lstm_autoencoder import OwnFrames
 from selfvid.objectives.predictive import load_predictive
 from selfvid.recurrent import unroll
+from selfvid.saving.recorded import build, describe
 
 PATCH = 2
 

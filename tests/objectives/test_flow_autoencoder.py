@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from selfvid.backbones.alexnet import AlexNet
 from selfvid.backbones.small import SmallNet
-from selfvid.saving.recorded import build, describe
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.errors import InputError
@@ -16,6 +15,7 @@ from selfvid.flow import end_point_error
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder
 from selfvid.objectives.frame_decoder import FrameDecoder
 from selfvid.objectives.predictive import load_predictive
+from selfvid.saving.recorded import build, describe
 
 GREY = torch.tensor([0.299, 0.587, 0.114])[:, None, None] / 255
 

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
-from selfvid.saving.recorded import build, describe
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
@@ -15,6 +14,7 @@ from selfvid.objectives.sigreg import SIGReg
 from selfvid.objectives.simsiam import SimSiam
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.objectives.vicreg import VICReg
+from selfvid.saving.recorded import build, describe
 
 OBJECTIVES: list[Callable[[Encoder], Objective]] = [
     TemporalCoherence,

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from selfvid.saving.recorded import build, describe
 from selfvid.errors import InputError
 from selfvid.recurrent import (
     ConvGRU,
@@ -16,6 +15,7 @@ from selfvid.recurrent import (
     Stack,
     unroll,
 )
+from selfvid.saving.recorded import build, describe
 from tests.recurrent.sizes import KINDS, cell_of, input_of
 from tests.reference import recurrent as reference
 

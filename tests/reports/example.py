@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfvid.results.leaks import Footage
+from selfvid.pictures import grid, write_png
+from selfvid.probing.comparison import MotionCheck
 from selfvid.probing.label_curve import CurveDifference, CurvePoint, LabelCurve
-from selfvid.probing.motion import MotionCheck
 from selfvid.probing.result import ProbeResult
 from selfvid.probing.variants import VariantResult
-from selfvid.statistics.metrics import Interval
-from selfvid.pictures import grid, write_png
+from selfvid.results.leaks import Footage
+from selfvid.statistics.intervals import Interval
 
 CLASSES = ("shake hands", "hug", "kick", "point", "punch", "push")
 

@@ -10,7 +10,7 @@ import pytest
 from selfvid.comparing.command import compare
 from selfvid.comparing.fuse.command import fuse
 from selfvid.reports.page import read_page, report
-from tests.evaluation.tables import sure, write_run
+from tests.comparing.tables import sure, write_run
 from tests.reports.test_page import Shape, words_of
 
 HOSTILE = "<script>alert('x')</script> $\\frac{$ {{ 7*7 }}"

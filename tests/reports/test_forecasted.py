@@ -10,10 +10,10 @@ import torch
 from selfvid.forecasting.baselines import MEANINGS, learn_floors
 from selfvid.forecasting.measures import errors_of, measure
 from selfvid.forecasting.result import ForecastResult, in_words
-from selfvid.statistics.intervals import Draws
 from selfvid.objectives.predictive import Forecast
 from selfvid.pictures import write_png
 from selfvid.reports.page import read_page
+from selfvid.statistics.intervals import GroupDraws
 
 
 def write_run(folder: Path, **changes: Any) -> Path:
@@ -21,7 +21,7 @@ def write_run(folder: Path, **changes: Any) -> Path:
     frames = torch.rand(4, 5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     forecast = Forecast(frames, frames[:, -2:] + 0.01, free=True)
     floors = learn_floors(lambda: [forecast], "squared_error")
-    measures = measure([errors_of(forecast, floors, "squared_error")], Draws.of(range(4)))
+    measures = measure([errors_of(forecast, floors, "squared_error")], GroupDraws.of(range(4)))
     result = ForecastResult(
         heading="4 sequences of 5 frames",
         measures=measures,

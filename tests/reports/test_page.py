@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.results.leaks import Footage
 from selfvid.reports.page import read_page, report
+from selfvid.results.leaks import Footage
 from tests.reports.example import CLASSES, a_row, around, summary, write_run
 
 
@@ -235,10 +235,10 @@ def test_folder_that_is_no_run_is_refused_in_one_line(place: str, tmp_path: Path
 
 def test_page_goes_where_it_is_asked_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "ut")
-    made = report(run, output=tmp_path / "pages/ut.html")
+    made = report(run, out=tmp_path / "pages/ut.html")
     assert made == tmp_path / "pages/ut.html"
     assert capsys.readouterr().out == f"report: {made}\n"
     assert not (run / "report.html").exists()
     assert [path.name for path in made.parent.iterdir()] == ["ut.html"]
     with pytest.raises(InputError, match="is a folder; expected the name of an HTML file"):
-        report(run, output=tmp_path / "pages")
+        report(run, out=tmp_path / "pages")

@@ -1,6 +1,6 @@
 import pytest
 
-from selfvid.reports.table import Table, count, ends, listed, percent, signed, span
+from selfvid.reports.sections import Table, count, ends, listed, percent, signed, span
 
 
 def test_shares_are_percentages_and_unknown_ones_a_dash() -> None:

@@ -1,1 +1,1 @@
-"""`selfvid fuse`: one verdict from several runs."""
+"""`selfvid fuse`: combine the scores of several runs."""

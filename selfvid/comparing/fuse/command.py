@@ -11,25 +11,23 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from selfvid.errors import InputError
-from selfvid.results.files import check_folder
 from selfvid.comparing.fuse.parts import check_no_leak, read_parts, tested
 from selfvid.comparing.fuse.result import FUSION, KIND, FusedRow, FuseResult, accuracy_of
 from selfvid.comparing.fuse.svm import GRID, INNER_FOLDS, PROTOCOL, UNCALIBRATED, decide
-from selfvid.statistics.paired import METHOD, stand
-from selfvid.results.protocol import about_machine, command
 from selfvid.comparing.score_tables import (
-    SCORES,
     Groups,
     Scored,
     find_groups,
     left_out,
     matched,
-    pooled,
     read_all,
 )
+from selfvid.errors import InputError
+from selfvid.results.files import check_folder
+from selfvid.results.protocol import about_machine, command
+from selfvid.results.scores import SCORES, Scores, pooled
+from selfvid.statistics.paired import METHOD, stand
 from selfvid.statistics.words import about_groups
-from selfvid.statistics.scores import Scores
 
 How = Literal["average", "svm"]
 

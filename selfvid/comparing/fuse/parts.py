@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfvid.errors import InputError
 from selfvid.comparing.score_tables import (
-    SCORES,
     Scored,
     check_different,
     find_groups,
     left_out,
     matched,
-    pooled,
     same_classes,
 )
-from selfvid.statistics.scores import Scores
+from selfvid.errors import InputError
+from selfvid.results.scores import SCORES, Scores, pooled
 
 TRAINING = "scores_training.csv"
 WHOLE = "split"

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selfvid.comparing.score_tables import Groups, Scored
 from selfvid.results.files import RESULT, write_result
+from selfvid.results.scores import SCORES, Scores
+from selfvid.results.tables import aligned
+from selfvid.statistics.intervals import Interval, accuracy_interval
+from selfvid.statistics.metrics import confusion, per_class_accuracy
 from selfvid.statistics.paired import Standing, chance_in_words
-from selfvid.probing.result import aligned
-from selfvid.comparing.score_tables import SCORES, Groups, Scored
 from selfvid.statistics.words import percents, points
-from selfvid.statistics.metrics import Interval, confusion, grouped_bootstrap, per_class_accuracy
-from selfvid.statistics.scores import Scores
 
 KIND = "selfvid fuse"
 FUSION = "fusion"
@@ -94,4 +95,4 @@ class FuseResult:
 
 def accuracy_of(scored: Scored, groups: Groups, *, seed: int) -> Interval:
     """Accuracy with its interval over groups."""
-    return grouped_bootstrap(scored.right, groups.names, seed=seed)
+    return accuracy_interval(scored.right, groups.names, seed=seed)

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import LinearSVC
 
-from selfvid.errors import InputError
 from selfvid.comparing.fuse.parts import Part
+from selfvid.errors import InputError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""When which activity takes place in a video: annotation files and checks."""

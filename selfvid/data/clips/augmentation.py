@@ -16,8 +16,8 @@ from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import crop_and_resize
 from torch import Tensor, nn
 
-from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
+from selfvid.saving.recorded import Recorded
 
 _ASPECT = 4 / 3
 _BLUR_SIGMA = (0.1, 2.0)
@@ -94,12 +94,11 @@ class Augmentation(nn.Module, Recorded):
             )
 
     @torch.no_grad()
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, clip: Tensor) -> Tensor:
         """Changed clips.
 
         Args:
             clip: RGB pixels 0 to 255, uint8 or float (B, T, 3, H, W).
-            lengths: true number of frames of each clip, (B,); frames behind it stay zero.
 
         Returns:
             Pixels 0 to 255, float (B, T, 3, H, W).
@@ -113,11 +112,7 @@ class Augmentation(nn.Module, Recorded):
         views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])
         views = (views if views.is_floating_point() else views.float()) / 255
         views = self._blurred(self._coloured(self._flipped(self._cropped(views))))
-        changed = self._reversed(views.reshape(clip.shape) * 255, lengths)
-        if lengths is not None:
-            behind = torch.arange(clip.shape[1], device=clip.device) >= lengths[:, None]
-            changed = changed.masked_fill(behind[:, :, None, None, None], 0)
-        return changed
+        return self._reversed(views.reshape(clip.shape) * 255)
 
     def _cropped(self, views: Tensor) -> Tensor:
         if not self.crop:
@@ -169,16 +164,9 @@ class Augmentation(nn.Module, Recorded):
         soft = gaussian_blur2d(views.flatten(1, 2), (side, side), sigma).reshape(views.shape)
         return torch.where(_spread(chosen), soft, views)
 
-    def _reversed(self, clip: Tensor, lengths: Tensor | None) -> Tensor:
-        batch, frames = clip.shape[:2]
-        chosen = _draw(batch, self.reverse, clip.device)
-        if chosen is None:
-            return clip
-        forwards = torch.arange(frames, device=clip.device).expand(batch, frames)
-        last = (frames if lengths is None else lengths[:, None]) - 1
-        backwards = torch.where(forwards <= last, last - forwards, forwards)
-        order = torch.where(chosen[:, None], backwards, forwards)
-        return clip[torch.arange(batch, device=clip.device)[:, None], order]
+    def _reversed(self, clip: Tensor) -> Tensor:
+        chosen = _draw(len(clip), self.reverse, clip.device)
+        return clip if chosen is None else torch.where(_spread(chosen), clip.flip(1), clip)
 
 
 def _draw(count: int, probability: float, device: torch.device) -> Tensor | None:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from selfvid.saving.recorded import Recorded
 from selfvid.errors import InputError
 from selfvid.flow.stack import flip_flow
+from selfvid.saving.recorded import Recorded
 
 TestCrops = Literal["centre", "four", "ten"]
 VIEWS: dict[TestCrops, int] = {"centre": 1, "four": 4, "ten": 10}
@@ -78,9 +78,8 @@ class Crop(Recorded, nn.Module):
             )
 
     @torch.no_grad()
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, clip: Tensor) -> Tensor:
         """Random crops (B, T, C, h, w) of clips (B, T, C, H, W); drawn on the CPU."""
-        del lengths
         return torch.stack([self._random(each) for each in clip])
 
     def views(self, clip: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, get_worker_info
 
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.clips.frame_store import FrameStore
+from selfvid.data.clips.sampling import Sampling, Timeline
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import (
     DecodeError,
     DecoderName,
@@ -20,11 +24,7 @@ from selfvid.data.video.decode import (
     preflight,
     resolve_decoder,
 )
-from selfvid.data.clips.faults import FaultPolicy
-from selfvid.data.clips.frame_store import FrameStore
-from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.data.clips.sampling import Sampling, Timeline
-from selfvid.data.video.watch import Board
+from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
 from selfvid.types import Clip
 
@@ -248,3 +248,40 @@ class ClipDataset(Dataset[Loaded]):
             self._working.add(decoder)
         if self.faults.strict:
             raise InputError(f"{error}; expected every video to be readable") from error
+
+
+class SideBySide(Dataset[Loaded]):
+    """The items of `first`, and behind them those of `second`.
+
+    Args:
+        first: items 0 to N - 1.
+        second: items N and up; as its own they begin with 0.
+        classes: number of classes of `first`, where both are labelled: labels of the second, too,
+            count on from those of the first.
+    """
+
+    def __init__(self, first: ClipDataset, second: ClipDataset, *, classes: int = 0) -> None:
+        self.first, self.second, self.classes = first, second, classes
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, key: ClipKey | int) -> Loaded:
+        """The clips of one video, as the data set that it belongs to gives them."""
+        key = key if isinstance(key, ClipKey) else ClipKey(0, key)
+        if key.index < len(self.first):
+            return self.first[key]
+        loaded = self.second[replace(key, index=key.index - len(self.first))]
+        return replace(loaded, clips=[self._counted_on(clip) for clip in loaded.clips])
+
+    def _counted_on(self, clip: Clip) -> Clip:
+        return clip if clip.label is None else replace(clip, label=clip.label + self.classes)
+
+    @property
+    def board(self) -> Board | None:
+        """Where workers note what they are reading."""
+        return self.first.board
+
+    @board.setter
+    def board(self, board: Board | None) -> None:
+        self.first.board = self.second.board = board

@@ -15,11 +15,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from selfvid.saving.disk import require_room
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
 from selfvid.data.manifest.rows import file_name
-from selfvid.saving.whole import replacing
+from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
+from selfvid.saving.whole import replacing, require_room
 
 _BLOCK = 64  # frames decoded at a time
 _FRAMES, _TIMES = "frames", "times"

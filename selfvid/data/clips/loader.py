@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from selfvid.data.clips.dataset import ClipDataset, ClipKey, Loaded
-from selfvid.data.clips.side_by_side import SideBySide
-from selfvid.data.video.watch import Board
+from selfvid.data.clips.dataset import ClipDataset, ClipKey, Loaded, SideBySide
+from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
 from selfvid.types import ClipBatch
 

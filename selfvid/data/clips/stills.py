@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from selfvid.data.video.image_folder import frame_images
-from selfvid.data.indexing.inspect import content_id
 from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.files import content_id
+from selfvid.data.video.image_folder import frame_images
 
 
 def shown_in(footage: Manifest, images: Collection[str]) -> set[str]:

@@ -1,0 +1,1 @@
+"""Moving digits made on the spot, with known motion."""

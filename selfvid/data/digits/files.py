@@ -15,7 +15,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfvid.data.digits.glyphs import SIDE, Glyphs, Split, load_glyphs
-from selfvid.data.video.encode import write_video
 from selfvid.data.digits.moving_digits import (
     DIRECTIONS,
     MovingDigits,
@@ -24,6 +23,7 @@ from selfvid.data.digits.moving_digits import (
     generator_for,
     throws,
 )
+from selfvid.data.video.encode import write_video
 from selfvid.errors import InputError
 
 Kind = Literal["bouncing", "drifting"]

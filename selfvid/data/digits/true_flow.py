@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selfvid.data.digits.drawing import draw, draw_around
 from selfvid.data.digits.glyphs import Glyphs
-from selfvid.data.digits.moving_digits import MovingDigits
+from selfvid.data.digits.moving_digits import MovingDigits, draw, draw_around
 from selfvid.flow import warp
 
 

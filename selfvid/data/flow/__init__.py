@@ -1,0 +1,1 @@
+"""`selfvid flow`: compute optical flow of every video once, and read it again."""

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 
 from selfvid.data.clips.dataset import ClipDataset
+from selfvid.data.clips.sampling import Sampling, Timeline
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.data.clips.sampling import Sampling, Timeline
 from selfvid.errors import InputError
-from selfvid.flow.direction import Direction
-from selfvid.flow.quantise import flow_step
+from selfvid.flow.quantise import Direction, flow_step
 from selfvid.types import Clip
 
 Ways = Literal["forward", "both"]

@@ -7,15 +7,54 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from selfvid.data.flow.flow_video import read_flow_video
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.tables import Table, read_table, write_table
+from selfvid.data.video.encode import GreyWriter
+from selfvid.data.video.pyav_reader import PyAVReader
+from selfvid.data.video.reader import Frames
 from selfvid.errors import InputError
-from selfvid.flow.direction import Direction
-from selfvid.flow.quantise import dequantise
+from selfvid.flow.quantise import Direction, dequantise
+
+
+class FlowWriter(GreyWriter):
+    """Writes codes of flow, run by run, into one film."""
+
+    def append(self, codes: Tensor) -> None:
+        """Append codes uint8 (n, 2, H, W)."""
+        self.write(codes.flatten(1, 2).cpu().numpy())
+
+
+def read_flow_video(path: Path, indices: Sequence[int], *, threads: int = 1) -> Tensor:
+    """The codes of some fields, in the order asked; each distinct field is decoded once.
+
+    Args:
+        path: a film that `FlowWriter` wrote.
+        indices: field numbers, in any order, repeated or not.
+        threads: decoding threads.
+
+    Returns:
+        uint8 (n, 2, H, W).
+
+    Raises:
+        IndexError: where an index lies outside the film.
+        DecodeError: where the file is damaged.
+    """
+    with _GreyReader(str(path), threads=threads) as reader:
+        pictures = reader.read(indices)
+    return torch.from_numpy(pictures).unflatten(1, (2, -1))
+
+
+class _GreyReader(PyAVReader):
+    """Pictures (H, W) as they were stored: no detour by colour, which would shift the codes."""
+
+    def _picture(self, frame: Any) -> Frames:
+        picture: Frames = frame.to_ndarray(format="gray")
+        return np.ascontiguousarray(picture)
+
 
 TABLE = "flow.csv"
 

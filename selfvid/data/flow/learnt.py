@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfvid.device import choose_device
+from selfvid.compute import Device, choose_device
 from selfvid.encoders.base import encoder_folder, load_encoder
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
@@ -36,7 +36,7 @@ class LearntFlow(FlowEstimator):
 
     name = "learnt"
 
-    def __init__(self, run: str, *, device: str = "auto") -> None:
+    def __init__(self, run: str, *, device: Device = "auto") -> None:
         self._folder = encoder_folder(run)
         self.device = choose_device(device)
         self.on_gpu = self.device.type == "cuda"

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfvid.saving.disk import require_room
-from selfvid.saving.recorded import describe
-from selfvid.data.video.decode import DecoderName
 from selfvid.data.flow.folder import TABLE, FlowRow, read_rows
 from selfvid.data.flow.work import Film, FlowFault, compute_film
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.video.decode import DecoderName
 from selfvid.errors import InputError
-from selfvid.flow.direction import Direction
 from selfvid.flow.estimate import FlowEstimator
-from selfvid.flow.quantise import default_bound
+from selfvid.flow.quantise import Direction, default_bound
+from selfvid.saving.recorded import describe
+from selfvid.saving.whole import require_room
 
 _TRIED, _TRIED_FIELDS, _MOST_TRIED = 3, 12, 12
 _START = 4.0  # seconds until children have imported what they need

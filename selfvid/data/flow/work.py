@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfvid.saving.recorded import build
+from selfvid.data.flow.folder import FlowWriter
 from selfvid.data.video.decode import DecodeError, DecoderName, VideoReader, open_video
-from selfvid.data.flow.flow_video import FlowWriter
 from selfvid.data.video.reader import Frames
 from selfvid.errors import InputError
-from selfvid.flow.direction import Direction
 from selfvid.flow.estimate import FlowEstimator, limited_threads
-from selfvid.flow.quantise import default_bound, flow_step, quantise
+from selfvid.flow.quantise import Direction, default_bound, flow_step, quantise
+from selfvid.saving.recorded import build
 
 # Fields of one run, and their pixels together: what stays in a processor's cache is done soonest.
 _FIELDS, _PIXELS = 32, 2**20

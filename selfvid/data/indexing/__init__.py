@@ -1,0 +1,1 @@
+"""`selfvid index`: find videos, check each one, and write the manifest."""

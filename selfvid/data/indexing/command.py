@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from selfvid.data.indexing.gather import gather, with_groups, with_labels
-from selfvid.data.video.guard import ChildError, guarded_calls
-from selfvid.data.indexing.earlier import Known
 from selfvid.data.indexing.layouts import Entry
 from selfvid.data.indexing.near_duplicates import near_duplicates as find_near_duplicates
-from selfvid.data.manifest.manifest import Manifest, Row, relative_path
 from selfvid.data.indexing.summary import Tally, summarise
-from selfvid.data.indexing.survey import Findings, Look, survey
+from selfvid.data.indexing.survey import Findings, Known, Look, survey
+from selfvid.data.manifest.manifest import Manifest, Row, relative_path
 from selfvid.data.manifest.tables import check_suffix
+from selfvid.data.video.guard import ChildError, guarded_calls
 from selfvid.errors import InputError
 
 CHECK = "selfvid.data.indexing.inspect:check_decoder"
@@ -29,7 +28,7 @@ _MOST_WORKERS = 8
 def index(
     footage: Path | list[Path],
     *,
-    output: Path,
+    out: Path,
     labels: str | None = None,
     groups: str | None = None,
     splits: list[Path] | None = None,
@@ -50,7 +49,7 @@ def index(
         footage: a folder tree of videos or of folders of frame images, a video, or a list: a
             table with a column path, or a list file of UCF-101, HMDB-51 or Kinetics; several are
             taken together, and lists are looked up in the folders given beside them.
-        output: the manifest to write, .csv or .parquet.
+        out: the manifest to write, .csv or .parquet.
         labels: "folder" (the name of the folder that a video lies in), a column of the footage's
             table, or a list file of names and labels.
         groups: regular expression searched in each relative path; what its first parentheses (or
@@ -71,19 +70,19 @@ def index(
         InputError: where an argument does not fit, nothing is found or no video is readable (the
             manifest is written first, for its reasons to be read).
     """
-    output = Path(output)
-    look = _checked_look(output, decoder, timeout=timeout, workers=workers, quiet=quiet)
+    out = Path(out)
+    look = _checked_look(out, decoder, timeout=timeout, workers=workers, quiet=quiet)
     places = footage if isinstance(footage, list) else [footage]
     found = gather([Path(p) for p in places], splits=[Path(p) for p in splits or ()])
-    draft = output.with_suffix(f".partial{output.suffix}")
-    known = Known(output, draft)
+    draft = out.with_suffix(f".partial{out.suffix}")
+    known = Known(out, draft)
     entries = with_groups(with_labels(found.entries, labels), groups)
     entries, gone = known.keep_edits(entries)
-    findings, reused = _surveyed(entries, look, None if fresh else known, output, draft)
-    manifest = _manifest(entries, findings, output)
+    findings, reused = _surveyed(entries, look, None if fresh else known, out, draft)
+    manifest = _manifest(entries, findings, out)
     if near_duplicates:
         manifest = _with_near_duplicates(manifest)
-    manifest = manifest.write(output)
+    manifest = manifest.write(out)
     draft.unlink(missing_ok=True)
     if not quiet:
         tally = Tally(
@@ -93,20 +92,20 @@ def index(
             missing=found.missing,
             gone=gone,
         )
-        print(summarise(manifest, tally, output=output))
+        print(summarise(manifest, tally, out=out))
     if not len(manifest.usable):
-        raise _nothing_readable(manifest, look, output)
+        raise _nothing_readable(manifest, look, out)
     return manifest
 
 
 def _surveyed(
-    entries: Sequence[Entry], look: Look, known: Known | None, output: Path, draft: Path
+    entries: Sequence[Entry], look: Look, known: Known | None, out: Path, draft: Path
 ) -> tuple[Findings, int]:
     """A finding for every entry's file, and how many were known already."""
 
     def save(findings: Findings) -> None:
         if part := [entry for entry in entries if entry.path in findings]:
-            _manifest(part, findings, output).write(draft)
+            _manifest(part, findings, out).write(draft)
 
     paths = list(dict.fromkeys(entry.path for entry in entries))
     try:
@@ -120,7 +119,7 @@ def _surveyed(
 
 
 def _checked_look(
-    output: Path,
+    out: Path,
     decoder: Literal["auto", "decord", "pyav"],
     *,
     timeout: float,
@@ -130,10 +129,10 @@ def _checked_look(
     # Imports torch, which the help of this command can do without.
     from selfvid.data.video.decode import resolve_decoder
 
-    check_suffix(output)
-    folder = output.absolute().parent
+    check_suffix(out)
+    folder = out.absolute().parent
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise InputError(f"output {str(output)!r} lies in no folder that can be written to")
+        raise InputError(f"out {str(out)!r} lies in no folder that can be written to")
     if timeout <= 0:
         raise InputError(f"timeout is {timeout}; expected more than 0 seconds")
     if workers is not None and workers < 1:
@@ -147,9 +146,9 @@ def _checked_look(
     )
 
 
-def _manifest(entries: Sequence[Entry], findings: Findings, output: Path) -> Manifest:
+def _manifest(entries: Sequence[Entry], findings: Findings, out: Path) -> Manifest:
     """Rows in the order of the entries, the second and later copies of a file as duplicates."""
-    root = output.absolute().parent
+    root = out.absolute().parent
     first: dict[object, Row] = {}
     rows = []
     for entry in entries:
@@ -197,7 +196,7 @@ def _with_near_duplicates(manifest: Manifest) -> Manifest:
     return Manifest(rows, manifest.root)
 
 
-def _nothing_readable(manifest: Manifest, look: Look, output: Path) -> InputError:
+def _nothing_readable(manifest: Manifest, look: Look, out: Path) -> InputError:
     """Whose fault it is that no video can be used: the decoder's or the files'."""
     (answer,) = guarded_calls(CHECK, [{"decoder": look.decoder}], workers=1, timeout=60.0)
     reason = answer.words or answer.value
@@ -206,5 +205,5 @@ def _nothing_readable(manifest: Manifest, look: Look, output: Path) -> InputErro
     row = manifest.rows[0]
     return InputError(
         f"none of {len(manifest)} videos is readable, such as {row.path}: {row.error}; "
-        f"the reasons are in {output}"
+        f"the reasons are in {out}"
     )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from selfvid.data.indexing.layouts import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Entry, parent_label, read_tree
+from selfvid.data.indexing.layouts import Entry, parent_label, read_tree
 from selfvid.data.indexing.lists import LIST_SUFFIXES, Listing, Places, read_list
+from selfvid.data.video.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from selfvid.errors import InputError
 
 

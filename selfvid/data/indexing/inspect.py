@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from selfvid.data.video.decode import DecodeError, DecoderName, open_video, preflight
-from selfvid.data.manifest.finding import Finding
-from selfvid.data.video.image_folder import frame_images
 from selfvid.data.indexing.near_duplicates import SIDE, write_look
+from selfvid.data.manifest.rows import Finding
+from selfvid.data.video.decode import DecodeError, DecoderName, open_video, preflight
+from selfvid.data.video.files import content_id
 from selfvid.data.video.reader import VideoReader
 from selfvid.errors import InputError
 
-_WHOLE = 256 * 2**20
-_PART = 16 * 2**20
 _SEARCHED = 1000  # frames looked through for the beginning of a damage
 
 
@@ -50,27 +47,6 @@ def check_decoder(decoder: DecoderName) -> str:
     except InputError as error:
         return str(error)
     return ""
-
-
-def content_id(path: Path) -> str:
-    """Hash of a video's bytes, 16 hexadecimal digits, whatever its name.
-
-    Of a file above 256 MiB only the size and 16 MiB at the beginning, in the middle and at the
-    end are read. A folder of frame images is hashed image by image in their order.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for file in frame_images(path):
-        size = file.stat().st_size
-        digest.update(size.to_bytes(8, "little"))
-        with file.open("rb") as content:
-            if size <= _WHOLE:
-                while block := content.read(2**20):
-                    digest.update(block)
-            else:
-                for start in (0, (size - _PART) // 2, size - _PART):
-                    content.seek(start)
-                    digest.update(content.read(_PART))
-    return digest.hexdigest()
 
 
 def _look(path: str, decoder: DecoderName) -> Finding:

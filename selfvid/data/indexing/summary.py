@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfvid.saving.disk import told_bytes, told_seconds
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.saving.whole import told_bytes, told_seconds
 
 _MOST = 5  # bad files, labels or sizes that are listed one by one
 _MOST_LABELS = 12
@@ -33,7 +33,7 @@ class Tally:
     gone: int = 0
 
 
-def summarise(manifest: Manifest, tally: Tally, *, output: Path) -> str:
+def summarise(manifest: Manifest, tally: Tally, *, out: Path) -> str:
     """The summary, several lines of text."""
     kept = [row for row in manifest.rows if row.status == "ok"]
     lines = [_counts(manifest.rows, tally)]
@@ -41,7 +41,7 @@ def summarise(manifest: Manifest, tally: Tally, *, output: Path) -> str:
         lines += [_amount(kept), _decoders(kept), *_labels(kept), *_groups(manifest, kept)]
     lines += _asides(tally)
     lines += _problems(manifest.rows)
-    return "\n".join([*lines, *_next(kept, output)])
+    return "\n".join([*lines, *_next(kept, out)])
 
 
 def fault_kind(row: Row) -> str:
@@ -135,12 +135,10 @@ def _problems(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _next(kept: Sequence[Row], output: Path) -> list[str]:
-    lines = [f"written    {output}"]
+def _next(kept: Sequence[Row], out: Path) -> list[str]:
+    lines = [f"written    {out}"]
     if kept:
-        lines.append(
-            f"next       selfvid pretrain --config vicreg --data {output} --out runs/first"
-        )
+        lines.append(f"next       selfvid pretrain --config vicreg --data {out} --out runs/first")
     if kept and not any(row.label for row in kept):
         lines.append(
             "           (to probe as well, index with --labels folder, a column or a list)"

@@ -1,0 +1,1 @@
+"""Reading and writing one video file, or a folder of frame images."""

@@ -12,7 +12,15 @@ import torch  # always before decord, which otherwise crashes torch's CUDA
 
 from selfvid.data.video.packets import PacketIndex, packet_index
 from selfvid.data.video.pyav_reader import PyAVReader
-from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader, rising
+from selfvid.data.video.reader import (
+    DecodeError,
+    Frames,
+    Header,
+    Indices,
+    Size,
+    VideoReader,
+    rising,
+)
 
 # decord returns copies of the last good frame for bad ones unless a tolerance is set, and it
 # takes an integer 0 for "none set"; a share below one frame makes the first copy an error.

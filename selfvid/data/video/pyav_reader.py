@@ -10,7 +10,15 @@ import av
 import numpy as np
 
 from selfvid.data.video.packets import in_words, index_packets, opened, video_stream
-from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader, rising
+from selfvid.data.video.reader import (
+    DecodeError,
+    Frames,
+    Header,
+    Indices,
+    Size,
+    VideoReader,
+    rising,
+)
 
 _UNKNOWN_RATE = 25.0
 

@@ -1,0 +1,1 @@
+"""Training a head on features that its frozen encoder has computed once."""

@@ -1,4 +1,4 @@
-"""What a frozen encoder makes of labelled videos, kept where several runs find it."""
+"""The folder of features that a frozen encoder has computed, which several runs may share."""
 
 from __future__ import annotations
 
@@ -7,15 +7,60 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfvid.features.head_store import Shelf
+from selfvid.data.manifest.rows import Row, file_name, segment_id
 from selfvid.errors import InputError
+from selfvid.features.store import FeatureFile, FeatureStore, features_of, tensors_of
 from selfvid.saving.whole import write_whole
+from selfvid.types import Features
 
 ABOUT = "about.json"
 
 
 @dataclass(frozen=True)
-class FeatureCache:
+class VideoFeatures:
+    """Features of the clips of some videos, in the number format that the encoder left them in.
+
+    Attributes:
+        store: where the files lie, one for each video.
+        names: of the tensors that are of interest, as `tensors_of` gives them.
+        draws: how often the clips of each video were drawn.
+    """
+
+    store: FeatureStore
+    names: tuple[str, ...]
+    draws: int = 1
+
+    def holds(self, row: Row) -> bool:
+        """Whether the features of a video are there."""
+        return self.store.path(_name(row)).is_file()
+
+    def write(self, row: Row, features: Features) -> None:
+        """Keep the features of all draws of a video, one behind the other."""
+        about = {"window": str(features.window), "stride": str(features.stride)}
+        self.store.write(_name(row), tensors_of(features), about=about)
+
+    def read(self, row: Row, draw: int = 0) -> Features:
+        """The features of the clips of one draw.
+
+        Raises:
+            InputError: where they are missing or damaged.
+        """
+        path = self.store.path(_name(row))
+        try:
+            file = FeatureFile(path)
+            each = file.shapes["clip"][0] // self.draws
+            tensors = file.read(self.names, rows=slice(draw * each, (draw + 1) * each))
+        except InputError as error:
+            raise InputError(
+                f"features of {row.path} cannot be read from {str(path)!r} ({error}); expected "
+                "them whole: remove what is left of them and resume the run"
+            ) from None
+        about = file.about
+        return features_of(tensors, window=int(about["window"]), stride=int(about["stride"]))
+
+
+@dataclass(frozen=True)
+class KeptFeatures:
     """Features of training clips and of test views, in one folder.
 
     Attributes:
@@ -23,17 +68,17 @@ class FeatureCache:
         views: of the views of each test video.
     """
 
-    training: Shelf
-    views: Shelf
+    training: VideoFeatures
+    views: VideoFeatures
 
     @staticmethod
     def open(
         folder: Path, about: dict[str, Any], *, names: tuple[str, ...], draws: int
-    ) -> FeatureCache:
-        """The cache in `folder`, new or as another run left it.
+    ) -> KeptFeatures:
+        """The features in `folder`, new or as another run left them.
 
         Args:
-            folder: where it lies or shall lie.
+            folder: where they lie or shall lie.
             about: everything that the features depend on, as plain data.
             names: of the tensors that are wanted of the features.
             draws: how often the clips of each training video are drawn.
@@ -51,10 +96,14 @@ class FeatureCache:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / ABOUT, json.dumps(about, indent=2) + "\n")
-        return FeatureCache(
-            training=Shelf(folder / "training", names, draws),
-            views=Shelf(folder / "views", names),
+        return KeptFeatures(
+            training=VideoFeatures(FeatureStore(folder / "training"), names, draws),
+            views=VideoFeatures(FeatureStore(folder / "views"), names),
         )
+
+
+def _name(row: Row) -> str:
+    return file_name(segment_id(row))
 
 
 def _check_same(folder: Path, about: dict[str, Any]) -> None:

@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from selfvid.saving.disk import require_room, told_bytes
-from selfvid.saving.recorded import describe
-from selfvid.data.clips.loader import clip_loader
+from selfvid.compute import autocast, choose_device, resolve_precision
 from selfvid.data.clips.dataset import ClipDataset, ClipKey
-from selfvid.data.video.decode import resolve_decoder
+from selfvid.data.clips.loader import clip_loader
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
-from selfvid.encoders.base import Encoder
-from selfvid.encoders.fingerprint import fingerprint
-from selfvid.finetuning.kept_features.folder import FeatureCache
-from selfvid.compute import autocast, pick_device, resolve_precision
-from selfvid.features.head_store import Shelf, joined, tensors_of
-from selfvid.finetuning.settings.run import Supervision
+from selfvid.data.video.decode import resolve_decoder
+from selfvid.encoders.base import Encoder, fingerprint
 from selfvid.errors import InputError
+from selfvid.features.store import joined, tensors_of
+from selfvid.finetuning.clips import check_frames, labelled_clips
+from selfvid.finetuning.kept_features.folder import KeptFeatures, VideoFeatures
+from selfvid.finetuning.settings import FinetuneSettings
+from selfvid.saving.recorded import describe
+from selfvid.saving.whole import require_room, told_bytes
 from selfvid.types import Features
 
-_AT_ONCE = 16  # clips that the encoder is given
+_AT_ONCE = 16  # clips that the encoder is given: enough to be fast, little memory
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class _Part:
 
     Attributes:
         name: in words.
-        shelf: where features are kept.
+        kept: where features are kept.
         dataset: their clips.
         change: clips as decoded (B, T, C, H, W), and the number of their video, to what the
             encoder sees.
@@ -46,7 +46,7 @@ class _Part:
     """
 
     name: str
-    shelf: Shelf
+    kept: VideoFeatures
     dataset: ClipDataset
     change: Callable[[Tensor, int], Tensor]
     views: int = 1
@@ -55,13 +55,13 @@ class _Part:
     def missing(self) -> list[int]:
         """Places of the videos whose features are not there yet."""
         rows = self.dataset.manifest.rows
-        return [place for place, row in enumerate(rows) if not self.shelf.holds(row)]
+        return [place for place, row in enumerate(rows) if not self.kept.holds(row)]
 
     @property
     def clips(self) -> int:
         """Clips that the encoder has yet to see."""
         rows = [self.dataset.manifest.rows[place] for place in self.missing]
-        return self.views * self.shelf.draws * sum(self._cut_from(row) for row in rows)
+        return self.views * self.kept.draws * sum(self._cut_from(row) for row in rows)
 
     def _cut_from(self, row: Row) -> int:
         sampling = self.dataset.sampling
@@ -74,11 +74,11 @@ class _Part:
         return max(1, count)
 
 
-class Caching:
-    """What is seen by the frozen encoder of a run, and where that is kept.
+class FeatureMaker:
+    """Runs the frozen encoder of a run over all its videos, and keeps the features.
 
     Args:
-        job: what is trained, with a frozen encoder and a cache.
+        settings: of the run, with a frozen encoder and a cache.
         train: the videos that any fold trains on.
         test: those that are tested.
         classes: names of the K classes.
@@ -87,104 +87,105 @@ class Caching:
 
     def __init__(
         self,
-        job: Supervision,
+        settings: FinetuneSettings,
         *,
         train: Manifest,
         test: Manifest,
         classes: tuple[str, ...],
         quiet: bool,
     ) -> None:
-        self.job, self.quiet = job, quiet
-        self.train = job.dataset(train, classes, testing=False)
-        self.test = job.dataset(test, classes, testing=True)
-        self.device = pick_device(job.training.accelerator)
+        self.settings, self.quiet = settings, quiet
+        self.train = labelled_clips(settings, train, classes, testing=False)
+        self.test = labelled_clips(settings, test, classes, testing=True)
+        self.device = choose_device(settings.device)
         # A copy, so that the encoder that training begins with stays where it is.
-        self.encoder: Encoder = copy.deepcopy(job.encoder).to(self.device).eval()
+        self.encoder: Encoder = copy.deepcopy(settings.encoder).to(self.device).eval()
 
     @cached_property
-    def opened(self) -> FeatureCache:
+    def opened(self) -> KeptFeatures:
         """The cache as it is found.
 
         Raises:
             InputError: where the folder holds features of something else.
         """
-        job = self.job
-        job.check(self.train)
-        assert job.cache is not None
+        settings = self.settings
+        check_frames(settings, self.train)
+        assert settings.cache is not None
         names = tuple(tensors_of(self._features_of_nothing(self.train)))
-        return FeatureCache.open(job.features, self._about(), names=names, draws=job.cache)
+        return KeptFeatures.open(
+            settings.feature_folder, self._about(), names=names, draws=settings.cache
+        )
 
     @cached_property
-    def filled(self) -> FeatureCache:
+    def filled(self) -> KeptFeatures:
         """The cache with the features of all videos; those that were there are not made again.
 
         Raises:
             InputError: where there is no room for them, or a video cannot be read.
         """
-        cache, crop = self.opened, self.job.crop
+        kept, crop = self.opened, self.settings.crop
         count = 1 if crop is None else crop.count
         parts = [
-            _Part("training clips", cache.training, self.train, self._augmented),
-            _Part("test views", cache.views, self.test, self._cropped, count),
+            _Part("training clips", kept.training, self.train, self._augmented),
+            _Part("test views", kept.views, self.test, self._cropped, count),
         ]
         self._announce(parts)
         for part in parts:
             self._fill(part)
-        return cache
+        return kept
 
     def _fill(self, part: _Part) -> None:
-        draws = range(part.shelf.draws)
+        draws = range(part.kept.draws)
         batches = [[ClipKey(draw, place) for draw in draws] for place in part.missing]
-        loader = clip_loader(part.dataset, batches=batches, workers=self.job.workers)
+        loader = clip_loader(part.dataset, batches=batches, workers=self.settings.reading.processes)
         shown = tqdm(
             loader, f"features of {part.name}", len(batches), unit="video", disable=self.quiet
         )
         for place, batch in zip(part.missing, shown, strict=True):
-            # No lengths: a sampling gives clips of one length, so that none is padded.
             clips = part.change(batch.to(self.device).clip(), place)
             features = joined([self._features(some) for some in clips.split(_AT_ONCE)])
-            part.shelf.write(part.dataset.manifest.rows[place], features)
+            part.kept.write(part.dataset.manifest.rows[place], features)
 
     @torch.no_grad()
     def _features(self, clips: Tensor) -> Features:
         """What the head reads of clips (B, T, C, H, W)."""
-        with autocast(self.job.training.precision, self.device):
-            return self.job.head.reads(self.encoder(clips))
+        with autocast(self.settings.precision, self.device):
+            return self.settings.head.reads(self.encoder(clips))
 
     def _features_of_nothing(self, dataset: ClipDataset) -> Features:
         """Those of one empty clip, which have the sizes that all others will have."""
-        size = dataset.size if self.job.crop is None else self.job.crop.size
+        size = dataset.size if self.settings.crop is None else self.settings.crop.size
         shape = (1, dataset.sampling.length, self.encoder.eats, *size)
         return self._features(torch.zeros(shape, device=self.device))
 
     def _augmented(self, clips: Tensor, place: int) -> Tensor:
         """Clips changed by chance, in a way that follows from the run's seed and the place."""
-        seed = np.random.SeedSequence((self.job.seed, place)).generate_state(1, np.uint64)[0]
+        seed = np.random.SeedSequence((self.settings.seed, place)).generate_state(1, np.uint64)[0]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed) & (2**63 - 1))
-            if self.job.augment is not None:
-                clips = self.job.augment(clips)
-            return clips if self.job.crop is None else self.job.crop(clips)
+            if self.settings.augment is not None:
+                clips = self.settings.augment(clips)
+            return clips if self.settings.crop is None else self.settings.crop(clips)
 
     def _cropped(self, clips: Tensor, place: int) -> Tensor:
         """The views of clips, those of one clip together."""
         del place
-        return clips if self.job.crop is None else self.job.crop.views(clips)
+        return clips if self.settings.crop is None else self.settings.crop.views(clips)
 
     def _about(self) -> dict[str, Any]:
         """Everything that the features depend on, but for what is kept of them."""
-        job = self.job
+        settings = self.settings
         return {
-            "encoder": fingerprint(job.encoder),
-            "clips": repr(job.clips),
-            "views": repr(job.views),
+            "encoder": fingerprint(settings.encoder),
+            "clips": repr(settings.clips),
+            "views": repr(settings.views),
             "size": list(self.train.size),
-            "flow": job.flow,
-            "decoder": resolve_decoder(job.decoder),
-            "crop": describe(job.crop),
-            "augment": describe(job.augment),
-            "seed": job.seed,
-            "precision": resolve_precision(job.training.precision, device=self.device),
+            "flow": settings.reading.flow,
+            "decoder": resolve_decoder(settings.reading.decoder),
+            "crop": describe(settings.crop),
+            "augment": describe(settings.augment),
+            "seed": settings.seed,
+            "precision": resolve_precision(settings.precision, device=self.device),
             "device": self.device.type,
         }
 
@@ -193,7 +194,7 @@ class Caching:
         counts = [part.clips for part in parts]
         sizes = [_bytes(self._features_of_nothing(part.dataset)) for part in parts]
         needed = sum(count * size for count, size in zip(counts, sizes, strict=True))
-        folder = self.job.features
+        folder = self.settings.feature_folder
         free = require_room(
             needed, folder, what="features", expected="a smaller cache, or another cache_folder"
         )

@@ -1,0 +1,1 @@
+"""Features that need no learned encoder, for an encoder to be compared with."""

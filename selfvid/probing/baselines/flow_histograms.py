@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from selfvid.data.video.decode import DecodeError
+from selfvid.data.clips.sampling import Timeline
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.data.clips.sampling import Timeline
+from selfvid.data.video.decode import DecodeError
 from selfvid.errors import InputError
 from selfvid.probing.baselines.metadata import Floor
 

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.saving.recorded import Recorded
 from selfvid.data.manifest.manifest import Manifest
+from selfvid.saving.recorded import Recorded
 
 
 class Floor(Recorded, ABC):

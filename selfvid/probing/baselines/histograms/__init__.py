@@ -1,1 +1,1 @@
-"""Histograms of hand-made visual words: what was done before networks were learned."""
+"""Histograms of hand-made visual words, the classical baseline."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.feature import hog
 
 from selfvid.probing.baselines.flow_histograms import direction_histogram
-from selfvid.probing.baselines.histograms.places import PATCH
+from selfvid.probing.baselines.histograms.describe import PATCH
 
 Floats = NDArray[np.float32]
 

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.data.manifest.splits import Fold
-from selfvid.probing.classifiers import network
 from selfvid.probing.baselines.histograms.describe import SIDE, Description
-from selfvid.probing.baselines.histograms.pyramid import pyramid_histogram
-from selfvid.probing.baselines.histograms.words import Vocabulary
+from selfvid.probing.baselines.histograms.words import Vocabulary, pyramid_histogram
+from selfvid.probing.classifiers import network
 from selfvid.probing.variants import Judged, Learned, Task, judge
 
 NAME = "feature histograms"

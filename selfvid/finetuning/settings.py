@@ -1,0 +1,173 @@
+"""The settings of a finetune run: the arguments of `finetune`, checked against one another."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfvid.compute import Device, Precision, choose_device
+from selfvid.data.clips.augmentation import Augmentation
+from selfvid.data.clips.crops import Crop
+from selfvid.data.clips.sampling import Sampling
+from selfvid.encoders.base import Encoder
+from selfvid.errors import InputError
+from selfvid.finetuning.classifier import Classifier, TwoHeads
+from selfvid.finetuning.coherence import Coherence
+from selfvid.finetuning.second_set import SecondData
+from selfvid.heads.base import Head
+from selfvid.saving.recorded import describe
+from selfvid.training.clips import ClipReading, check_input
+from selfvid.training.rates import UNIFORM, Rates
+from selfvid.training.run_folder import RunFolder
+from selfvid.training.schedule import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSettings:
+    """The arguments of `finetune`, which explains them, with defaults filled in.
+
+    Raises:
+        InputError: where they do not go together.
+    """
+
+    data: str
+    out: str
+    encoder: Encoder
+    head: Head
+    init: str | None
+    label: str
+    clips: Sampling
+    views: Sampling
+    crop: Crop | None
+    augment: Augmentation | None
+    reading: ClipReading
+    rates: Rates
+    training: Training
+    balanced: bool
+    coherence: Coherence | None
+    cache: int | None
+    cache_folder: str | None
+    second: SecondData | None
+    second_head: Head | None
+    device: Device
+    precision: Precision
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; expected 0 or more")
+        choose_device(self.device)
+        if self.training.batch % (self.training.accumulate * self.clips_per_video):
+            raise InputError(
+                f"batch {self.training.batch} is no multiple of accumulate "
+                f"{self.training.accumulate} times clips per video {self.clips_per_video}"
+            )
+        check_input(self.encoder, self.reading.flow)
+        if self.reading.flow is not None and self.augment is not None:
+            raise InputError("augment changes colours, and flow is no picture; expected null")
+        if self.augment is not None:
+            self.augment.check(self.clips.length)
+        if self.clips.length < self.encoder.window:
+            raise InputError(
+                f"clips of {self.clips.length} are shorter than the {self.encoder.window} that one "
+                "step of the encoder sees; expected at least as many"
+            )
+        self.rates.check(self.classifier)
+        self._check_cache()
+        if self.coherence is not None:
+            self.coherence.check(
+                self.encoder, flow=self.reading.flow, rates=self.rates, training=self.training
+            )
+        if self.second is not None:
+            self._check_second(self.second)
+
+    def _check_cache(self) -> None:
+        if self.cache is None and self.cache_folder is not None:
+            raise InputError(
+                f"cache_folder is {self.cache_folder!r} and cache null; expected the number of "
+                "clips of each video whose features are kept in it"
+            )
+        if self.cache is None:
+            return
+        if self.cache < 1:
+            raise InputError(f"cache is {self.cache}; expected 1 or more clips of each video")
+        if self.coherence is not None:
+            raise InputError(
+                "cache keeps features of a frozen encoder, and coherence trains it; expected one "
+                "of them to be null"
+            )
+        for name, _ in self.encoder.named_parameters():
+            if self.rates.of(f"encoder.{name}"):
+                raise InputError(
+                    f"cache keeps features of a frozen encoder, and encoder.{name} learns; "
+                    "expected rates with encoder: 0"
+                )
+
+    def _check_second(self, second: SecondData) -> None:
+        if self.coherence is not None:
+            raise InputError("both second and coherence are given; expected one of them to be null")
+        second.check(self.encoder, self.rates)
+        try:
+            self.of_second(size=self.reading.size)
+        except InputError as error:
+            raise InputError(f"of second: {error}") from error
+
+    @property
+    def clips_per_video(self) -> int:
+        """Clips cut from one opened video in training."""
+        return int(getattr(self.clips, "clips", 1))
+
+    @property
+    def classifier(self) -> Classifier:
+        """The encoder with its head, or its two heads."""
+        if self.second_head is None:
+            return Classifier(self.encoder, self.head)
+        return TwoHeads(self.encoder, self.head, self.second_head)
+
+    @property
+    def feature_folder(self) -> Path:
+        """Where features are kept, if they are."""
+        folder: Path = RunFolder(self.out).features
+        return folder if self.cache_folder is None else Path(self.cache_folder)
+
+    def of_second(self, *, size: tuple[int, int] | None) -> FinetuneSettings:
+        """The settings of the second data set alone.
+
+        Args:
+            size: H and W of its frames.
+        """
+        second, head = self.second, self.second_head
+        assert second is not None
+        assert head is not None
+        batch = self.training.batch if second.batch is None else second.batch
+        flow = second.flow or self.reading.flow
+        return dataclasses.replace(
+            self,
+            data=second.data,
+            label=second.label,
+            head=head,
+            reading=dataclasses.replace(self.reading, flow=flow, size=size),
+            training=dataclasses.replace(self.training, batch=batch),
+            rates=UNIFORM,
+            second=None,
+            second_head=None,
+            # With the same seed two data sets of one length would be shuffled alike.
+            seed=self.seed + 1,
+        )
+
+    def recipe(self) -> dict[str, Any]:
+        """The arguments as plain data that `finetune --config` reads."""
+        plain: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain |= plain.pop("reading").recipe()
+        plain["training"] = dataclasses.asdict(self.training)
+        plain["rates"] = dict(self.rates.factors)
+        described: dict[str, Any] = describe(plain)
+        for name in ("coherence", "second"):
+            if described[name] is not None:
+                described[name] = described[name]["init_args"]
+        del described["second_head"]  # of the same kind as the first
+        for given in ("widths", "classes"):  # by the encoder and the labels
+            del described["head"]["init_args"][given]
+        return described

@@ -1,0 +1,142 @@
+"""The table that fusing and comparing read: video, true label, K probabilities."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfvid.errors import InputError
+from selfvid.saving.whole import replacing
+
+SCORES = "scores.csv"
+"""The file that a run leaves its scores in."""
+
+_TOLERANCE = 1e-3  # of the sum of a row's probabilities, which may be rounded
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a classifier said of videos that it had not been trained on.
+
+    Attributes:
+        videos: content id of each video (segments: ``id@start-end`` in seconds), all different.
+        labels: index of the true class, int64 (N,).
+        classes: names of the K classes.
+        probabilities: float64 (N, K), rows summing to 1.
+
+    Raises:
+        InputError: where the parts do not fit together.
+    """
+
+    videos: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        shape = (len(self.videos), len(self.classes))
+        if self.probabilities.shape != shape or self.labels.shape != shape[:1]:
+            raise InputError(
+                f"scores must have N = {shape[0]} labels and (N, K) = {shape} probabilities, "
+                f"got {self.labels.shape} and {self.probabilities.shape}"
+            )
+        if not shape[0] or shape[1] < 2:
+            raise InputError(f"scores hold {shape[0]} videos of {shape[1]} classes; expected some")
+        for names, what in ((self.videos, "video"), (self.classes, "class")):
+            if len(set(names)) < len(names):
+                doubled = next(name for name in names if names.count(name) > 1)
+                raise InputError(f"scores name {what} {doubled!r} twice; expected it once")
+        if self.labels.min() < 0 or self.labels.max() >= shape[1]:
+            raise InputError(f"labels must lie in 0 to {shape[1] - 1}, got {self.labels.max()}")
+        self._check_probabilities()
+
+    def _check_probabilities(self) -> None:
+        fine = np.isfinite(self.probabilities).all(axis=1)
+        fine &= (self.probabilities >= 0).all(axis=1)
+        fine &= np.abs(self.probabilities.sum(axis=1) - 1) <= _TOLERANCE
+        if not fine.all():
+            row = int(np.argmin(fine))
+            raise InputError(
+                f"probabilities of video {self.videos[row]!r} are "
+                f"{self.probabilities[row].tolist()}; expected 0 or more, summing to 1"
+            )
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Index of the most probable class, (N,)."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    def write(self, path: str | Path) -> Path:
+        """Write a CSV with columns video, label and one per class, whole or not at all."""
+        path = Path(path)
+        with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as text:
+            table = csv.writer(text, lineterminator="\n")
+            table.writerow(["video", "label", *self.classes])
+            for video, label, row in zip(self.videos, self.labels, self.probabilities, strict=True):
+                # repr gives the shortest text that reads back as the same number.
+                table.writerow([video, self.classes[label], *map(repr, row.tolist())])
+        return path
+
+    @staticmethod
+    def read(path: str | Path) -> Scores:
+        """The table that `write` left at `path`.
+
+        Raises:
+            InputError: where there is no such file or it holds something else.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"scores {str(path)!r} do not exist; expected the CSV of a probe")
+        try:
+            with path.open(encoding="utf-8", newline="") as text:
+                lines = [line for line in csv.reader(text) if line]
+        except (ValueError, csv.Error) as error:
+            raise InputError(f"scores {str(path)!r} are no table: {error}") from None
+        if not lines:
+            raise InputError(f"scores {str(path)!r} are empty; expected the CSV of a probe")
+        header, *lines = lines
+        if header[:2] != ["video", "label"]:
+            raise InputError(
+                f"scores {str(path)!r} begin with {header[:2]}; expected video and label"
+            )
+        classes = tuple(header[2:])
+        parsed = [_parsed(path, number, line, classes) for number, line in enumerate(lines, 2)]
+        return Scores(
+            videos=tuple(line[0] for line in lines),
+            labels=np.array([label for label, _ in parsed], dtype=np.int64),
+            classes=classes,
+            probabilities=np.array([row for _, row in parsed]).reshape(-1, len(classes)),
+        )
+
+
+def pooled(tables: Sequence[Scores]) -> Scores:
+    """One table of several parts that have the same classes.
+
+    Raises:
+        InputError: where a video is in two of them.
+    """
+    return Scores(
+        videos=tuple(video for table in tables for video in table.videos),
+        labels=np.concatenate([table.labels for table in tables]),
+        classes=tables[0].classes,
+        probabilities=np.concatenate([table.probabilities for table in tables]),
+    )
+
+
+def _parsed(
+    path: Path, number: int, line: list[str], classes: tuple[str, ...]
+) -> tuple[int, list[float]]:
+    place = f"{path} line {number}"
+    if len(line) != len(classes) + 2:
+        raise InputError(f"{place} has {len(line)} cells; expected {len(classes) + 2}")
+    if line[1] not in classes:
+        raise InputError(f"{place}: label is {line[1]!r}; expected one of {', '.join(classes)}")
+    try:
+        return classes.index(line[1]), [float(cell) for cell in line[2:]]
+    except ValueError:
+        raise InputError(f"{place}: {line[2:]} are not all numbers") from None

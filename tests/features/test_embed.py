@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+
+from selfvid.backbones.inflated import Inflated
+from selfvid.backbones.small import SmallNet
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.encoders.base import Encoder, Provenance
+from selfvid.encoders.clip import ClipEncoder
+from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.sliding import SlidingEncoder
+from selfvid.errors import InputError
+from selfvid.features.embed import embed
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    made = FrameEncoder(SmallNet(channels=1, stages=(8, 16)))
+    made.provenance = Provenance(size=(32, 32), frames=3)
+    return made.save(tmp_path_factory.mktemp("encoders") / "small")
+
+
+@pytest.fixture
+def manifest(digits_manifest: Path, tmp_path: Path) -> Path:
+    few = Manifest.read(digits_manifest).select(range(4))
+    few.write(tmp_path / "few.csv")
+    return tmp_path / "few.csv"
+
+
+def test_the_three_kinds_of_file_hold_the_same(
+    encoder: Path, manifest: Path, tmp_path: Path
+) -> None:
+    for suffix in ("parquet", "npz", "csv"):
+        embed(encoder, manifest, out=tmp_path / f"f.{suffix}", quiet=True)
+    table = pyarrow.parquet.read_table(tmp_path / "f.parquet").to_pydict()
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as arrays:
+        assert arrays["vectors"].shape == (4, 16)
+        assert (arrays["vectors"] == np.array(table["vector"], np.float32)).all()
+        for name in ("path", "video", "start", "end", "label"):
+            assert arrays[name].tolist() == table[name]
+    lines = [line.split(",") for line in (tmp_path / "f.csv").read_text().splitlines()]
+    assert lines[0][5:] == [f"f{n}" for n in range(16)]
+    read = np.array([line[5:] for line in lines[1:]], dtype=np.float32)
+    assert (read == np.array(table["vector"], np.float32)).all()
+    assert table["video"] == [row.video for row in Manifest.read(manifest).rows]
+    assert all(Path(path).is_file() for path in table["path"])
+
+
+def test_a_videos_vector_is_the_mean_of_its_clips(
+    encoder: Path, manifest: Path, tmp_path: Path
+) -> None:
+    dense: dict[str, Any] = {"clips": "dense", "hop": 1, "quiet": True}
+    made = embed(encoder, manifest, out=tmp_path / "clips.npz", per="clip", **dense)
+    embed(encoder, manifest, out=tmp_path / "videos.npz", per="video", **dense)
+    assert made.rows == 4 * (8 - 3 + 1)
+    with np.load(tmp_path / "clips.npz") as clips, np.load(tmp_path / "videos.npz") as videos:
+        means = clips["vectors"].reshape(4, 6, 16).mean(1)
+        np.testing.assert_allclose(videos["vectors"], means, atol=1e-5)
+        assert videos["start"].tolist() == clips["start"].reshape(4, 6)[:, 0].tolist()
+        assert (clips["end"] > clips["start"]).all()
+
+
+def test_a_folder_is_indexed_on_the_spot_and_broken_videos_are_named(
+    encoder: Path, digits_manifest: Path, tmp_path: Path
+) -> None:
+    footage = Manifest.read(digits_manifest)
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    for row in footage.rows[:2]:
+        source = footage.path_of(row)
+        (folder / source.name).write_bytes(source.read_bytes())
+    (folder / "broken.mp4").write_bytes(b"no video")
+    made = embed(encoder, folder, out=tmp_path / "f.parquet", quiet=True)
+    assert made.videos == 2
+    assert "broken.mp4" in made.faults[0]
+    assert "left out" in str(made)
+    alone = embed(encoder, folder / source.name, out=tmp_path / "one.parquet", quiet=True)
+    assert alone.rows == 1
+
+
+def test_no_message_points_to_a_table_that_is_gone(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("not a video")
+    with pytest.raises(InputError, match="none of 1 videos is readable") as caught:
+        embed(encoder, tmp_path, out=tmp_path / "f.parquet", quiet=True)
+    assert "videos.csv" not in str(caught.value)
+
+
+def test_nothing_is_left_where_every_video_fails(
+    encoder: Path, manifest: Path, tmp_path: Path
+) -> None:
+    rows = [
+        dataclasses.replace(row, path=f"gone{n}.mp4")
+        for n, row in enumerate(Manifest.read(manifest).rows)
+    ]
+    Manifest(tuple(rows), tmp_path).write(tmp_path / "gone.csv")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"no video could be read; .*gone0\.mp4"):
+        embed(encoder, tmp_path / "gone.csv", out=tmp_path / "f.npz", quiet=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_an_output_that_exists_is_replaced_only_when_asked(
+    encoder: Path, manifest: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "f.csv"
+    output.write_text("mine")
+    with pytest.raises(InputError, match="exists; expected a new file"):
+        embed(encoder, manifest, out=output, quiet=True)
+    assert output.read_text() == "mine"
+    embed(encoder, manifest, out=output, overwrite=True, quiet=True)
+    assert output.read_text().startswith("path,video")
+
+
+def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in '\.txt'; expected \.parquet"):
+        embed(tmp_path, tmp_path, out=tmp_path / "f.txt", quiet=True)
+
+
+def test_missing_videos_are_named(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="do not exist; expected a folder"):
+        embed(encoder, tmp_path / "none", out=tmp_path / "f.csv", quiet=True)
+
+
+def on_clips(frames: int) -> ClipEncoder:
+    torch.manual_seed(0)
+    return ClipEncoder(Inflated(SmallNet(channels=1, stages=(8, 16)), frames=frames))
+
+
+def test_a_window_along_a_clip_embeds_as_the_mean_of_dense_clips(
+    manifest: Path, tmp_path: Path
+) -> None:
+    encoders: dict[str, Encoder] = {
+        "clip": on_clips(3),
+        "along": SlidingEncoder(on_clips(3), stride=1),
+    }
+    for name, made in encoders.items():
+        made.provenance = Provenance(size=(32, 32), frames=3 if name == "clip" else 8)
+        made.save(tmp_path / name)
+    windows: dict[str, Any] = {"clips": "dense", "hop": 1}
+    whole: dict[str, Any] = {"clips": 1}
+    for name, how in (("clip", windows), ("along", whole)):
+        embed(tmp_path / name, manifest, out=tmp_path / f"{name}.npz", quiet=True, **how)
+    with np.load(tmp_path / "clip.npz") as clip, np.load(tmp_path / "along.npz") as along:
+        assert clip["vectors"].shape == (4, 16)
+        np.testing.assert_allclose(along["vectors"], clip["vectors"], rtol=1e-4, atol=1e-5)
+
+
+def test_clips_of_a_length_that_a_network_does_not_take_are_refused_in_a_line(
+    manifest: Path, tmp_path: Path
+) -> None:
+    encoder = on_clips(3)
+    encoder.provenance = Provenance(size=(32, 32), frames=3)
+    encoder.save(tmp_path / "clip")
+    with pytest.raises(InputError, match="takes clips of 3 frames, got 5; expected a SlidingEnc"):
+        embed(tmp_path / "clip", manifest, out=tmp_path / "f.npz", frames=5, quiet=True)

@@ -1,0 +1,388 @@
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from pytorch_lightning import Callback
+
+from selfvid.backbones.small import SmallNet
+from selfvid.data.clips.faults import FaultPolicy
+from selfvid.data.clips.sampling import RandomClips
+from selfvid.encoders.base import load_encoder
+from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import DifferenceInput
+from selfvid.errors import InputError
+from selfvid.objectives.temporal_coherence import TemporalCoherence
+from selfvid.training import fit as fit_module
+from selfvid.training.checkpoints import Interrupted, saved, step_of
+from selfvid.types import Losses
+from tests.pretraining.runs import tiny_objective, tiny_run
+
+
+def weights(run: Path, name: str = "encoder") -> dict[str, torch.Tensor]:
+    return load_encoder(run / name).state_dict()
+
+
+def test_a_run_leaves_everything_a_person_needs(digits_manifest: Path, tmp_path: Path) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    assert recipe["objective"]["class_path"].endswith("TemporalCoherence")
+    assert recipe["training"]["steps"] == 6
+    assert "# torch: " in (run / "recipe.yaml").read_text()
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["clips"] == 6 * 8
+    assert summary["videos"] == 32
+    steps = [json.loads(line)["step"] for line in (run / "history.jsonl").read_text().splitlines()]
+    assert steps[0] == 0
+    assert steps[-1] == 6
+    assert list((run / "tensorboard").glob("events*"))
+    assert list((run / "pictures").glob("neighbours-*.png"))
+    encoder = load_encoder(run)
+    assert encoder.provenance.size == (32, 32)
+    assert len(encoder.provenance.footage) == 32
+    start = load_encoder(run / "encoder_at_start").provenance
+    assert (start.size, start.frames, start.footage) == ((32, 32), encoder.provenance.frames, ())
+
+
+def test_training_moves_the_weights_and_keeps_the_start(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    before, after = weights(run, "encoder_at_start"), weights(run)
+    drawn = tiny_objective().encoder.state_dict()
+    assert all(torch.equal(before[name], drawn[name]) for name in drawn)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("changed", [{}, {"accumulate": 2}, {"average": 0.9}])
+def test_a_run_resumed_from_a_checkpoint_ends_with_the_same_weights_to_the_bit(
+    digits_manifest: Path, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    whole = tiny_run(digits_manifest, tmp_path / "whole", plan=changed)
+    cut = tiny_run(digits_manifest, tmp_path / "cut", plan=changed)
+    forget_beyond(cut, 4)
+    assert [step_of(path) for path in saved(cut / "checkpoints")] == [4]
+    resumed = tiny_run(digits_manifest, cut, plan=changed, resume=True)
+    expected, got = weights(whole), weights(resumed)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+    assert losses(whole) == losses(resumed)
+
+
+def forget_beyond(run: Path, step: int) -> None:
+    """Leave the folder as a run killed a little after `step` leaves it."""
+    for checkpoint in (run / "checkpoints").glob("step-*.ckpt"):
+        if step_of(checkpoint) > step:
+            checkpoint.unlink()
+    for name in ("encoder", "summary.json"):
+        path = run / name
+        for part in path.iterdir() if path.is_dir() else ():
+            part.unlink()
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def losses(run: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    return [(line["step"], line["loss"]) for line in lines if "loss" in line]
+
+
+class KillAt(Callback):
+    """Sends this process a signal at the end of a batch."""
+
+    def __init__(self, batch: int, sign: signal.Signals) -> None:
+        self.batch = batch
+        self.sign = sign
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        if args[-1] == self.batch:
+            os.kill(os.getpid(), self.sign)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_first_and_the_run_resumes_from_there(
+    digits_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: signal.Signals
+) -> None:
+    whole = tiny_run(digits_manifest, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_module, "Progress", lambda _: KillAt(2, sign))
+        with pytest.raises(Interrupted, match=f"{sign.name}.*--resume"):
+            tiny_run(digits_manifest, tmp_path / "cut")
+    assert step_of(saved(tmp_path / "cut" / "checkpoints")[0]) in (3, 4)
+    assert not (tmp_path / "cut" / "encoder").exists()
+    resumed = tiny_run(digits_manifest, tmp_path / "cut", resume=True)
+    expected, got = weights(whole), weights(resumed)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+LONGER = {"steps": 150, "checkpoint_every": 10, "look_every": 1000}
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_the_middle_resumes_to_the_same_weights_to_the_bit(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.pretraining.runs import tiny_run\n"
+        "if __name__ == '__main__':\n"
+        f"    tiny_run(Path(sys.argv[1]), Path(sys.argv[2]), plan={LONGER}, workers=1)\n"
+    )
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    command = [sys.executable, str(script), str(digits_manifest), str(cut)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}) as run:
+        deadline = time.monotonic() + 120
+        while not saved(cut / "checkpoints") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        assert run.poll() is None, "the run ended before it could be killed"
+        run.kill()
+    reached = step_of(saved(cut / "checkpoints")[0])
+    assert 0 < reached < 150
+    tiny_run(digits_manifest, cut, plan=LONGER, workers=1, resume=True)
+    tiny_run(digits_manifest, whole, plan=LONGER, workers=0)
+    expected, got = weights(whole), weights(cut)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(
+    digits_manifest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    expected = weights(run)
+    forget_beyond(run, 6)
+    last = saved(run / "checkpoints")[0]
+    content = bytearray(last.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64 * [0xA5])
+    last.write_bytes(bytes(content))
+    resumed = tiny_run(digits_manifest, run, resume=True)
+    assert "damaged" in caplog.text
+    got = weights(resumed)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_a_run_killed_behind_its_last_step_is_only_finished(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    expected = weights(run)
+    forget_beyond(run, 6)
+    resumed = tiny_run(digits_manifest, run, resume=True)
+    got = weights(resumed)
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_only_damaged_checkpoints_are_an_error_that_says_so(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    forget_beyond(run, 6)
+    for checkpoint in saved(run / "checkpoints"):
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"all 2 checkpoints .* are damaged"):
+        tiny_run(digits_manifest, run, resume=True)
+
+
+def test_an_existing_folder_is_never_written_to(digits_manifest: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "run" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(InputError, match="exists; expected a new one"):
+        tiny_run(digits_manifest, tmp_path / "run")
+    assert [path.name for path in mine.parent.iterdir()] == ["mine.txt"]
+
+
+def test_resuming_with_another_recipe_names_what_differs(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    forget_beyond(run, 6)
+    with pytest.raises(InputError, match="training of the run"):
+        tiny_run(digits_manifest, run, plan={"steps": 7}, resume=True)
+
+
+def test_a_run_that_was_moved_resumes_with_other_workers(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    expected = weights(run)
+    forget_beyond(run, 4)
+    moved = run.rename(tmp_path / "moved")
+    got = weights(tiny_run(digits_manifest, moved, workers=1, resume=True))
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_a_finished_run_is_not_resumed(digits_manifest: Path, tmp_path: Path) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    with pytest.raises(InputError, match="is finished"):
+        tiny_run(digits_manifest, run, resume=True)
+
+
+def test_averaged_weights_are_what_is_exported_and_it_says_so(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    plain = tiny_run(digits_manifest, tmp_path / "plain")
+    averaged = tiny_run(digits_manifest, tmp_path / "averaged", plan={"average": 0.99})
+    start, last, mean = weights(plain, "encoder_at_start"), weights(plain), weights(averaged)
+    name = next(name for name in start if not torch.equal(start[name], last[name]))
+    # Six steps at decay 0.99 leave the average much nearer to the start than to the end.
+    assert torch.dist(mean[name], start[name]) < torch.dist(mean[name], last[name])
+    assert "moving average" in load_encoder(averaged).provenance.notes[0]
+    assert "moving average" in json.loads((averaged / "summary.json").read_text())["words"][0]
+
+
+def test_a_warm_start_begins_where_the_earlier_run_ended(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    first = tiny_run(digits_manifest, tmp_path / "first")
+    second = tiny_run(
+        digits_manifest, tmp_path / "second", objective=tiny_objective(seed=5), init=first
+    )
+    ended, began = weights(first), weights(second, "encoder_at_start")
+    assert all(torch.equal(ended[name], began[name]) for name in ended)
+
+
+def test_a_warm_start_from_another_architecture_is_refused(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    other = FrameEncoder(SmallNet(channels=3, stages=(16, 32, 64)))
+    other.save(tmp_path / "other")
+    with pytest.raises(InputError, match="only 0 of"):
+        tiny_run(digits_manifest, tmp_path / "run", init=tmp_path / "other")
+
+
+def test_a_corrupt_video_is_replaced_counted_and_named(
+    digits_manifest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = copy_of(digits_manifest, tmp_path)
+    victim = sorted((manifest.parent / "videos").rglob("*.mp4"))[3]
+    victim.write_bytes(b"no video any more" * 50)
+    run = tiny_run(manifest, tmp_path / "run", faults=FaultPolicy(share=0.5))
+    assert victim.name in caplog.text
+    assert json.loads((run / "summary.json").read_text())["faults"] > 0
+
+
+def test_too_many_corrupt_videos_stop_the_run(digits_manifest: Path, tmp_path: Path) -> None:
+    manifest = copy_of(digits_manifest, tmp_path)
+    for victim in sorted((manifest.parent / "videos").rglob("*.mp4"))[:16]:
+        victim.write_bytes(b"no video any more" * 50)
+    with pytest.raises(InputError, match="could not be read"):
+        tiny_run(manifest, tmp_path / "run", faults=FaultPolicy(share=0.05, least=2))
+
+
+def copy_of(manifest: Path, folder: Path) -> Path:
+    """The footage under another roof, so that it can be spoilt."""
+    shutil.copytree(manifest.parent, folder / "copy")
+    return folder / "copy" / manifest.name
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_videos(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"loss is (nan|inf) at step \d+, videos "):
+        tiny_run(
+            digits_manifest,
+            tmp_path / "run",
+            objective=Exploding(tiny_objective().encoder),
+            plan={"steps": 50},
+        )
+
+
+class Exploding(TemporalCoherence):
+    """Divides by zero at its third call."""
+
+    calls = 0
+
+    def forward(self, clip: torch.Tensor, lengths: torch.Tensor | None = None) -> Losses:
+        self.calls += 1
+        losses = super().forward(clip, lengths)
+        return Losses(losses.total / (self.calls < 3), losses.parts)
+
+
+def test_an_error_in_training_gives_signals_and_files_back(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    before = [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(InputError, match="loss is"):
+        tiny_run(
+            digits_manifest,
+            tmp_path / "run",
+            objective=Exploding(tiny_objective().encoder),
+            workers=1,
+        )
+    assert [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)] == before
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"workers": -1}, "workers must be 0 or more, got -1"),
+        ({"size": 1}, r"size \[1, 1\] does not fit the encoder"),
+        ({"seed": -5}, "seed must be 0 or more, got -5"),
+        ({"plan": {"batch": 1}}, "too small for TemporalCoherence; expected at least 2 clips"),
+        ({"plan": {"devices": 3}}, "8 videos in a batch cannot be shared by 3 devices"),
+        ({"plan": {"accelerator": "mps"}}, "accelerator 'mps' is not on this machine"),
+        ({"clips": RandomClips(frames=2, stride=99)}, "is longer than every video; expected one"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    digits_manifest: Path, tmp_path: Path, wrong: dict[str, Any], message: str
+) -> None:
+    if "mps" in message and torch.backends.mps.is_available():
+        pytest.skip("there is such a device")
+    with pytest.raises(InputError, match=message):
+        tiny_run(digits_manifest, tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_differences_of_frames_need_one_frame_more(digits_manifest: Path, tmp_path: Path) -> None:
+    moving = FrameEncoder(SmallNet(channels=1, stages=(8,)), input=DifferenceInput("grey"))
+    with pytest.raises(InputError, match=r"clips of 2 frames are too short.*at least 3"):
+        tiny_run(digits_manifest, tmp_path / "run", objective=TemporalCoherence(moving))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_process_group_saves_first(
+    digits_manifest: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    out = tmp_path / "run"
+    words = ["pretrain", "--config", "coherence", "--data", str(digits_manifest), "--out", str(out)]
+    small = ["--size", "32", "--workers", "2", "--training.batch", "8"]
+    command = [sys.executable, "-m", "selfvid", *words, *small, "--training.checkpoint_every", "2"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, cwd=root, start_new_session=True, stderr=subprocess.PIPE, text=True
+    ) as run:
+        deadline = time.monotonic() + 120
+        while not saved(out / "checkpoints") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(run.pid, sign)
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert said.splitlines()[-1].startswith(f"selfvid: stopped by {sign.name} and saved in")
+
+
+def test_clips_too_short_for_the_objective_are_refused(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="clips of 1 frames are too short"):
+        tiny_run(digits_manifest, tmp_path / "run", clips=RandomClips(frames=1))
+
+
+def test_a_clip_longer_than_every_video_is_refused(digits_manifest: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the longest has 8 frames"):
+        tiny_run(digits_manifest, tmp_path / "run", clips=RandomClips(frames=99, short="skip"))
+    assert not (tmp_path / "run").exists()

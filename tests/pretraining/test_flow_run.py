@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from selfvid.backbones.small import SmallNet
+from selfvid.data.clips.augmentation import Augmentation
+from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.flow.command import compute_flow
+from selfvid.encoders.base import load_encoder
+from selfvid.encoders.flow_input import FlowFields, FlowStack
+from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.lstm import LSTMEncoder
+from selfvid.encoders.sliding import SlidingEncoder
+from selfvid.encoders.vectors import FlatFrames
+from selfvid.errors import InputError
+from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
+from selfvid.objectives.vicreg import VICReg
+from selfvid.pretraining.command import pretrain
+from selfvid.reports.page import report
+from selfvid.training.schedule import Training
+
+PLAN = Training(steps=2, batch=4, warmup=0, precision="32-true", look_every=1)
+
+
+@pytest.fixture(scope="module")
+def flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("flow") / "flow"
+    compute_flow(digits_manifest, out=out, size=16, workers=1, quiet=True)
+    return out
+
+
+def on_flow() -> LSTMAutoencoder:
+    encoder = LSTMEncoder(FlatFrames((16, 16), input=FlowFields()), hidden=8)
+    return LSTMAutoencoder(encoder, future=2, loss="squared_error")
+
+
+def test_an_lstm_learns_from_flow(digits_manifest: Path, flow: Path, tmp_path: Path) -> None:
+    run = pretrain(
+        digits_manifest, tmp_path / "run", objective=on_flow(), flow=flow, training=PLAN,
+        clips=RandomClips(frames=6), workers=0,
+    )  # fmt: skip
+    encoder = load_encoder(run)
+    assert encoder.eats == 2
+    assert encoder.provenance.size == (16, 16)
+    assert list((run / "pictures").glob("forecast-*.png"))
+
+
+def test_frame_pairs_learn_from_stacks_of_flow(
+    digits_manifest: Path, flow: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "selfvid")
+    stacks = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
+    run = pretrain(
+        digits_manifest,
+        tmp_path / "run",
+        objective=VICReg(SlidingEncoder(stacks, stride=2), projection=8),
+        flow=flow,
+        training=PLAN,
+        clips=RandomClips(frames=4),
+        workers=0,
+    )
+    picture = imread(next((run / "pictures").glob("neighbours-*.png")))
+    assert (picture[..., :3].max(-1) > picture[..., :3].min(-1)).any()  # in colour
+    # The probe reads pixels only, so it is neither said nor shown to be what comes next.
+    assert f"--flow {flow} --init {run} --out NEW_FOLDER" in caplog.messages[-1]
+    assert "selfvid probe" not in caplog.text
+    page = report(run, quiet=True).read_text()
+    assert f"--flow {flow} --init {run} --out NEW_FOLDER" in page
+    assert "selfvid probe" not in page
+
+
+def test_pixels_and_flow_are_not_mixed_up(
+    digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    pixels = VICReg(FrameEncoder(SmallNet(channels=1, stages=(8,))))
+    with pytest.raises(InputError, match="but the encoder eats pixels"):
+        pretrain(digits_manifest, tmp_path / "a", objective=pixels, flow=flow, training=PLAN)
+    with pytest.raises(InputError, match="the encoder eats flow, flow is null"):
+        pretrain(digits_manifest, tmp_path / "b", objective=on_flow(), training=PLAN)
+    with pytest.raises(InputError, match="augment changes colours, and flow is no picture"):
+        pretrain(
+            digits_manifest, tmp_path / "c", objective=on_flow(), flow=flow, training=PLAN,
+            augment=Augmentation(),
+        )  # fmt: skip

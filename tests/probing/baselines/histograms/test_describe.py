@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from selfvid.data.clips.sampling import WholeVideo
+from selfvid.data.flow.command import compute_flow
+from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.indexing.command import index
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.video.encode import write_video
+from selfvid.errors import InputError
+from selfvid.probing.baselines.histograms.describe import SIDE, describe, describe_videos
+
+
+@pytest.fixture(scope="module")
+def drifting(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """A pattern that drifts to the right, and one that drifts to the left."""
+    folder = tmp_path_factory.mktemp("drifting")
+    rough = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(rough, (96, 144), mode="bicubic").clamp(0, 1)[0]
+    for name, step in (("a", 2), ("b", -2)):
+        frames = torch.stack([smooth.roll(step * t, dims=2) for t in range(8)])
+        write_video(folder / f"{name}.mp4", (frames * 255).byte())
+    return index(folder, out=folder / "all.csv", workers=1, near_duplicates=False, quiet=True)
+
+
+def test_every_kind_is_described_everywhere(drifting: Manifest) -> None:
+    found = describe_videos(drifting, WholeVideo(frames=4), quiet=True)
+    assert found.read.all()
+    for video in found.videos:
+        assert video is not None
+        widths = {name: bag.vectors.shape[1] for name, bag in video.bags.items()}
+        assert widths == {
+            f"{kind} on {where}": width
+            for where in ("grid", "corners")
+            for kind, width in (("gradients", 32), ("motion", 32), ("colours", 9))
+        }
+        assert len(video.bags["colours on grid"].vectors) == 4 * 7 * 7
+        assert video.whole.shape == (8 * 4 + 9,)
+        for bag in video.bags.values():
+            assert len(bag.places) == len(bag.vectors)
+            assert (bag.places >= 0).all()
+            assert (bag.places < 1).all()
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_motion_points_where_things_drift(drifting: Manifest, stored: bool, tmp_path: Path) -> None:
+    flow = None
+    if stored:
+        compute_flow(drifting, out=tmp_path / "flow", workers=1, quiet=True)
+        flow = FlowFolder(tmp_path / "flow")
+    found = describe_videos(drifting, WholeVideo(frames=4), flow=flow, quiet=True)
+    for row, video in zip(drifting.rows, found.videos, strict=True):
+        assert video is not None
+        mean = video.bags["motion on grid"].vectors.reshape(-1, 4, 8).mean(axis=(0, 1))
+        assert mean.argmax() == (0 if "a." in row.path else 4)
+        moved = 2 * SIDE / 144  # pixels of the picture that is described
+        assert mean.max() ** 2 == pytest.approx(moved, rel=0.25)
+
+
+def test_a_video_that_cannot_be_read_is_named(drifting: Manifest, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    rows = (drifting.rows[0], replace(drifting.rows[1], path=str(broken)))
+    found = describe_videos(Manifest(rows, drifting.root), WholeVideo(frames=4), quiet=True)
+    assert found.read.tolist() == [True, False]
+    assert "broken.mp4" in found.faults[0]
+    with pytest.raises(InputError, match="none of the 1 videos could be read"):
+        describe_videos(Manifest(rows[1:], drifting.root), WholeVideo(frames=4), quiet=True)
+
+
+def test_a_grey_wall_is_described_by_nothing_but_its_colour() -> None:
+    frame = torch.full((3, SIDE, SIDE), 51, dtype=torch.uint8)
+    found = describe([frame], [torch.zeros(2, SIDE, SIDE)])
+    assert len(found.bags["gradients on corners"].vectors) == 0
+    assert (found.bags["gradients on grid"].vectors == 0).all()
+    assert found.bags["colours on grid"].vectors[0] == pytest.approx([0.2] * 3 + [0] * 6, abs=1e-3)
+    expected = np.zeros(32)
+    expected[0] = 1
+    assert found.whole[:32].tolist() == expected.tolist()

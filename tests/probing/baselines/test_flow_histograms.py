@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from selfvid.data.flow.folder import write_rows
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.errors import InputError
+from selfvid.flow.quantise import dequantise, quantise
+from selfvid.probing.baselines.flow_histograms import FlowHistograms, direction_histogram
+from tests.data.flow.test_flow_video import written
+from tests.data.flow.test_folder import ROW
+
+FLOW = torch.randn(12, 2, 9, 14, generator=torch.Generator().manual_seed(0))
+CODES, _ = quantise(FLOW, bound=6)
+FIELDS = dequantise(CODES, bound=6)
+
+
+def _slow(fields: torch.Tensor, *, grid: int, bins: int) -> np.ndarray:
+    """Pixel by pixel; bin b is centred on the direction b / bins of a turn."""
+    height, width = fields.shape[-2:]
+    total = np.zeros((grid, grid, bins))
+    pixels = np.zeros((grid, grid, 1))
+    for v in range(height):
+        for u in range(width):
+            row, column = v * grid // height, u * grid // width
+            pixels[row, column] += 1
+            for field in fields:
+                x, y = field[:, v, u].tolist()
+                angle = math.degrees(math.atan2(y, x)) % 360
+                b = int((angle + 180 / bins) // (360 / bins)) % bins
+                total[row, column, b] += math.hypot(x, y)
+    return np.asarray(total / pixels / len(fields))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    written(tmp_path / "a.mkv", CODES)
+    write_rows(tmp_path, [replace(ROW, frames=13, height=9, width=14, bound=6.0)])
+    return tmp_path
+
+
+def _manifest(**more: float) -> Manifest:
+    row = Row(path="a.mp4", video="1", frames=13, rate=10.0)
+    return Manifest((replace(row, **more),), Path())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("grid", "bins"), [(4, 8), (1, 1), (3, 5)])
+def test_pixels_count_with_their_length_in_cell_and_direction(grid: int, bins: int) -> None:
+    # As it was before it was stored: codes have many vectors right between two bins.
+    found = direction_histogram(FLOW, grid=grid, bins=bins)
+    assert np.allclose(found.numpy(), _slow(FLOW, grid=grid, bins=bins), atol=1e-5)
+
+
+def test_features_are_roots_of_the_histograms_of_equal_parts(folder: Path) -> None:
+    (found,) = FlowHistograms(folder).features(_manifest())
+    expected = [np.sqrt(_slow(part, grid=4, bins=8)) for part in FIELDS.split(4)]
+    assert found.shape == (3 * 4 * 4 * 8,)
+    assert np.allclose(found, np.concatenate([e.ravel() for e in expected]), atol=1e-4)
+
+
+def test_a_long_part_is_read_piece_by_piece(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = FlowHistograms(folder, segments=1).features(_manifest())
+    monkeypatch.setattr("selfvid.probing.baselines.flow_histograms._AT_A_TIME", 5)
+    assert np.allclose(FlowHistograms(folder, segments=1).features(_manifest()), whole, atol=1e-6)
+
+
+def test_a_segment_has_the_flow_between_its_own_frames(folder: Path) -> None:
+    (found,) = FlowHistograms(folder, segments=1, grid=1).features(_manifest(start=0.4, end=0.7))
+    expected = np.sqrt(_slow(FIELDS[4:7], grid=1, bins=8)).ravel()
+    assert np.allclose(found, expected, atol=1e-4)
+
+
+def test_what_gives_no_histogram_is_said_at_the_door(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.mp4 has 1 fields of flow; expected at least 3"):
+        FlowHistograms(folder).check(_manifest(start=0.4, end=0.5))
+    with pytest.raises(InputError, match="is of 13 frames; the manifest says 20"):
+        FlowHistograms(folder).check(_manifest(frames=20))
+    with pytest.raises(InputError, match="grid is 0"):
+        FlowHistograms(folder, grid=0)
+    with pytest.raises(InputError, match=r"holds no flow\.csv"):
+        FlowHistograms(folder / "none")
+    with pytest.raises(InputError, match="9x14; expected at least 20 pixels"):
+        FlowHistograms(folder, grid=20).features(_manifest())

@@ -1,0 +1,117 @@
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from selfvid import compute as precision
+from selfvid.compute import pick_device, resolve_precision
+from selfvid.errors import InputError
+from selfvid.training.clamped_sgd import ClampedSGD
+from selfvid.training.schedule import Training, make_optimiser, make_schedule
+
+
+def rates(training: Training) -> list[float]:
+    optimiser = make_optimiser(nn.Linear(2, 2), training)
+    schedule = make_schedule(optimiser, training)
+    seen = []
+    for _ in range(training.steps):
+        seen.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    return seen
+
+
+def test_the_rate_rises_to_its_peak_and_falls_as_a_cosine() -> None:
+    seen = rates(Training(steps=100, warmup=10, rate=0.5))
+    assert seen[:10] == pytest.approx([0.5 * (i + 1) / 10 for i in range(10)])
+    half = seen[10:].index(min(seen[10:], key=lambda rate: abs(rate - 0.25)))
+    assert half == pytest.approx(45, abs=1)
+    assert all(after <= before for before, after in pairwise(seen[10:]))
+    assert seen[-1] < 0.002
+
+
+def test_a_staircase_goes_down_every_so_many_steps() -> None:
+    seen = rates(Training(steps=9, warmup=2, rate=1.0, staircase=(0.5, 4)))
+    assert seen == pytest.approx([1 / 3, 2 / 3, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_the_rate_is_divided_at_each_milestone() -> None:
+    seen = rates(Training(steps=7, warmup=1, rate=1.0, milestones=(3, 5)))
+    assert seen == pytest.approx([0.5, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_updates_are_clamped_and_what_was_cut_off_is_forgotten() -> None:
+    weight = nn.Parameter(torch.tensor([1.0, 1.0]))
+    optimiser = ClampedSGD([weight], lr=0.1, bound=0.05, momentum=0.9, weight_decay=0.5)
+    by_hand, update = weight.detach().clone(), torch.zeros(2)
+    for gradient in ([1.0, 0.01], [-0.2, 0.0], [0.0, -3.0]):
+        weight.grad = torch.tensor(gradient)
+        optimiser.step()
+        update = (0.9 * update - 0.1 * (weight.grad + 0.5 * by_hand)).clamp(-0.05, 0.05)
+        by_hand = by_hand + update
+        torch.testing.assert_close(weight.detach(), by_hand)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "rmsprop"])
+def test_norms_and_biases_are_not_decayed(optimiser: Any) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.BatchNorm2d(8))
+    made = make_optimiser(model, Training(optimiser=optimiser, weight_decay=0.1))
+    decayed = [p for group in made.param_groups if group["weight_decay"] for p in group["params"]]
+    assert [tuple(p.shape) for p in decayed] == [(8, 1, 3, 3)]
+    assert sum(len(group["params"]) for group in made.param_groups) == len(list(model.parameters()))
+
+
+def test_frozen_weights_are_left_out() -> None:
+    model = nn.Linear(2, 2)
+    model.weight.requires_grad = False
+    made = make_optimiser(model, Training())
+    assert [p.shape for group in made.param_groups for p in group["params"]] == [model.bias.shape]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"rate": -1.0}, "rate must be positive, got -1.0"),
+        ({"steps": 5, "warmup": 9}, r"warmup must lie in 0..5 \(steps\), got 9"),
+        ({"batch": 10, "accumulate": 3}, "batch 10 is no multiple of accumulate 3"),
+        ({"clip_value": 5.0}, "clip_norm is 1.0 and clip_value 5.0; expected one of them"),
+        ({"clip_update": 0.1}, "clip_update is 0.1 but optimiser 'adamw'; expected sgd"),
+        ({"staircase": (0.5, 0)}, r"staircase must be a positive factor and 1 or more steps"),
+        ({"staircase": (0.5, 9), "milestones": (3,)}, r"milestones are \[3\] and staircase"),
+        ({"average": 1.5}, "average must lie between 0 and 1, got 1.5"),
+        ({"strategy": "magic"}, "strategy 'magic' is unknown; expected one of auto, "),
+        ({"weight_decay": -1.0}, "weight_decay must be 0 or more, got -1.0"),
+        ({"momentum": 5.0}, r"momentum must lie in 0..1, got 5.0"),
+        ({"clip_norm": -1.0}, "clip_norm must be positive or null, got -1.0"),
+    ],
+)
+def test_nonsense_is_refused_by_name(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Training(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [({"avx2"}, "32-true"), ({"avx512_bf16"}, "bf16-mixed"), ({"amx_bf16"}, "bf16-mixed")],
+)
+def test_auto_precision_follows_the_processor(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], expected: str
+) -> None:
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: flags)
+    assert resolve_precision("auto", device=torch.device("cpu")) == expected
+    assert resolve_precision("32-true", device=torch.device("cpu")) == "32-true"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(InputError, match="accelerator 'gpu' is not on this machine"):
+        pick_device("gpu")
+    assert pick_device("cpu").type == "cpu"
+
+
+def test_learning_rates_are_finite() -> None:
+    assert all(math.isfinite(rate) for rate in rates(Training(steps=3, warmup=0)))
