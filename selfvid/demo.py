@@ -72,7 +72,7 @@ def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed:
     torch.manual_seed(seed)
     coherence = TemporalCoherence(_encoder(), margin=MARGIN)
     beside = _learn(manifest, out / "coherence", coherence, steps // 2, seed)
-    _say(5, "probing both against their floors")
+    _say(5, "probing both against their baselines")
     found = probe(main, manifest, label=LABEL, frames=8, motion=False, label_curve=(5, 20))
     other = probe(beside, manifest, label=LABEL, frames=8, motion=False, label_curve=(), quiet=True)
     _say(6, "exporting to ONNX, compared with PyTorch")
@@ -92,7 +92,7 @@ def _encoder() -> FrameEncoder:
 
 
 def _learn(manifest: Path, out: Path, objective: Objective, steps: int, seed: int) -> Path:
-    training = Training(steps=steps, batch=64, rate=2e-3, warmup=steps // 10, look_every=steps)
+    training = Training(steps=steps, batch=64, rate=2e-3, warmup=steps // 10, preview_every=steps)
     return pretrain(
         manifest,
         out,

@@ -1,10 +1,10 @@
-"""The letters of every shape, and the small types that floors hand to one another.
+"""The letters of every shape, and the small types that baselines hand to one another.
 
 Letters: B batch, T time (frames of a clip), S steps (of an encoder along a clip), C channels,
 H height, W width, D features, K classes, L flow fields in a stack.
 
 Clips are ``(B, T, C, H, W)``; pixels are as decoded, 0 to 255, until an encoder's first layer
-turns them into what its network eats.
+turns them into what its network takes.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class Backbone(Recorded, nn.Module, ABC):
     """A 2-D network on frames.
 
     Attributes:
-        channels: C that the network eats.
+        channels: C that the network takes.
         widths: D of its vector (as `clip`) and C_l of its maps.
         stride: pixels of the frame from one place of the last map to the next, where H and W are
             multiples of it; None for networks whose places do not tile the frame.
@@ -57,7 +57,7 @@ class ClipBackbone(Recorded, nn.Module, ABC):
     """A network on clips of a fixed number of frames.
 
     Attributes:
-        channels: C that the network eats.
+        channels: C that the network takes.
         frames: T that it sees at once.
         least: pixels that H and W must have for every map to have a place.
         widths: D of its vector (as `clip`) and C_l of its maps.

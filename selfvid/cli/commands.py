@@ -72,7 +72,7 @@ COMMANDS = {
     ),
     "probe": Command(
         "selfvid.probing.command.probe",
-        "linear probe, kNN and label curve, with their floors beside them",
+        "linear probe, kNN and label curve, with their baselines beside them",
         "selfvid probe runs/first labelled.csv",
     ),
     "finetune": Command(

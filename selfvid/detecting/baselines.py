@@ -27,7 +27,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Habits:
+class TrainingStatistics:
     """What training segments are like.
 
     Attributes:
@@ -45,8 +45,10 @@ class Habits:
     assume: Assume
 
     @staticmethod
-    def of(trained: Sequence[Recording], labels: tuple[str, ...], assume: Assume) -> Habits:
-        """The habits of the training part."""
+    def of(
+        trained: Sequence[Recording], labels: tuple[str, ...], assume: Assume
+    ) -> TrainingStatistics:
+        """The statistics of the training part."""
         spans = [
             (labels.index(activity.label), activity.end - activity.start)
             for recording in trained
@@ -57,7 +59,7 @@ class Habits:
         sums = np.bincount(which, seconds, minlength=len(labels))
         lengths = np.where(counts > 0, sums / np.maximum(counts, 1), seconds.mean())
         whole = sum(recording.seconds for recording in trained)
-        return Habits(labels, counts, lengths, len(spans) / whole, assume)
+        return TrainingStatistics(labels, counts, lengths, len(spans) / whole, assume)
 
     def everywhere(self, recording: Recording) -> Guess:
         """The most frequent activity from the beginning of a video to its end."""

@@ -62,7 +62,7 @@ def detect_eval(
     seed: int = 0,
     quiet: bool = False,
 ) -> DetectResult:
-    """Say how well a detector finds activities in its test videos, beside two floors.
+    """Say how well a detector finds activities in its test videos, beside two baselines.
 
     Args:
         run: folder of a finished run of detect train.
@@ -70,12 +70,12 @@ def detect_eval(
         alpha: a clip in which something goes on with this probability, or more, is active.
         ends: "published" leaves a video's last clip out of every mean, as the authors' code did.
         alphas: alpha of single activities, where several overlap.
-        seeds: tries of the floor at random.
+        seeds: tries of the baseline at random.
         pictures: number of test videos whose timelines are drawn.
         against: another run of detect train with the same test videos, or several, which this one
             is held against, draw by draw.
         out: folder for the result; by default the run itself.
-        seed: of the floor at random and of resampling.
+        seed: of the baseline at random and of resampling.
         quiet: print neither progress nor result.
 
     Returns:
@@ -113,7 +113,7 @@ def detect_eval(
             "seed": seed,
             "against": list(others),
         },
-        **about_machine(trial.eye.device),
+        **about_machine(trial.stream_encoder.device),
         "seconds": round(time.monotonic() - began, 1),
     }
     result = dataclasses.replace(result, pictures=names, protocol=protocol)
@@ -141,19 +141,19 @@ def _result(
     )
     guesses = [trial.guess(each, post) for each in trial.tested]
     segments = [found for found, _ in guesses]
-    floors = {
+    baselines = {
         EVERYWHERE: judge.outcome(
-            [each.habits.everywhere(each.recording) for each in trial.tested]
+            [each.statistics.everywhere(each.recording) for each in trial.tested]
         ),
         AT_RANDOM: Outcome.mean([judge.outcome(trial.at_random(seed, n)) for n in range(seeds)]),
     }
     rivals = {name: judge.outcome(found) for name, found in others.items()}
-    rows = rows_of(judge.outcome(guesses), floors, rivals)
+    rows = rows_of(judge.outcome(guesses), baselines, rivals)
     groups = len(set(judge.groups))
     folder.mkdir(parents=True, exist_ok=True)
     names = [each.recording.video.name for each in trial.tested]
     found = dict(zip(names, segments, strict=True))
-    write_detections(found, folder, encoder=type(trial.eye.encoder).__name__)
+    write_detections(found, folder, encoder=type(trial.stream_encoder.encoder).__name__)
     return DetectResult(
         heading=f"{len(trial.tested)} test videos in {groups} groups, {len(judge.truth)} true "
         f"segments of {len(trial.labels)} activities; smoothed by k = {post.smooth}, alpha = "

@@ -58,7 +58,7 @@ class ClipFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class Eye:
+class StreamEncoder:
     """An encoder, and how it is shown a video.
 
     Attributes:
@@ -101,7 +101,7 @@ class Eye:
         }
         return json.dumps(kept, sort_keys=True)
 
-    def through(self, encoder: Encoder) -> Eye:
+    def through(self, encoder: Encoder) -> StreamEncoder:
         """The same with another encoder."""
         return dataclasses.replace(self, encoder=encoder)
 
@@ -130,12 +130,12 @@ class Eye:
 
 
 def extract(
-    eye: Eye, corpus: Corpus, folder: Path, *, problems: Policy, quiet: bool
+    stream_encoder: StreamEncoder, corpus: Corpus, folder: Path, *, problems: Policy, quiet: bool
 ) -> tuple[Corpus, list[ClipFeatures]]:
     """The vectors of every video, from files in `folder` where they are there already.
 
     Args:
-        eye: makes vectors.
+        stream_encoder: makes vectors.
         corpus: the videos.
         folder: for files of features, one for each video; need not exist.
         problems: what becomes of videos that cannot be decoded to their end.
@@ -147,7 +147,7 @@ def extract(
     Raises:
         InputError: where a video cannot be read that must be, or none can.
     """
-    key = eye.key
+    key = stream_encoder.key
     store = FeatureStore(folder / hashlib.sha256(key.encode()).hexdigest()[:16])
     found: list[ClipFeatures] = []
     faults: dict[str, Problem] = {}
@@ -156,7 +156,7 @@ def extract(
         try:
             kept = store.find(recording.id, key=key)
             if kept is None:
-                kept = _made(eye, video.path, store, recording.id, key)
+                kept = _made(stream_encoder, video.path, store, recording.id, key)
             found.append(ClipFeatures(kept))
         except DecodeError as error:
             words = f"{video.place}: {video.name} cannot be read to its end ({error.cause})"
@@ -167,13 +167,15 @@ def extract(
     return corpus.without(faults), found
 
 
-def _made(eye: Eye, video: Path, store: FeatureStore, name: str, key: str) -> FeatureFile:
-    with eye.open(video) as stream:
+def _made(
+    stream_encoder: StreamEncoder, video: Path, store: FeatureStore, name: str, key: str
+) -> FeatureFile:
+    with stream_encoder.open(video) as stream:
         path = store.write_blocks(
             name,
-            eye.vectors(stream, of=video),
+            stream_encoder.vectors(stream, of=video),
             tensor="vectors",
-            shape=(len(stream.times), eye.encoder.widths.clip),
+            shape=(len(stream.times), stream_encoder.encoder.widths.clip),
             others={"times": stream.times, "spans": stream.spans},
             key=key,
             about={"video": str(video)},

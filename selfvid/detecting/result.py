@@ -1,4 +1,4 @@
-"""What a detector came to on its test videos, beside its floors."""
+"""What a detector came to on its test videos, beside its baselines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMELINES = "timelines"
 
 @dataclass(frozen=True)
 class DetectRow:
-    """The detector, one floor, or another run.
+    """The detector, one baseline, or another run.
 
     Attributes:
         name: which.
@@ -66,7 +66,7 @@ class DetectResult:
 
     Attributes:
         heading: what was tested, in a line.
-        rows: the detector first, then the floors, then the runs that it is held against.
+        rows: the detector first, then the baselines, then the runs that it is held against.
         sweep: filters and thresholds, as in the paper's table.
         activities: one by one.
         verdicts: what the figures say, in plain sentences.
@@ -117,9 +117,9 @@ class DetectResult:
 
 
 def rows_of(
-    outcome: Outcome, floors: Mapping[str, Outcome], rivals: Mapping[str, Outcome]
+    outcome: Outcome, baselines: Mapping[str, Outcome], rivals: Mapping[str, Outcome]
 ) -> tuple[DetectRow, ...]:
-    """The detector beside its floors, and other runs on the same videos and draws."""
+    """The detector beside its baselines, and other runs on the same videos and draws."""
 
     def row(name: str, meaning: str, found: Outcome) -> DetectRow:
         own = found is outcome
@@ -135,7 +135,7 @@ def rows_of(
 
     return (
         row(DETECTOR, "what was trained", outcome),
-        *(row(name, MEANINGS[name], found) for name, found in floors.items()),
+        *(row(name, MEANINGS[name], found) for name, found in baselines.items()),
         *(row(name, "another run", found) for name, found in rivals.items()),
     )
 
@@ -143,14 +143,14 @@ def rows_of(
 def verdicts_of(
     rows: Sequence[DetectRow], *, groups: int, footage: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """What the rows say: against the better floor first, then against other runs."""
+    """What the rows say: against the better baseline first, then against other runs."""
     at = str(MAIN_OVERLAP)
-    floors = [row for row in rows[1:] if row.name in MEANINGS]
-    best = max(floors, key=lambda row: row.detection[at].mean)
+    baselines = [row for row in rows[1:] if row.name in MEANINGS]
+    best = max(baselines, key=lambda row: row.detection[at].mean)
     precision = words.percents(rows[0].detection[at])
     said = (
         _standing(best, at),
-        *(_standing(row, at) for row in rows[1:] if row not in floors),
+        *(_standing(row, at) for row in rows[1:] if row not in baselines),
         f"mean average precision at tIoU {at}: {precision}",
         words.about_footage(**footage),
         words.about_groups(groups),
@@ -159,7 +159,7 @@ def verdicts_of(
 
 
 def _standing(row: DetectRow, at: str) -> str:
-    """The detector beside a floor or another run, in words."""
+    """The detector beside a baseline or another run, in words."""
     assert row.detector_over_it is not None
     gap = row.detector_over_it[at]
     word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "not resolved from"

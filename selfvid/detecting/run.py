@@ -21,7 +21,7 @@ from selfvid.detecting.detector import (
     encoder_under,
     load_detector,
 )
-from selfvid.detecting.extract import Eye
+from selfvid.detecting.extract import StreamEncoder
 from selfvid.detecting.segments import (
     CSV,
     JSON,
@@ -92,7 +92,7 @@ def detect_run(
     post.check(detector.labels, detector.assume)
     where = choose_device(device)
     detector.head.to(where)
-    eye = Eye(
+    stream_encoder = StreamEncoder(
         encoder=load_encoder(encoder_under(place, run)).to(where),
         frames=detector.frames,
         size=detector.size,
@@ -104,7 +104,7 @@ def detect_run(
     found, faults = {}, []
     for name, video in names.items():
         try:
-            seen = watch(eye, detector, video, quiet=quiet)
+            seen = detect_in(stream_encoder, detector, video, quiet=quiet)
         except (DecodeError, InputError) as error:
             logger.warning("left out: %s", error)
             faults.append(str(error))
@@ -115,7 +115,7 @@ def detect_run(
     if not found:
         raise InputError(f"none of {len(names)} videos could be read; the first: {faults[0]}")
     out.mkdir(parents=True, exist_ok=True)
-    write_detections(found, out, encoder=type(eye.encoder).__name__)
+    write_detections(found, out, encoder=type(stream_encoder.encoder).__name__)
     if not quiet:
         total = sum(map(len, found.values()))
         print(f"{total} segments in {len(found)} of {len(names)} videos: {out / JSON}, {out / CSV}")
@@ -140,16 +140,18 @@ class Seen:
         return post.segments(self.chances, self.spans, labels=labels, assume=assume)
 
 
-def watch(eye: Eye, detector: Detector, video: Path, *, quiet: bool = False) -> Seen:
+def detect_in(
+    stream_encoder: StreamEncoder, detector: Detector, video: Path, *, quiet: bool = False
+) -> Seen:
     """Read a video through encoder and detector, a few clips at a time.
 
     Raises:
         DecodeError: where it cannot be decoded.
         InputError: where it does not exist, or is shorter than a clip.
     """
-    with eye.open(video) as stream:
+    with stream_encoder.open(video) as stream:
         if not stream.clips:
-            raise InputError(f"{video} is shorter than a clip of {eye.frames} frames")
+            raise InputError(f"{video} is shorter than a clip of {stream_encoder.frames} frames")
         # Into a log file every refresh is a line of its own.
         pause = 0.1 if sys.stderr.isatty() else 30.0
         bar = tqdm(
@@ -162,7 +164,9 @@ def watch(eye: Eye, detector: Detector, video: Path, *, quiet: bool = False) -> 
                 bar.update(len(block))
 
         with bar:
-            chances = detector.chances(eye.vectors(counted(), of=video), clips=stream.clips)
+            chances = detector.chances(
+                stream_encoder.vectors(counted(), of=video), clips=stream.clips
+            )
             return Seen(chances, stream.spans)
 
 

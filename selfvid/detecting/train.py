@@ -17,8 +17,8 @@ from selfvid.data.annotations.checks import Policy
 from selfvid.data.video.decode import DecoderName
 from selfvid.detecting.corpus import Corpus, Part, Wanted, clip_labels, find_corpus
 from selfvid.detecting.detector import KIND, Detector, check_unseen, load_encoders, save_encoders
-from selfvid.detecting.extract import ClipFeatures, Eye, extract
-from selfvid.detecting.lanes import Lanes
+from selfvid.detecting.extract import ClipFeatures, StreamEncoder, extract
+from selfvid.detecting.streams import ParallelStreams
 from selfvid.detecting.training import check_training, train_detector
 from selfvid.detecting.windows import LabelledVideo
 from selfvid.heads.detection import ActivityDetector
@@ -32,7 +32,7 @@ from selfvid.types import Widths
 logger = logging.getLogger(__name__)
 
 DEFAULT_SIZE = (112, 112)
-LANES = Lanes()
+STREAMS = ParallelStreams()
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def detect_train(
     frames: int = 16,
     size: int | list[int] | None = None,
     head: Shape = Shape(),
-    lanes: Lanes = LANES,
+    streams: ParallelStreams = STREAMS,
     training: Training = Training(steps=500, batch=8, warmup=20),
     folds: int | None = None,
     decoder: DecoderName = "auto",
@@ -93,8 +93,8 @@ def detect_train(
         size: H and W that frames are resized to while decoding, or one number for both; by
             default what the encoder is used to, else 112.
         head: how large the detector is.
-        lanes: how videos are laid out for training.
-        training: steps, batch (lanes side by side), optimiser and the like.
+        streams: how videos are laid out for training.
+        training: steps, batch (streams side by side), optimiser and the like.
         folds: number of folds by group, where the annotations have no split; 5 by default.
         decoder: auto, decord or pyav.
         device: where the run computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
@@ -115,7 +115,7 @@ def detect_train(
     check_training(training)
     place = choose_device(device)
     encoders = [each.to(place) for each in load_encoders(encoder)]
-    eye = Eye(
+    stream_encoder = StreamEncoder(
         encoder=encoders[0],
         frames=frames,
         size=size_pair(size) or encoders[0].provenance.size or DEFAULT_SIZE,
@@ -132,54 +132,59 @@ def detect_train(
         problems=problems,
         decoder=decoder,
     )
-    _make_head(eye.encoder.widths.clip, 1, assume, head)  # refuses before videos are looked at
+    # Refused before videos are looked at.
+    _make_head(stream_encoder.encoder.widths.clip, 1, assume, head)
     corpus = find_corpus(wanted, quiet=quiet)
     check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
     run = RunFolder(out)
     start_or_resume(run, recipe, resume=resume)
-    shelf = run.path / "features" if features is None else Path(features)
-    watched = [
-        extract(eye.through(each), corpus, shelf, problems=problems, quiet=quiet)
+    kept = run.path / "features" if features is None else Path(features)
+    encoded = [
+        extract(stream_encoder.through(each), corpus, kept, problems=problems, quiet=quiet)
         for each in encoders
     ]
-    corpus, _ = watched[0]
+    corpus, _ = encoded[0]
     _write_problems(corpus, run)
     parts = corpus.parts(folds, seed=seed)
     check_unseen(encoders, corpus, parts, source=encoder)  # fewer videos, other folds
+    plan = _Plan(assume, head, streams, training, device, seed, quiet)
     for number, part in enumerate(parts, start=1):
         folder = run if len(parts) == 1 else RunFolder(run.fold(number))
-        _, vectors = watched[(number - 1) % len(watched)]
-        _train_part(
-            folder, part, corpus, vectors, eye, assume=assume, shape=head, lanes=lanes,
-            training=training, device=device, seed=seed, quiet=quiet,
-        )  # fmt: skip
+        _, vectors = encoded[(number - 1) % len(encoded)]
+        _train_part(plan, folder, part, corpus, vectors, stream_encoder)
     save_encoders(encoders, run)
     if not quiet:
         logger.info("%s is trained; next: selfvid detect eval %s", run.path, run.path)
     return run.path
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is trained on each part, and how; `detect_train` explains the fields."""
+
+    assume: Assume
+    shape: Shape
+    streams: ParallelStreams
+    training: Training
+    device: Device
+    seed: int
+    quiet: bool
+
+
 def _train_part(
+    plan: _Plan,
     place: RunFolder,
     part: Part,
     corpus: Corpus,
     vectors: Sequence[ClipFeatures],
-    eye: Eye,
-    *,
-    assume: Assume,
-    shape: Shape,
-    lanes: Lanes,
-    training: Training,
-    device: Device,
-    seed: int,
-    quiet: bool,
+    stream_encoder: StreamEncoder,
 ) -> None:
     """Train on one part of the videos, unless that is done already."""
     folder = place.path / KIND
     if folder.is_dir():
         return
-    several = assume == "overlapping"
-    known = [
+    several = plan.assume == "overlapping"
+    labelled = [
         LabelledVideo(
             name=corpus.recordings[at].video.name,
             features=vectors[at],
@@ -192,28 +197,28 @@ def _train_part(
         )
         for at in part.train
     ]
-    torch.manual_seed(seed)  # every fold begins with the same weights
-    made = _make_head(vectors[0].width, len(corpus.labels), assume, shape)
+    torch.manual_seed(plan.seed)  # every fold begins with the same weights
+    made = _make_head(vectors[0].width, len(corpus.labels), plan.assume, plan.shape)
     train_detector(
         made,
-        known,
+        labelled,
         place,
-        plan=lanes,
-        training=training,
-        device=device,
-        precision=eye.precision,
-        seed=seed,
+        plan=plan.streams,
+        training=plan.training,
+        device=plan.device,
+        precision=stream_encoder.precision,
+        seed=plan.seed,
         what=part.name,
-        quiet=quiet,
+        quiet=plan.quiet,
     )
     names = [each.video.name for each in corpus.recordings]
     Detector(
         head=made.cpu().eval(),
         labels=corpus.labels,
-        assume=assume,
-        frames=eye.frames,
-        size=eye.size,
-        precision=eye.precision,
+        assume=plan.assume,
+        frames=stream_encoder.frames,
+        size=stream_encoder.size,
+        precision=stream_encoder.precision,
         trained=tuple(names[at] for at in part.train),
         tested=tuple(names[at] for at in part.test),
     ).save(folder)

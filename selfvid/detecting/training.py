@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from selfvid.compute import Device, Precision
-from selfvid.detecting.lanes import Lanes, LaneStream
+from selfvid.detecting.streams import ParallelStreams, WindowStream
 from selfvid.detecting.windows import LabelledVideo, Window, WindowSource
 from selfvid.errors import InputError
 from selfvid.heads.detection import ActivityDetector
@@ -42,7 +42,7 @@ class DetectorTraining(SeededTraining):
         return self.detector
 
     def training_step(self, batch: Window, batch_idx: int) -> Tensor:
-        """Scalar loss of one window of every lane."""
+        """Scalar loss of one window of every stream."""
         del batch_idx
         self._reseed(self.stream.draw, 0)
         state = begun(self.state, batch.begins)
@@ -54,16 +54,16 @@ class DetectorTraining(SeededTraining):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the state: the next window continues from it."""
-        checkpoint["lanes"] = None if self.state is None else list(self.state)
+        checkpoint["streams"] = None if self.state is None else list(self.state)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Carry it on."""
-        kept = checkpoint["lanes"]
+        kept = checkpoint.get("streams", checkpoint.get("lanes"))  # as 0.1.0 called it
         self.state = None if kept is None else tuple(kept)
 
 
 def check_training(training: Training) -> None:
-    """Refuse what does not go with lanes.
+    """Refuse what does not go with streams.
 
     Raises:
         InputError: where there are several devices, or compiling is asked for.
@@ -78,7 +78,7 @@ def train_detector(
     videos: Sequence[LabelledVideo],
     run: RunFolder,
     *,
-    plan: Lanes,
+    plan: ParallelStreams,
     training: Training,
     device: Device,
     precision: Precision,
@@ -92,7 +92,7 @@ def train_detector(
         detector: with the weights to begin with.
         videos: the training part.
         run: where checkpoints, history and events go.
-        plan: how videos are laid out; there are as many lanes as clips in a batch.
+        plan: how videos are laid out; there are as many streams as clips in a batch.
         training: how long, how fast and with what; `check_training` has seen it.
         device: where.
         precision: of the arithmetic.
@@ -104,10 +104,10 @@ def train_detector(
         InputError: where the plan does not go with so many clips.
         Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
     """
-    stream = LaneStream(
+    stream = WindowStream(
         [video.features.clips for video in videos],
         plan,
-        lanes=training.batch // training.accumulate,
+        streams=training.batch // training.accumulate,
         total=training.steps * training.accumulate,
         seed=seed,
     )

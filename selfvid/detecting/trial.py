@@ -14,7 +14,7 @@ from selfvid.compute import choose_device
 from selfvid.data.annotations.annotations import Assume
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
-from selfvid.detecting.baselines import Guess, Habits
+from selfvid.detecting.baselines import Guess, TrainingStatistics
 from selfvid.detecting.corpus import Corpus, Recording, Wanted, find_corpus
 from selfvid.detecting.detector import (
     Detector,
@@ -22,7 +22,7 @@ from selfvid.detecting.detector import (
     encoder_under,
     load_detector,
 )
-from selfvid.detecting.extract import ClipFeatures, Eye, extract
+from selfvid.detecting.extract import ClipFeatures, StreamEncoder, extract
 from selfvid.detecting.segments import PostProcessing, video_scores
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
@@ -38,22 +38,22 @@ class Tested:
 
     recording: Recording
     group: str
-    habits: Habits
+    statistics: TrainingStatistics
     chances: Floats
     spans: Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
+class EncodedVideos:
     """All videos as one encoder sees them.
 
     Attributes:
-        eye: the encoder.
+        stream_encoder: the encoder.
         corpus: the videos that can be read.
         vectors: of each.
     """
 
-    eye: Eye
+    stream_encoder: StreamEncoder
     corpus: Corpus
     vectors: Sequence[ClipFeatures]
 
@@ -65,12 +65,12 @@ class Watched:
         if missing:
             raise InputError(f"video {min(missing)!r} of the run cannot be used any more")
         trained = [recordings[place[name]] for name in detector.trained]
-        habits = Habits.of(trained, detector.labels, detector.assume)
+        statistics = TrainingStatistics.of(trained, detector.labels, detector.assume)
         return [
             Tested(
                 recording=recordings[at],
                 group=self.corpus.groups[at],
-                habits=habits,
+                statistics=statistics,
                 chances=detector.chances(self.vectors[at].blocks(), clips=self.vectors[at].clips),
                 spans=self.vectors[at].spans,
             )
@@ -84,7 +84,7 @@ class Watched:
             for each in self.corpus.recordings
         )
         names = {str(each.recording.video.path) for each in tested}
-        past = self.eye.encoder.provenance
+        past = self.stream_encoder.encoder.provenance
         return relate_footage(
             Manifest(rows, Path()),
             [row for row in rows if row.path in names],
@@ -100,7 +100,7 @@ class Trial:
 
     Attributes:
         corpus: all its videos.
-        eye: its encoder, or that of its first fold.
+        stream_encoder: its encoder, or that of its first fold.
         tested: those of all folds.
         footage: how they relate to what the encoder has seen in training.
         labels: names of the K activities.
@@ -108,7 +108,7 @@ class Trial:
     """
 
     corpus: Corpus
-    eye: Eye
+    stream_encoder: StreamEncoder
     tested: Sequence[Tested]
     footage: Footage
     labels: tuple[str, ...]
@@ -123,21 +123,21 @@ class Trial:
         wanted = _wanted(recipe, first)
         found = find_corpus(wanted, quiet=quiet)
         shelf = run / "features" if recipe["features"] is None else Path(recipe["features"])
-        watched: dict[Path, Watched] = {}
+        encoded: dict[Path, EncodedVideos] = {}
         tested: list[Tested] = []
         footage = []
         for folder, detector in detectors.items():
             under = encoder_under(folder, run)
-            if under not in watched:
-                eye = _eye(load_encoder(under), first, recipe)
-                seen = extract(eye, found, shelf, problems=wanted.problems, quiet=quiet)
-                watched[under] = Watched(eye, *seen)
-            mine = watched[under].tested(detector)
+            if under not in encoded:
+                stream_encoder = _stream_encoder(load_encoder(under), first, recipe)
+                seen = extract(stream_encoder, found, shelf, problems=wanted.problems, quiet=quiet)
+                encoded[under] = EncodedVideos(stream_encoder, *seen)
+            mine = encoded[under].tested(detector)
             tested += mine
-            footage.append(watched[under].footage(mine))
-        one = next(iter(watched.values()))
+            footage.append(encoded[under].footage(mine))
+        one = next(iter(encoded.values()))
         met = Footage.summed(footage)
-        return Trial(one.corpus, one.eye, tested, met, first.labels, first.assume)
+        return Trial(one.corpus, one.stream_encoder, tested, met, first.labels, first.assume)
 
     def about(self) -> dict[str, Any]:
         """Which videos, as plain data."""
@@ -147,8 +147,8 @@ class Trial:
             "tested": [each.recording.video.name for each in self.tested],
             "labels": self.labels,
             "assume": self.assume,
-            "frames": self.eye.frames,
-            "size": self.eye.size,
+            "frames": self.stream_encoder.frames,
+            "size": self.stream_encoder.size,
             "problems": [str(problem) for problem in self.corpus.problems],
         }
 
@@ -180,9 +180,9 @@ class Trial:
         return [other.guess(theirs[each.recording.id], post) for each in self.tested]
 
     def at_random(self, seed: int, number: int) -> list[Guess]:
-        """One try of the floor at random."""
+        """One try of the baseline at random."""
         rng = np.random.default_rng((seed, number))
-        return [each.habits.at_random(rng)(each.recording) for each in self.tested]
+        return [each.statistics.at_random(rng)(each.recording) for each in self.tested]
 
 
 def _shown(tested: Tested) -> list[tuple[float, float, str]]:
@@ -215,9 +215,9 @@ def _recipe(run: Path) -> dict[str, Any]:
         raise InputError(f"{str(run)!r} has no recipe of detect train ({error!r})") from None
 
 
-def _eye(encoder: Encoder, detector: Detector, recipe: dict[str, Any]) -> Eye:
+def _stream_encoder(encoder: Encoder, detector: Detector, recipe: dict[str, Any]) -> StreamEncoder:
     device = choose_device(recipe["device"])
-    return Eye(
+    return StreamEncoder(
         encoder=encoder.to(device),
         frames=detector.frames,
         size=detector.size,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from selfvid.data.clips.dataset import ClipKey
 from selfvid.detecting.extract import ClipFeatures
-from selfvid.detecting.lanes import LaneStream
+from selfvid.detecting.streams import WindowStream
 from selfvid.heads.detection import NO_CLIP
 from selfvid.training.batches import BatchStream
 from selfvid.training.sources import BatchSource
@@ -34,7 +34,7 @@ class LabelledVideo:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A window of every lane.
+    """A window of every stream.
 
     Attributes:
         vectors: of the clips, float32 (B, S, D); zeros behind the end.
@@ -67,7 +67,7 @@ class WindowSource(BatchSource):
         stream: which clips make up which window.
     """
 
-    def __init__(self, videos: Sequence[LabelledVideo], stream: LaneStream) -> None:
+    def __init__(self, videos: Sequence[LabelledVideo], stream: WindowStream) -> None:
         self.videos = videos
         self.stream = stream
 
@@ -79,7 +79,7 @@ class WindowSource(BatchSource):
             yield self.window(keys)
 
     def window(self, keys: Sequence[ClipKey]) -> Window:
-        """The window of some lanes."""
+        """The window of some streams."""
         first = self.videos[0]
         size = self.stream.plan.window
         vectors = torch.zeros(len(keys), size, first.features.width)

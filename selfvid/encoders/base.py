@@ -62,7 +62,8 @@ class Encoder(Recorded, nn.Module, ABC):
         window: frames that one step sees; a clip must have as many.
         stride: frames between the starts of neighbouring steps.
         one_length: whether clips must have exactly `window` frames.
-        eats: C of the clips: 3 for pixels; for flow 2, or 4 with backward behind forward fields.
+        in_channels: C of the clips: 3 for pixels; 2 for flow, or 4 with backward behind forward
+            fields.
         provenance: where the weights come from.
     """
 
@@ -70,7 +71,7 @@ class Encoder(Recorded, nn.Module, ABC):
     window: int = 1
     stride: int = 1
     one_length: bool = False
-    eats: int = 3
+    in_channels: int = 3
     provenance: Provenance = Provenance()
 
     @abstractmethod

@@ -20,7 +20,7 @@ class ClipEncoder(Encoder):
 
     Args:
         backbone: the network on clips.
-        input: pixels to what the backbone eats; None takes RGB or grey pixels, by the
+        input: pixels to what the backbone takes; None takes RGB or grey pixels, by the
             backbone's channels.
 
     Raises:
@@ -33,7 +33,7 @@ class ClipEncoder(Encoder):
         super().__init__()
         self.input = fitting_input(backbone, input)
         self.window = backbone.frames + self.input.window - 1
-        self.eats = self.input.eats
+        self.in_channels = self.input.in_channels
         self.backbone = backbone
         for layer in backbone.modules():
             if isinstance(layer, nn.Conv3d):

@@ -31,7 +31,7 @@ class ConvLSTMEncoder(Encoder):
 
     Args:
         backbone: the network on frames; its vector is not used.
-        input: pixels to what the backbone eats; None takes RGB or grey pixels, by the
+        input: pixels to what the backbone takes; None takes RGB or grey pixels, by the
             backbone's channels.
         hidden: channels of every layer's output.
         kernel: side of the input convolutions, odd.
@@ -74,7 +74,7 @@ class ConvLSTMEncoder(Encoder):
         if grid < 1:
             raise InputError(f"grid must be positive, got {grid}")
         self.input = fitting_input(backbone, input)
-        self.window, self.eats = self.input.window, self.input.eats
+        self.window, self.in_channels = self.input.window, self.input.in_channels
         self.backbone = backbone
         self.lstm = ConvLSTM(
             backbone.widths.maps[-1],

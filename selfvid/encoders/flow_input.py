@@ -13,7 +13,7 @@ from selfvid.flow.stack import Along, flow_image, stack_flow
 
 
 class FlowStack(Input):
-    """L neighbouring fields side by side, as a temporal stream eats them.
+    """L neighbouring fields side by side, as a temporal stream takes them.
 
     After Simonyan and Zisserman (2014): channels x1, y1, x2, y2 and so on, from each field its
     mean displacement taken away. A clip of T fields gives S = T - L + 1 steps.
@@ -48,13 +48,13 @@ class FlowStack(Input):
             raise InputError(f"length is {length}; expected an even number, half each way")
         self.window = length
         self.channels = 2 * length
-        self.eats = 2 if ways == "forward" else 4
+        self.in_channels = 2 if ways == "forward" else 4
         self.ways, self.along = ways, along
         self.subtract_mean, self.scale = subtract_mean, scale
 
     def forward(self, clip: Tensor) -> Tensor:
         """(B, T, 2 or 4, H, W) in pixels to (B, T - L + 1, 2L, H, W)."""
-        check_flow(clip, self.eats)
+        check_flow(clip, self.in_channels)
         batch = clip.shape[0]
         windows = clip.unfold(1, self.window, 1).movedim(-1, 2).flatten(0, 1)
         if self.ways == "forward":
@@ -85,7 +85,7 @@ class FlowImage(Input):
     """
 
     channels = 3
-    eats = 2
+    in_channels = 2
 
     def __init__(self, *, levels: float = 16.0, deviation: float = 0.226) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class FlowImage(Input):
 
     def forward(self, clip: Tensor) -> Tensor:
         """(B, T, 2, H, W) in pixels to (B, T, 3, H, W)."""
-        check_flow(clip, self.eats)
+        check_flow(clip, self.in_channels)
         return (flow_image(clip, scale=self.levels) - 128) / 255 / self.deviation
 
 
@@ -112,7 +112,7 @@ class FlowFields(Input):
     """
 
     channels = 2
-    eats = 2
+    in_channels = 2
 
     def __init__(self, *, scale: float = 1.0) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class FlowFields(Input):
 
     def forward(self, clip: Tensor) -> Tensor:
         """(B, T, 2, H, W) in pixels to the same, scaled."""
-        check_flow(clip, self.eats)
+        check_flow(clip, self.in_channels)
         return clip / self.scale
 
 

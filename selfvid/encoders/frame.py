@@ -17,7 +17,7 @@ class FrameEncoder(Encoder):
 
     Args:
         backbone: the network on frames.
-        input: pixels to what the backbone eats; None takes RGB or grey pixels, by the
+        input: pixels to what the backbone takes; None takes RGB or grey pixels, by the
             backbone's channels.
 
     Raises:
@@ -27,7 +27,7 @@ class FrameEncoder(Encoder):
     def __init__(self, backbone: Backbone, *, input: Input | None = None) -> None:
         super().__init__()
         self.input = fitting_input(backbone, input)
-        self.window, self.eats = self.input.window, self.input.eats
+        self.window, self.in_channels = self.input.window, self.input.in_channels
         # Colours innermost is how convolutions are fastest; results are the same to rounding.
         self.backbone = backbone.to(memory_format=torch.channels_last)
         vector = backbone.widths.clip

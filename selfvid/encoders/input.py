@@ -1,4 +1,4 @@
-"""The first layer of every encoder: pixels as decoded to what the network eats.
+"""The first layer of every encoder: pixels as decoded to what the network takes.
 
 It is part of the encoder, so preprocessing is saved and exported with it.
 """
@@ -28,12 +28,12 @@ class Input(Recorded, nn.Module, ABC):
     Attributes:
         channels: C of what comes out.
         window: frames that one step of the output is made from; S = T - window + 1.
-        eats: C of the clips: 3 for pixels, 2 or 4 for flow.
+        in_channels: C of the clips: 3 for pixels, 2 or 4 for flow.
     """
 
     channels: int
     window: int = 1
-    eats: int = 3
+    in_channels: int = 3
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class PixelInput(Input):
         return _coloured(clip, self.mix, backwards=self.backwards)
 
     def normalised(self, colours: Tensor) -> Tensor:
-        """What the network eats of `colours` (..., C, H, W)."""
+        """What the network takes of `colours` (..., C, H, W)."""
         return (colours - self.mean) / self.deviation
 
     mix: Tensor
@@ -131,14 +131,14 @@ class DifferenceInput(Input):
 
 
 def _mix(colour: Colour) -> Tensor:
-    """Weights (C, 3) of the decoded channels in each channel that the network eats, over 255."""
+    """Weights (C, 3) of the decoded channels in each channel of the network, over 255."""
     colours = torch.eye(3)
     rows = {"rgb": colours, "bgr": colours.flip(0), "grey": torch.tensor([LUMA])}
     return rows[colour] / 255
 
 
 def _of_imagenet(colours: tuple[float, ...], colour: Colour) -> tuple[float, ...]:
-    """A statistic of ImageNet's three colours for the channels that the network eats."""
+    """A statistic of ImageNet's three colours for the channels that the network takes."""
     if colour == "grey":
         return (sum(colours) / 3,)
     return colours if colour == "rgb" else colours[::-1]

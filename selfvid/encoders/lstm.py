@@ -49,7 +49,7 @@ class LSTMEncoder(Encoder):
         if read not in ("hidden", "memory", "both"):
             raise InputError(f"read is {read!r}; expected hidden, memory or both")
         self.vectors = vectors
-        self.window, self.eats = vectors.window, vectors.eats
+        self.window, self.in_channels = vectors.window, vectors.in_channels
         self.hidden, self.layers, self.read = hidden, layers, read
         self.peepholes, self.bound = peepholes, bound
         self.lstm = stacked_lstm(

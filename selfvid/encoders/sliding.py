@@ -50,7 +50,7 @@ class SlidingEncoder(Encoder):
                 f"{encoder.window}{most} frames that {type(encoder).__name__} sees at once"
             )
         self.encoder, self.window, self.stride = encoder, window, stride
-        self.eats, self.maps = encoder.eats, maps
+        self.in_channels, self.maps = encoder.in_channels, maps
         width = encoder.widths.clip
         self.widths = Widths(clip=width, steps=width, maps=encoder.widths.maps if maps else ())
 

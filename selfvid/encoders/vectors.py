@@ -1,4 +1,4 @@
-"""Clips as sequences of frame vectors: what a recurrent network over frames eats.
+"""Clips as sequences of frame vectors: what a recurrent network over frames in_channels.
 
 A clip may be seen in several parts, patches of its frames, each a sequence of its own.
 """
@@ -23,14 +23,14 @@ class FrameVectors(Recorded, nn.Module, ABC):
     Attributes:
         width: D.
         window: frames that one vector sees; S = T - window + 1.
-        eats: C of the clips, as `Encoder` has it.
+        in_channels: C of the clips, as `Encoder` has it.
         unit: whether every value lies in 0..1, as cross-entropy asks of a target.
         picture_shape: C, H and W of the picture that a vector is, or None where it is none.
     """
 
     width: int
     window: int = 1
-    eats: int = 3
+    in_channels: int = 3
     unit: bool = False
     picture_shape: tuple[int, int, int] | None = None
 
@@ -71,7 +71,7 @@ class FlatFrames(FrameVectors):
         self.size = _checked_size(size)
         self.input = _unscaled_grey() if input is None else input
         self.window, self.unit = self.input.window, _is_unit(self.input)
-        self.eats = self.input.eats
+        self.in_channels = self.input.in_channels
         self.picture_shape = (self.input.channels, *self.size)
         self.width = self.input.channels * self.size[0] * self.size[1]
 
@@ -104,7 +104,7 @@ class FlatPatches(FrameVectors):
         (self.side, _) = _checked_size((side, side))
         self.input = _unscaled_colour() if input is None else input
         self.window, self.unit = self.input.window, _is_unit(self.input)
-        self.eats = self.input.eats
+        self.in_channels = self.input.in_channels
         self.picture_shape = (self.input.channels, side, side)
         self.width = self.input.channels * side * side
 

@@ -104,9 +104,10 @@ def export(
     loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
     # torch.export takes weights of another layout for parts of larger ones, and complains.
     loaded.to(memory_format=torch.contiguous_format)
-    if loaded.eats != 3:
+    if loaded.in_channels != 3:
         raise InputError(
-            f"the encoder eats flow of {loaded.eats} channels; expected one of pixels to export"
+            f"the encoder takes flow of {loaded.in_channels} channels; expected one "
+            "of pixels to export"
         )
     plan = _plan(loaded, frames, size, tolerance)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ model.eval()
 
 
 def network_input(clips):
-    """What the network eats, (B, S, 3, H, W), of RGB clips as decoded, uint8 (B, T, 3, H, W)."""
+    """The network's input (B, S, 3, H, W) from RGB clips as decoded, uint8 (B, T, 3, H, W)."""
 {prepare}
 
 

@@ -62,12 +62,12 @@ def check_eats_pixels(encoder: Encoder) -> None:
     """Refuse an encoder of flow where videos are decoded.
 
     Raises:
-        InputError: naming what it eats.
+        InputError: naming what it takes.
     """
-    if encoder.eats != 3:
+    if encoder.in_channels != 3:
         raise InputError(
-            f"the encoder eats flow of {encoder.eats} channels; expected one of pixels, or "
-            "selfvid finetune with --flow"
+            f"the encoder takes flow of {encoder.in_channels} channels; expected one of pixels, "
+            "or selfvid finetune with --flow"
         )
 
 

@@ -27,7 +27,7 @@ from selfvid.features.choices import (
     choose_sampling,
     choose_size,
 )
-from selfvid.features.extract import Cut, Look, Pooling, encode
+from selfvid.features.extract import Cut, EncoderView, Pooling, encode
 from selfvid.features.vector_files import Embedding, check_output, open_vector_file
 from selfvid.features.videos import Read, read_clips
 from selfvid.saving.whole import replacing
@@ -121,9 +121,9 @@ def embed(
     """
     out = Path(out)
     check_output(out, overwrite=overwrite)
-    look = Look(load_encoder(encoder, allow=allow or ()))
-    check_eats_pixels(look.encoder)
-    used_to = look.encoder.provenance
+    encoder_view = EncoderView(load_encoder(encoder, allow=allow or ()))
+    check_eats_pixels(encoder_view.encoder)
+    used_to = encoder_view.encoder.provenance
     sampling = choose_sampling(
         used_to, clips=clips, frames=frames, stride=stride, fps=fps, hop=hop, short=short
     )
@@ -131,10 +131,10 @@ def embed(
     if per not in ("video", "clip"):
         raise InputError(f"per is {per!r}; expected video or clip")
     where, processes = choose_device(device), loading_workers(workers)
-    look.encoder.to(where)
+    encoder_view.encoder.to(where)
     manifest = _manifest(Path(videos), decoder, quiet=quiet)
     embedded = _write(
-        look, manifest, cut, out, per=per, device=where, workers=processes, quiet=quiet
+        encoder_view, manifest, cut, out, per=per, device=where, workers=processes, quiet=quiet
     )
     if not quiet:
         print(embedded)
@@ -142,7 +142,7 @@ def embed(
 
 
 def _write(
-    look: Look,
+    encoder_view: EncoderView,
     manifest: Manifest,
     cut: Cut,
     out: Path,
@@ -162,7 +162,7 @@ def _write(
         contextlib.closing(open_vector_file(draft, suffix=out.suffix)) as file,
         bar,
     ):
-        for video in _videos(reads, look, cut, device):
+        for video in _videos(reads, encoder_view, cut, device):
             bar.update()
             if video.fault:
                 faults.append(video.fault)
@@ -187,7 +187,9 @@ class _Video:
     fault: str
 
 
-def _videos(reads: Iterator[Read], look: Look, cut: Cut, device: torch.device) -> Iterator[_Video]:
+def _videos(
+    reads: Iterator[Read], encoder_view: EncoderView, cut: Cut, device: torch.device
+) -> Iterator[_Video]:
     """Parts of a video put together; a video of which one part failed has failed."""
     vectors: list[NDArray[np.float64]] = []
     spans: list[tuple[float, float]] = []
@@ -195,7 +197,7 @@ def _videos(reads: Iterator[Read], look: Look, cut: Cut, device: torch.device) -
     for read in reads:
         fault = fault or read.fault
         if read.clips and not fault:
-            vectors.append(encode(look, read, cut, device=device))
+            vectors.append(encode(encoder_view, read, cut, device=device))
             spans += [(float(clip.times[0]), float(clip.times[-1])) for clip in read.clips]
         if read.last:
             joined = np.concatenate(vectors) if vectors else np.zeros((0, 0))

@@ -36,7 +36,7 @@ class Pooling:
     Attributes:
         how: ``mean`` takes the encoder's own clip vector, for frame encoders the mean over time,
             which forgets order; ``segments`` sets the means of equal parts side by side.
-        segments: number of parts; only ``segments`` looks at it.
+        segments: number of parts; only used with ``segments``.
     """
 
     how: Literal["mean", "segments"] = "mean"
@@ -88,7 +88,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Look:
+class EncoderView:
     """One encoder on one view of the clips."""
 
     encoder: Encoder
@@ -114,7 +114,7 @@ class VideoFeatures:
 
 
 def extract(
-    looks: Mapping[str, Look],
+    encoder_views: Mapping[str, EncoderView],
     manifest: Manifest,
     cut: Cut,
     *,
@@ -125,7 +125,7 @@ def extract(
     """Decode every video once and show it to every encoder.
 
     Args:
-        looks: encoders and what they are shown, by name.
+        encoder_views: encoders and what they are shown, by name.
         manifest: the videos.
         cut: how they become vectors.
         device: where the encoders compute.
@@ -135,9 +135,9 @@ def extract(
     Raises:
         InputError: where no video can be read, or an encoder's features are not finite.
     """
-    for look in looks.values():
-        look.encoder.to(device).eval()
-    sums = {name: [np.zeros(0) for _ in manifest.rows] for name in looks}
+    for encoder_view in encoder_views.values():
+        encoder_view.encoder.to(device).eval()
+    sums = {name: [np.zeros(0) for _ in manifest.rows] for name in encoder_views}
     count = np.zeros(len(manifest), dtype=np.int64)
     faults: dict[int, str] = {}
     reads = read_clips(manifest, cut.sampling, size=cut.size, decoder=cut.decoder, workers=workers)
@@ -145,8 +145,8 @@ def extract(
         for read in reads:
             if read.fault:
                 faults[read.row] = read.fault
-            for name, look in looks.items() if read.clips else ():
-                found = encode(look, read, cut, device=device).sum(axis=0)
+            for name, encoder_view in encoder_views.items() if read.clips else ():
+                found = encode(encoder_view, read, cut, device=device).sum(axis=0)
                 before = sums[name][read.row]
                 sums[name][read.row] = before + found if before.size else found
             count[read.row] += len(read.clips)
@@ -163,7 +163,9 @@ def extract(
 
 
 @torch.inference_mode()
-def encode(look: Look, read: Read, cut: Cut, *, device: torch.device) -> NDArray[np.float64]:
+def encode(
+    encoder_view: EncoderView, read: Read, cut: Cut, *, device: torch.device
+) -> NDArray[np.float64]:
     """Vectors (number of clips, D) of the clips of one read."""
     vectors = []
     for first in range(0, len(read.clips), _BATCH):
@@ -171,7 +173,7 @@ def encode(look: Look, read: Read, cut: Cut, *, device: torch.device) -> NDArray
         names = [f"{clip.video} {read.first + first + n}" for n, clip in enumerate(clips)]
         frames = torch.stack([clip.frames for clip in clips]).to(device)
         with autocast(cut.precision, device):
-            pooled = cut.pool(look.encoder(view_of(frames, names, look.view)))
+            pooled = cut.pool(encoder_view.encoder(view_of(frames, names, encoder_view.view)))
         vectors.append(pooled.double().cpu().numpy())
     return np.concatenate(vectors)
 

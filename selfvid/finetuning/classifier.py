@@ -107,7 +107,7 @@ def check_fits(classifier: Classifier, size: tuple[int, int], *, frames: int) ->
     was_training = classifier.training
     try:
         with torch.no_grad():
-            classifier.eval()(torch.zeros(1, frames, classifier.encoder.eats, *size))
+            classifier.eval()(torch.zeros(1, frames, classifier.encoder.in_channels, *size))
     except InputError:
         raise
     except (RuntimeError, ValueError) as error:

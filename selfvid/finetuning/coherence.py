@@ -97,7 +97,7 @@ class Coherence:
         Raises:
             InputError: naming the setting.
         """
-        if flow is not None or encoder.eats != 3:
+        if flow is not None or encoder.in_channels != 3:
             raise InputError(
                 "coherence compares pixels of frames, and the encoder takes flow; expected an "
                 "encoder of pixels"

@@ -81,7 +81,7 @@ def finetune(
             spread.
         size: H and W that frames are resized to while decoding, or one number for both; by
             default what the encoder is used to, else 64.
-        flow: folder of the videos' optical flow, for an encoder that eats flow.
+        flow: folder of the videos' optical flow, for an encoder of flow.
         crop: smaller frames cut from those, by chance in training and at fixed places in tests.
         augment: random changes to clips, on the device.
         rates: factor of the learning rate by part, such as encoder: 0.1; 0 freezes a part.

@@ -168,7 +168,7 @@ class FinetuneRun:
     @torch.no_grad()
     def _draw(self, classifier: Classifier, clips: ClipDataset, folder: Path) -> None:
         """The head's pictures of the first test videos, where they are of pixels."""
-        if classifier.encoder.eats != 3:
+        if classifier.encoder.in_channels != 3:
             return
         for place in range(min(PREVIEWED, len(clips))):
             found = clips[place].clips

@@ -72,7 +72,7 @@ def _central_differences(framed: Tensor) -> tuple[Tensor, Tensor]:
 def end_point_error(flow: Tensor, truth: Tensor, *, where: Tensor | None = None) -> Tensor:
     """Mean distance between the ends of two flow vectors, in pixels.
 
-    Of a flow of zeros this is the mean length of the true flow, the floor to compare with.
+    Of a flow of zeros this is the mean length of the true flow, the baseline to compare with.
 
     Args:
         flow: (..., 2, H, W).

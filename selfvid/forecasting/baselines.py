@@ -99,7 +99,7 @@ def softened(guess: Tensor, mean: Tensor, share: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Floors:
+class Baselines:
     """The guesses, with what they know of the training sequences.
 
     Attributes:
@@ -116,7 +116,7 @@ class Floors:
     shares: Mapping[str, Tensor] = field(default_factory=dict)
 
     def guesses(self, forecast: Forecast) -> dict[str, Tensor]:
-        """Each floor's frames (N, F, ...) as they are, for squared error."""
+        """Each baseline's frames (N, F, ...) as they are, for squared error."""
         found = {
             REPEAT: guessed(forecast, repeat_last),
             MEAN: self.mean.expand_as(forecast.predicted),
@@ -143,13 +143,13 @@ class Floors:
         return self.mean.clamp(least, 1 - least)
 
 
-def learn_floors(training: Callable[[], Iterable[Forecast]], loss: FrameLoss) -> Floors:
-    """What the floors take from training sequences: the mean frame, and how to soften.
+def fit_baselines(training: Callable[[], Iterable[Forecast]], loss: FrameLoss) -> Baselines:
+    """What the baselines take from training sequences: the mean frame, and how to soften.
 
     Args:
         training: gives forecasts of training sequences, the same ones at each call; their
             predictions are not looked at.
-        loss: that the floors will be measured by.
+        loss: that the baselines will be measured by.
     """
     total, frames, dark, values = torch.zeros(()), 0, 0.0, 0
     for forecast in training():
@@ -158,18 +158,18 @@ def learn_floors(training: Callable[[], Iterable[Forecast]], loss: FrameLoss) ->
         frames += len(seen)
         dark += float((seen.abs() < _BLACK).sum())
         values += seen.numel()
-    floors = Floors(total / frames, on_black=dark > values / 2, frames=frames)
+    baselines = Baselines(total / frames, on_black=dark > values / 2, frames=frames)
     if loss != "cross_entropy":
-        return floors
+        return baselines
     costs: dict[str, Tensor] = {}
     for forecast in training():
-        for name, guess in floors.guesses(forecast).items():
+        for name, guess in baselines.guesses(forecast).items():
             if name != MEAN:
-                found = _costs(guess, forecast.truth, floors.soft_mean)
+                found = _costs(guess, forecast.truth, baselines.soft_mean)
                 costs[name] = costs.get(name, torch.zeros_like(found)) + found
-    grid = floors.mean.new_tensor(SHARES)
+    grid = baselines.mean.new_tensor(SHARES)
     shares = {name: grid[cost.argmin(0)] for name, cost in costs.items()}
-    return Floors(floors.mean, floors.on_black, frames, shares)
+    return Baselines(baselines.mean, baselines.on_black, frames, shares)
 
 
 def _costs(guess: Tensor, truth: Tensor, mean: Tensor) -> Tensor:

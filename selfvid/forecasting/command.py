@@ -18,7 +18,8 @@ from selfvid.forecasting.result import (
     flow_in_words,
     in_words,
 )
-from selfvid.forecasting.run import Sequences, Wanted, find_sequences
+from selfvid.forecasting.run import Wanted, find_sequences
+from selfvid.forecasting.sequences import Sequences
 from selfvid.forecasting.trial import Forecaster, Trial, try_on
 from selfvid.objectives.frame_loss import UNITS
 from selfvid.objectives.predictive import load_predictive
@@ -33,9 +34,9 @@ INTERVAL = (
     "differences are paired on the same draws; another training run's spread is not in it"
 )
 SOFTENED = (
-    "under cross-entropy every floor, and nothing else, is softened to (1 - a) x floor + a x mean "
-    "frame, a chosen for each step on training sequences; under squared error floors are as they "
-    "are"
+    "under cross-entropy every baseline, and nothing else, is softened to (1 - a) x baseline + "
+    "a x mean frame, a chosen for each step on training sequences; under squared error baselines "
+    "are as they are"
 )
 
 
@@ -57,7 +58,7 @@ def forecast(
 ) -> ForecastResult:
     """Say how well a run predicts frames, beside guesses that need no network.
 
-    The floors are the last frame repeated, the mean frame, and everything moving on at constant
+    The baselines are the last frame repeated, the mean frame, and everything moving on at constant
     velocity; each sees what the predictions have seen. Errors are summed over the pixels of a
     frame, in the unit of the run's loss, and for pictures by squared error too. Where flow is
     predicted and digits were generated, it is held against the true flow.
@@ -142,7 +143,7 @@ def _result(
         verdicts=(
             *map(in_words, measures),
             *([flow_in_words(flow)] if flow else []),
-            *([SOFTENED] if trial.floors.shares else []),
+            *([SOFTENED] if trial.baselines.shares else []),
             *tested.in_words(),
         ),
         pictures=tuple(f"sequence-{number}.png" for number in range(len(trial.pictures))),
@@ -172,18 +173,18 @@ def _heading(trial: Trial) -> str:
 
 
 def _method(trial: Trial, forecaster: Forecaster, *, seed: int, batch: int) -> dict[str, Any]:
-    floors, loss = trial.floors, forecaster.objective.loss
+    baselines, loss = trial.baselines, forecaster.objective.loss
     return {
         "reconstructed": trial.backwards,
         "free_run": trial.free,
         "frames": trial.frames,
         "predicted": trial.steps,
         "unit": UNITS[loss],
-        "floors": MEANINGS,
-        "uncovered": "black" if floors.on_black else "as in the last frame",
-        "mean_frame_of": floors.frames,
-        "softened": SOFTENED if floors.shares else None,
-        "shares": {name: shares.tolist() for name, shares in floors.shares.items()},
+        "baselines": MEANINGS,
+        "uncovered": "black" if baselines.on_black else "as in the last frame",
+        "mean_frame_of": baselines.frames,
+        "softened": SOFTENED if baselines.shares else None,
+        "shares": {name: shares.tolist() for name, shares in baselines.shares.items()},
         "interval": INTERVAL,
         "precision": forecaster.precision,
         "batch": batch,

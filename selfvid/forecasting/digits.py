@@ -14,7 +14,7 @@ from selfvid.data.digits.glyphs import Split, load_glyphs
 from selfvid.data.digits.moving_digits import MovingDigits
 from selfvid.data.digits.stream import DigitStream
 from selfvid.data.digits.true_flow import digit_flow
-from selfvid.forecasting.run import TRAINING, ClipsToForecast, Sequences
+from selfvid.forecasting.sequences import TRAINING, ClipsToForecast, Sequences
 from selfvid.saving.recorded import describe
 
 _DRAWN = 100  # sequences that are drawn together, so that they do not depend on the batch

@@ -15,12 +15,12 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
 from selfvid.errors import InputError
 from selfvid.features.videos import read_clips
-from selfvid.forecasting.run import TRAINING, ClipsToForecast, Sequences
+from selfvid.forecasting.sequences import TRAINING, ClipsToForecast, Sequences
 from selfvid.results.leaks import relate_footage
 from selfvid.statistics import words
 
 
-class FilmedSequences(Sequences):
+class VideoSequences(Sequences):
     """Clips cut evenly along the videos of a manifest.
 
     Args:

@@ -1,4 +1,4 @@
-"""How far forecasts and floors are from the truth, sequence by sequence and then on the whole."""
+"""How far forecasts and baselines are from the truth, by sequence and over all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from selfvid.data.digits.true_flow import DigitFlow
 from selfvid.flow import end_point_error
-from selfvid.forecasting.baselines import VELOCITY, Floors, constant_flow, guessed
+from selfvid.forecasting.baselines import VELOCITY, Baselines, constant_flow, guessed
 from selfvid.objectives.frame_loss import UNITS, FrameLoss, loss_of
 from selfvid.objectives.predictive import Forecast
 from selfvid.statistics.intervals import GroupDraws, Interval
@@ -30,7 +30,7 @@ class Row:
     """One guesser's errors.
 
     Attributes:
-        name: the prediction, or a floor.
+        name: the prediction, or a baseline.
         error: mean over predicted frames and sequences.
         steps: the same for each predicted frame.
         difference: the prediction's error less this one's, paired; None for the prediction.
@@ -60,8 +60,8 @@ class Measure:
         return self.rows[0]
 
     @property
-    def best_floor(self) -> Row:
-        """The floor with the least error on these very sequences."""
+    def best_baseline(self) -> Row:
+        """The baseline with the least error on these very sequences."""
         return min(self.rows[1:], key=lambda row: row.error.mean)
 
 
@@ -80,15 +80,15 @@ class FlowRow:
     share: Interval | None
 
 
-def errors_of(forecast: Forecast, floors: Floors, loss: FrameLoss) -> Errors:
-    """Errors of the prediction and of each floor, in the objective's unit.
+def errors_of(forecast: Forecast, baselines: Baselines, loss: FrameLoss) -> Errors:
+    """Errors of the prediction and of each baseline, in the objective's unit.
 
-    Under cross-entropy the floors are softened. Frames that are probabilities and pictures are
-    measured by squared error too, and there floors are as they are.
+    Under cross-entropy the baselines are softened. Frames that are probabilities and pictures are
+    measured by squared error too, and there baselines are as they are.
     """
     truth = forecast.truth
-    guesses = floors.guesses(forecast)
-    soft = floors.soft(guesses) if loss == "cross_entropy" else guesses
+    guesses = baselines.guesses(forecast)
+    soft = baselines.soft(guesses) if loss == "cross_entropy" else guesses
     found = {UNITS[loss]: _losses({PREDICTION: forecast.predicted, **soft}, truth, loss)}
     if loss == "cross_entropy" and truth.ndim == 5:
         hard = {PREDICTION: forecast.predicted, **guesses}

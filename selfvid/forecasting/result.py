@@ -22,7 +22,7 @@ class ForecastResult:
 
     Attributes:
         heading: what was predicted of what, in a line or two.
-        measures: errors of prediction and floors, the objective's own unit first.
+        measures: errors of prediction and baselines, the objective's own unit first.
         flow: end-point errors where flow is predicted and known; else empty.
         verdicts: what the figures say, in plain sentences.
         pictures: names of the picture files beside ``result.json``.
@@ -51,7 +51,7 @@ class ForecastResult:
 
 
 def error_table(measure: Measure) -> str:
-    """Prediction and floors below one another, over all steps and at some of them."""
+    """Prediction and baselines below one another, over all steps and at some of them."""
     count = len(measure.prediction.steps)
     shown = sorted({0, (count - 1) // 2, count - 1})
     steps = [f"step {step + 1}" for step in shown]
@@ -75,8 +75,8 @@ def flow_table(rows: tuple[FlowRow, ...]) -> str:
 
 
 def in_words(measure: Measure) -> str:
-    """Whether the prediction is better than the best floor."""
-    best = measure.best_floor
+    """Whether the prediction is better than the best baseline."""
+    best = measure.best_baseline
     assert best.difference is not None
     gap = best.difference
     figure = f"{amount(abs(gap.mean))} {measure.unit}"
@@ -85,17 +85,17 @@ def in_words(measure: Measure) -> str:
     interval = ends(gap, signed=True) or "[no interval]"
     if gap.high < 0:
         return (
-            f"better than the best floor: {figure} less{share} than {best.name}, "
+            f"better than the best baseline: {figure} less{share} than {best.name}, "
             f"difference {interval}"
         )
     if gap.low > 0:
         return (
-            f"not better than the best floor: {figure} more{share} than {best.name}, "
+            f"not better than the best baseline: {figure} more{share} than {best.name}, "
             f"difference {interval}"
         )
     return (
         f"unresolved at this size: {amount(gap.mean, signed=True)} {measure.unit} against the best "
-        f"floor, {best.name}, difference {interval}"
+        f"baseline, {best.name}, difference {interval}"
     )
 
 

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from selfvid.data.clips.sampling import EvenClips
 from selfvid.data.digits.stream import DigitStream
-from selfvid.data.digits.true_flow import DigitFlow
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import read_provenance
 from selfvid.errors import InputError
 from selfvid.features.choices import choose_size
 from selfvid.forecasting.digits import DigitSequences
-from selfvid.forecasting.footage import FilmedSequences
+from selfvid.forecasting.footage import VideoSequences
+from selfvid.forecasting.sequences import Sequences
 from selfvid.objectives.predictive import Predictive
 from selfvid.saving.recorded import build
 from selfvid.training.run_folder import RunFolder
-
-TRAINING = 200
-"""Sequences that floors learn from."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClipsToForecast:
-    """Whole clips, what is to be predicted among them.
-
-    Attributes:
-        frames: uint8 (B, T, 3, H, W).
-        groups: whose sequences resemble one another, (B,).
-        flow: gives the true flow where it is known.
-    """
-
-    frames: Tensor
-    groups: tuple[str, ...]
-    flow: Callable[[], DigitFlow] | None = None
-
-
-class Sequences(ABC):
-    """Where test and training sequences come from.
-
-    Attributes:
-        faults: one line for each video that gave no clip, once they have been read.
-    """
-
-    def __init__(self) -> None:
-        self.faults: list[str] = []
-
-    @abstractmethod
-    def tested(self) -> Iterator[ClipsToForecast]:
-        """The test sequences, the same ones at each call."""
-
-    @abstractmethod
-    def training(self) -> Iterator[ClipsToForecast]:
-        """Some training sequences, the same ones at each call."""
-
-    @abstractmethod
-    def in_words(self) -> tuple[str, ...]:
-        """What the test sequences are, and how they relate to those of training."""
-
-    @abstractmethod
-    def about(self) -> dict[str, Any]:
-        """The same as plain data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,24 +64,24 @@ def find_sequences(run: Path, objective: Predictive, wanted: Wanted) -> Sequence
         raise InputError(
             f"recipe {str(RunFolder(run).recipe)!r} names no data; expected a manifest"
         )
-    return _filmed(run, objective, wanted, Path(trained_on), split=recipe.get("split"))
+    return _video_sequences(run, objective, wanted, Path(trained_on), split=recipe.get("split"))
 
 
-def _filmed(
+def _video_sequences(
     run: Path, objective: Predictive, wanted: Wanted, trained_on: Path, *, split: Any
-) -> FilmedSequences:
+) -> VideoSequences:
     """Clips as in training: as long, as far apart, of the same size."""
     used_to = read_provenance(run)
     if used_to.frames is None:
         raise InputError(f"the encoder of {str(run)!r} does not say how long its clips were")
     if not trained_on.is_file():
         raise InputError(
-            f"manifest {str(trained_on)!r}, which the run was trained on, is not there; the floors "
-            "learn from it: expected to be called where the run was made"
+            f"manifest {str(trained_on)!r}, which the run was trained on, is not there; the "
+            "baselines learn from it: expected to be called where the run was made"
         )
     known = Manifest.read(trained_on)
     usable = known.usable
-    return FilmedSequences(
+    return VideoSequences(
         known if wanted.data is None else Manifest.read(wanted.data),
         trained=usable.select([split is None or row.split == split for row in usable.rows]),
         footage=used_to.footage,

@@ -1,4 +1,4 @@
-"""Going over test sequences: forecasts and floors, their errors, and a few pictures."""
+"""Going over test sequences: forecasts and baselines, their errors, and a few pictures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from selfvid.compute import Precision, autocast
 from selfvid.errors import InputError
-from selfvid.forecasting.baselines import MEAN, Floors, learn_floors
+from selfvid.forecasting.baselines import MEAN, Baselines, fit_baselines
 from selfvid.forecasting.measures import PREDICTION, Errors, errors_of, flow_errors_of
-from selfvid.forecasting.run import ClipsToForecast, Sequences
+from selfvid.forecasting.sequences import ClipsToForecast, Sequences
 from selfvid.objectives.predictive import Forecast, Predictive, to_bytes
 from selfvid.pictures import Picture, flow_in_colour, grid
 
@@ -22,20 +22,24 @@ SHOWN = 4
 
 
 def strips(
-    objective: Predictive, forecast: Forecast, floors: Floors, *, true_flow: Tensor | None = None
+    objective: Predictive,
+    forecast: Forecast,
+    baselines: Baselines,
+    *,
+    true_flow: Tensor | None = None,
 ) -> list[Picture]:
     """One picture for each of the first sequences; none where frames are no pictures.
 
     Args:
         objective: knows what its frames look like.
         forecast: what to show.
-        floors: the guesses below the prediction; the mean frame is left out, being the same
+        baselines: the guesses below the prediction; the mean frame is left out, being the same
             everywhere.
         true_flow: (N, F, 2, H, W) where it is known.
     """
     if forecast.frames.ndim != 5:
         return []
-    guesses = floors.guesses(forecast)
+    guesses = baselines.guesses(forecast)
     rows = {
         "true": forecast.frames,
         PREDICTION: forecast.predicted,
@@ -115,7 +119,7 @@ class Trial:
     """What is kept of the test sequences.
 
     Attributes:
-        floors: as the training sequences made them.
+        baselines: as the training sequences made them.
         errors: batch by batch.
         groups: of each sequence, or patch of a sequence, that an error is of.
         flow_errors: batch by batch, where flow is predicted and known.
@@ -126,7 +130,7 @@ class Trial:
         backwards: whether they are reconstructions.
     """
 
-    floors: Floors
+    baselines: Baselines
     errors: list[Errors]
     groups: list[str]
     flow_errors: list[dict[str, Tensor]]
@@ -139,7 +143,7 @@ class Trial:
 
 @torch.inference_mode()
 def try_on(forecaster: Forecaster, sequences: Sequences, *, quiet: bool) -> Trial:
-    """Let the floors learn from training sequences, then go over the test sequences.
+    """Let the baselines learn from training sequences, then go over the test sequences.
 
     Raises:
         InputError: where clips are too short, cannot be read, or predictions are not finite.
@@ -147,16 +151,16 @@ def try_on(forecaster: Forecaster, sequences: Sequences, *, quiet: bool) -> Tria
     objective = forecaster.objective
 
     def training() -> Iterator[Forecast]:
-        return map(forecaster.of, _counted(sequences.training(), "floors", quiet=quiet))
+        return map(forecaster.of, _counted(sequences.training(), "baselines", quiet=quiet))
 
-    floors = learn_floors(training, objective.loss)
+    baselines = fit_baselines(training, objective.loss)
     errors: list[Errors] = []
     groups: list[str] = []
     flow_errors: list[dict[str, Tensor]] = []
     pictures: list[Picture] = []
     for clips in _counted(sequences.tested(), "forecast", quiet=quiet):
         made = forecaster.of(clips)
-        errors.append(errors_of(made, floors, objective.loss))
+        errors.append(errors_of(made, baselines, objective.loss))
         parts = len(made.frames) // len(clips.groups)
         groups += [group for group in clips.groups for _ in range(parts)]
         truth = None if made.flow is None or clips.flow is None else clips.flow()
@@ -165,9 +169,9 @@ def try_on(forecaster: Forecaster, sequences: Sequences, *, quiet: bool) -> Tria
         if not pictures:
             steps = made.predicted.shape[1]
             true_flow = None if truth is None else truth.flow[:, -steps:]
-            pictures = strips(objective, made, floors, true_flow=true_flow)
+            pictures = strips(objective, made, baselines, true_flow=true_flow)
     return Trial(
-        floors=floors,
+        baselines=baselines,
         errors=errors,
         groups=groups,
         flow_errors=flow_errors,

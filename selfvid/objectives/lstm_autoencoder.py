@@ -71,7 +71,7 @@ class Decoder(nn.Module):
             return self.readout(unroll_free(self.lstm, state, steps=steps)[0])
         return self.fed(state, steps=steps, truth=None, own=1.0)
 
-    def taught(self, state: State, truth: Tensor) -> Tensor:
+    def teacher_forced(self, state: State, truth: Tensor) -> Tensor:
         """Raw frames (N, F, D), each step fed the true frame before it (teacher forcing)."""
         if not self.conditional:
             return self.forward(state, steps=truth.shape[1])
@@ -184,7 +184,7 @@ class LSTMAutoencoder(Predictive):
         sums: dict[str, Tensor] = {}
         if self.reconstruction is not None:
             backwards = goal[:, :seen].flip(1)
-            raw = self.reconstruction.taught(state, backwards)
+            raw = self.reconstruction.teacher_forced(state, backwards)
             sums["reconstruction"] = loss_of_raw(raw, backwards, self.loss)
         if self.prediction is not None:
             ahead = goal[:, seen:]
@@ -232,7 +232,7 @@ class LSTMAutoencoder(Predictive):
             shown = self._goal(clip[:PREVIEWED])
             shown = shown[:, : shown.shape[1] - self.future]
             _, state = self.encoder.run(shown)
-            raw = self.reconstruction.taught(state, shown.flip(1)).flip(1)
+            raw = self.reconstruction.teacher_forced(state, shown.flip(1)).flip(1)
             made = self._shaped(activated(raw, self.loss))
             pictures["reconstruction"] = self.strip(self._shaped(shown), made)
         return pictures
@@ -248,7 +248,7 @@ class LSTMAutoencoder(Predictive):
         own = self.own.at(int(self.updates)) if self.own.share else 0.0
         self.updates += 1
         if not own:
-            return self.prediction.taught(state, ahead)
+            return self.prediction.teacher_forced(state, ahead)
         return self.prediction.fed(state, steps=ahead.shape[1], truth=ahead, own=own)
 
     @torch.no_grad()

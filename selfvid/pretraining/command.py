@@ -17,7 +17,7 @@ from selfvid.data.video.decode import DecoderName
 from selfvid.objectives.base import Objective
 from selfvid.objectives.predictive import Predictive
 from selfvid.pretraining.footage import notes, open_source, provenance, provenance_at_start
-from selfvid.pretraining.previews import Observer
+from selfvid.pretraining.previews import Previews
 from selfvid.pretraining.settings import PretrainSettings
 from selfvid.pretraining.sources import Source
 from selfvid.saving.whole import write_whole
@@ -68,7 +68,7 @@ def pretrain(
         size: H and W that frames are resized to while decoding, or one number for both; 64 by
             default.
         augment: random changes to clips, on the device.
-        flow: folder of the footage's optical flow, for an encoder that eats flow.
+        flow: folder of the footage's optical flow, for an encoder of flow.
         training: steps, batch, optimiser and the like.
         split: take only rows of this split; all usable rows by default.
         decoder: auto, decord or pyav.
@@ -132,7 +132,7 @@ def _train(
     checkpoint: Path | None,
     *,
     quiet: bool,
-) -> tuple[Pretraining, Observer]:
+) -> tuple[Pretraining, Previews]:
     """Fit; the objective's encoder is trained in place."""
     training, objective = settings.training, settings.objective
     stream = BatchStream(
@@ -151,11 +151,11 @@ def _train(
         faults=FaultCounter(settings.reading.faults),
         seed=settings.seed,
     )
-    observer = Observer(
+    observer = Previews(
         run,
         objective,
         sample=source.sample(),
-        every=training.look_every,
+        every=training.preview_every,
         precision=settings.precision,
     )
     checkpoints = Checkpoints(run.checkpoints, every=training.checkpoint_every)
@@ -179,7 +179,7 @@ def _finish(
     settings: PretrainSettings,
     source: Source,
     module: Pretraining,
-    observer: Observer,
+    observer: Previews,
     *,
     seconds: float,
     quiet: bool,

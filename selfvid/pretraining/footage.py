@@ -121,7 +121,7 @@ def _check_size(settings: PretrainSettings, size: tuple[int, int]) -> None:
     was_training = encoder.training
     try:
         with torch.no_grad():
-            encoder.eval()(torch.zeros(1, encoder.window, encoder.eats, *size))
+            encoder.eval()(torch.zeros(1, encoder.window, encoder.in_channels, *size))
     except InputError:
         raise
     except (RuntimeError, ValueError) as error:

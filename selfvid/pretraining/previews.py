@@ -21,7 +21,7 @@ from selfvid.types import ClipBatch
 logger = logging.getLogger(__name__)
 
 
-class Observer(History):
+class Previews(History):
     """Writes the history, TensorBoard's events and previews, and watches for collapse.
 
     Args:

@@ -17,8 +17,8 @@ from selfvid.features.choices import (
 )
 from selfvid.features.extract import Cut, Pooling
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
-from selfvid.probing.baselines.metadata import Floor, Metadata
-from selfvid.probing.encoders import load_subject
+from selfvid.probing.baselines.metadata import Baseline, Metadata
+from selfvid.probing.encoders import load_probed_encoder
 from selfvid.probing.features import Extraction
 from selfvid.probing.plan import Plan
 from selfvid.probing.result import FEATURES, KIND, OWN_FILES, ProbeResult
@@ -43,7 +43,7 @@ def probe(
     motion: bool = True,
     flow: Path | None = None,
     histograms: bool = False,
-    floors: list[Floor] | None = None,
+    baselines: list[Baseline] | None = None,
     out: Path | None = None,
     fresh: bool = False,
     workers: int | None = None,
@@ -54,7 +54,7 @@ def probe(
     allow: list[str] | None = None,
     quiet: bool = False,
 ) -> ProbeResult:
-    """Say whether pretraining helped: a linear probe, kNN and retrieval beside their floors.
+    """Say whether pretraining helped: a linear probe, kNN and retrieval beside their baselines.
 
     Features of every labelled video are extracted once and kept. The encoder, the encoder as it
     was at the start, the same network with random weights, and what the files give away without
@@ -80,10 +80,10 @@ def probe(
         label_curve: labelled videos per class, beside all there are; [] draws no curve.
         motion: also probe clips frozen at their middle frame and with their frames shuffled.
         flow: folder of the videos' optical flow, as `selfvid flow` wrote it; its histograms of
-            directions become one more floor.
+            directions become one more baseline.
         histograms: also classify by histograms of hand-made visual words, of gradients, motion
-            and colours, with a small network: the floor from before networks were learned.
-        floors: further floors beside metadata.
+            and colours, with a small network: the baseline from before networks were learned.
+        baselines: further baselines beside metadata.
         out: folder for the result; by default the run's probe/, or beside the encoder.
         fresh: extract features again though they were kept.
         workers: processes that decode; 0 decodes in this one.
@@ -102,9 +102,9 @@ def probe(
         InputError: where encoder, manifest, labels or an option are not what they must be.
     """
     given = dict(locals())
-    subject = load_subject(encoder, allow=allow or ())
-    check_eats_pixels(subject.encoder)
-    used_to = subject.encoder.provenance
+    probed = load_probed_encoder(encoder, allow=allow or ())
+    check_eats_pixels(probed.encoder)
+    used_to = probed.encoder.provenance
     cut = Cut(
         sampling=choose_sampling(used_to, clips=clips, frames=frames, short=short),
         size=choose_size(used_to, size),
@@ -119,22 +119,22 @@ def probe(
         seed=seed,
         counts=tuple(label_curve),
         motion=motion and cut.sampling.length > 1,
-        floors=(
+        baselines=(
             Metadata(),
             *([] if flow is None else [FlowHistograms(Path(flow))]),
-            *(floors or ()),
+            *(baselines or ()),
         ),
         histograms=histograms,
         flow=None if flow is None else FlowFolder(flow),
         allow=tuple(allow or ()),
     )
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
-    folder = subject.home if out is None else Path(out)
+    folder = probed.home if out is None else Path(out)
     check_folder(folder, kind=KIND, files=OWN_FILES, called="probe")
     how = Extraction(
         folder / FEATURES, fresh, choose_device(device), loading_workers(workers), quiet
     )
-    result = plan.carry_out(subject, whole, cut, how, asked=command("probe", probe, given))
+    result = plan.carry_out(probed, whole, cut, how, asked=command("probe", probe, given))
     if not quiet:
         print(result)
     return result

@@ -126,7 +126,7 @@ class Comparison:
 
     Attributes:
         assessed: raw outcomes by name, the encoder's first.
-        rows: of the table; chance is the last of the floors, views of the encoder come after.
+        rows: of the table; chance is the last of the baselines, views of the encoder come after.
         differences: the encoder's accuracy minus that of each other variant, paired.
     """
 
@@ -172,7 +172,7 @@ def check_motion(
 
 
 def in_words(found: Comparison, task: Task, *, start: str) -> tuple[str, ...]:
-    """Whether pretraining helped, whether floors were beaten, and what the figures cannot bear.
+    """Whether pretraining helped, whether baselines were beaten, and what the figures cannot bear.
 
     Args:
         found: the comparison.
@@ -186,7 +186,7 @@ def in_words(found: Comparison, task: Task, *, start: str) -> tuple[str, ...]:
             over = name if name == RANDOM else f"the {name} ({start})"
             said.append(words.against_random(difference, over=over, videos=videos, groups=groups))
         elif name not in _VIEWS:
-            said.append(words.against_floor(difference, floor=name))
+            said.append(words.against_baseline(difference, baseline=name))
     constant = chance(task).accuracy.mean
     said.append(words.against_chance(found.rows[0].accuracy, chance=constant))
     said.append(words.about_groups(groups))

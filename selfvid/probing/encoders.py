@@ -19,7 +19,7 @@ RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ProbedEncoder:
     """An encoder and where it comes from.
 
     Attributes:
@@ -43,7 +43,7 @@ class Subject:
         return folder.with_name(f"{folder.name}-probe") if self.run is None else self.run / "probe"
 
 
-def load_subject(path: str | Path, *, allow: Sequence[str] = ()) -> Subject:
+def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> ProbedEncoder:
     """The encoder in `path`, an encoder's or a run's folder, and what lies beside it.
 
     Args:
@@ -59,7 +59,7 @@ def load_subject(path: str | Path, *, allow: Sequence[str] = ()) -> Subject:
     at_start = None
     if run is not None and (run / START).is_dir() and folder.absolute() != run / START:
         at_start = load_encoder(run / START, allow=allow)
-    return Subject(
+    return ProbedEncoder(
         folder=folder,
         run=run,
         encoder=load_encoder(folder, allow=allow),

@@ -16,9 +16,9 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import decoder_versions, resolve_decoder
 from selfvid.encoders.base import fingerprint
 from selfvid.errors import InputError
-from selfvid.features.extract import Cut, Look, VideoFeatures, extract
+from selfvid.features.extract import Cut, EncoderView, VideoFeatures, extract
 from selfvid.features.store import FeatureStore
-from selfvid.probing.baselines.metadata import Floor
+from selfvid.probing.baselines.metadata import Baseline
 
 Floats = NDArray[np.float64]
 
@@ -98,14 +98,14 @@ class ProbeFeatures:
             "device": device,
         }
 
-    def path(self, look: Look) -> Path:
-        """Where the features of `look` lie or would lie."""
-        return self.store.path(self._name(look))
+    def path(self, encoder_view: EncoderView) -> Path:
+        """Where the features of `encoder_view` lie or would lie."""
+        return self.store.path(self._name(encoder_view))
 
-    def read(self, look: Look) -> VideoFeatures | None:
+    def read(self, encoder_view: EncoderView) -> VideoFeatures | None:
         """The kept features; None where there are none or the file is damaged."""
         try:
-            file = self.store.find(self._name(look), key=self._key(look))
+            file = self.store.find(self._name(encoder_view), key=self._key(encoder_view))
             if file is None:
                 return None
             faults = tuple(json.loads(file.about["faults"]))
@@ -113,29 +113,32 @@ class ProbeFeatures:
         except (InputError, KeyError, ValueError):
             return None
 
-    def write(self, look: Look, features: VideoFeatures) -> Path:
+    def write(self, encoder_view: EncoderView, features: VideoFeatures) -> Path:
         """Keep features, whole or not at all."""
         vectors = torch.from_numpy(np.ascontiguousarray(features.vectors))
         about = {"faults": json.dumps(list(features.faults))}
         return self.store.write(
-            self._name(look), {"vectors": vectors}, key=self._key(look), about=about
+            self._name(encoder_view), {"vectors": vectors}, key=self._key(encoder_view), about=about
         )
 
-    def _name(self, look: Look) -> str:
-        return hashlib.sha256(self._key(look).encode()).hexdigest()[:20]
+    def _name(self, encoder_view: EncoderView) -> str:
+        return hashlib.sha256(self._key(encoder_view).encode()).hexdigest()[:20]
 
-    def _key(self, look: Look) -> str:
-        own = {"encoder": fingerprint(look.encoder), "view": look.view}
+    def _key(self, encoder_view: EncoderView) -> str:
+        own = {"encoder": fingerprint(encoder_view.encoder), "view": encoder_view.view}
         return json.dumps(self._shared | own, sort_keys=True)
 
 
 def gather(
-    looks: Mapping[str, Sequence[Look]], manifest: Manifest, cut: Cut, how: Extraction
+    encoder_views: Mapping[str, Sequence[EncoderView]],
+    manifest: Manifest,
+    cut: Cut,
+    how: Extraction,
 ) -> Gathered:
-    """The features of every look at every video.
+    """The features of every encoder view of every video.
 
     Args:
-        looks: the repeats of every variant, by name.
+        encoder_views: the repeats of every variant, by name.
         manifest: the videos.
         cut: how they become vectors.
         how: where and how that is done.
@@ -143,27 +146,33 @@ def gather(
     Raises:
         InputError: where no video can be read.
     """
-    each = {(name, n): look for name, some in looks.items() for n, look in enumerate(some)}
+    each = {
+        (name, n): encoder_view
+        for name, some in encoder_views.items()
+        for n, encoder_view in enumerate(some)
+    }
     store = ProbeFeatures(how.folder, manifest, cut, device=how.device.type)
-    kept = {} if how.fresh else {key: store.read(look) for key, look in each.items()}
+    kept = (
+        {} if how.fresh else {key: store.read(encoder_view) for key, encoder_view in each.items()}
+    )
     found = {key: features for key, features in kept.items() if features is not None}
-    missing = {key: look for key, look in each.items() if key not in found}
+    missing = {key: encoder_view for key, encoder_view in each.items() if key not in found}
     reused = len(found)
     if missing:
-        named = {f"{name} {n}": look for (name, n), look in missing.items()}
+        named = {f"{name} {n}": encoder_view for (name, n), encoder_view in missing.items()}
         made = extract(
             named, manifest, cut, device=how.device, workers=how.workers, quiet=how.quiet
         )
-        for (name, n), look in missing.items():
+        for (name, n), encoder_view in missing.items():
             found[name, n] = made[f"{name} {n}"]
-            store.write(look, found[name, n])
+            store.write(encoder_view, found[name, n])
     # A video that failed in one pass may have been read in an earlier one.
     read = np.logical_and.reduce([features.read for features in found.values()])
     faults = dict.fromkeys(fault for features in found.values() for fault in features.faults)
     return Gathered(
         variants={
             name: tuple(found[name, n].vectors[read] for n in range(len(some)))
-            for name, some in looks.items()
+            for name, some in encoder_views.items()
         },
         read=read,
         faults=tuple(faults),
@@ -171,19 +180,21 @@ def gather(
     )
 
 
-def floor_features(floors: Sequence[Floor], manifest: Manifest) -> dict[str, tuple[Floats, ...]]:
-    """The features of every floor, by its name.
+def baseline_features(
+    baselines: Sequence[Baseline], manifest: Manifest
+) -> dict[str, tuple[Floats, ...]]:
+    """The features of every baseline, by its name.
 
     Raises:
-        InputError: where a floor does not give every video finite numbers.
+        InputError: where a baseline does not give every video finite numbers.
     """
     made: dict[str, tuple[Floats, ...]] = {}
-    for floor in floors:
-        features = np.asarray(floor.features(manifest), dtype=np.float64)
+    for baseline in baselines:
+        features = np.asarray(baseline.features(manifest), dtype=np.float64)
         if features.ndim != 2 or len(features) != len(manifest) or not np.isfinite(features).all():
             raise InputError(
-                f"floor {floor.name!r} gives features {features.shape}; "
+                f"baseline {baseline.name!r} gives features {features.shape}; "
                 f"expected finite ones, ({len(manifest)}, D)"
             )
-        made[floor.name] = (features,)
+        made[baseline.name] = (features,)
     return made

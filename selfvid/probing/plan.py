@@ -13,10 +13,10 @@ from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.errors import InputError
-from selfvid.features.extract import Cut, Look
+from selfvid.features.extract import Cut, EncoderView
 from selfvid.probing.baselines.histograms import variant as hand_made
 from selfvid.probing.baselines.histograms.describe import describe_videos
-from selfvid.probing.baselines.metadata import Floor
+from selfvid.probing.baselines.metadata import Baseline
 from selfvid.probing.comparison import (
     ENCODER,
     FROZEN,
@@ -28,11 +28,11 @@ from selfvid.probing.comparison import (
     compare,
     in_words,
 )
-from selfvid.probing.encoders import Subject, random_weights
-from selfvid.probing.features import Extraction, Gathered, floor_features, gather
+from selfvid.probing.encoders import ProbedEncoder, random_weights
+from selfvid.probing.features import Extraction, Gathered, baseline_features, gather
 from selfvid.probing.label_curve import LabelCurve
 from selfvid.probing.label_curve import label_curve as draw_curve
-from selfvid.probing.protocol import about_data, about_method, about_subject
+from selfvid.probing.protocol import about_data, about_encoder, about_method
 from selfvid.probing.result import ProbeResult, write_probe
 from selfvid.probing.variants import Learned, Task
 from selfvid.results.leaks import relate_footage
@@ -51,7 +51,7 @@ class Plan:
         seed: of folds, resampling and label draws.
         counts: labelled videos per class, of the label curve.
         motion: whether frozen and shuffled clips are probed.
-        floors: what the encoder is held against.
+        baselines: what the encoder is held against.
         histograms: whether it is held against histograms of visual words, too.
         flow: stored flow that those describe motion by; without it they estimate their own.
         allow: prefixes of class paths that may be built.
@@ -63,7 +63,7 @@ class Plan:
     seed: int
     counts: tuple[int, ...]
     motion: bool
-    floors: tuple[Floor, ...]
+    baselines: tuple[Baseline, ...]
     histograms: bool
     flow: FlowFolder | None
     allow: tuple[str, ...]
@@ -75,23 +75,23 @@ class Plan:
             raise InputError(f"label_curve is {list(self.counts)}; expected 1 or more per class")
 
     def carry_out(
-        self, subject: Subject, whole: Manifest, cut: Cut, how: Extraction, *, asked: str
+        self, probed: ProbedEncoder, whole: Manifest, cut: Cut, how: Extraction, *, asked: str
     ) -> ProbeResult:
         """Extract, compare, and write down."""
         began = time.monotonic()
         videos = self.labelled(whole)
         self.task(videos)  # at the door: what does not fit fails before anything is decoded
-        for floor in self.floors:
-            floor.check(videos)
-        gathered, learned = self.seen(subject, videos, cut, how)
+        for baseline in self.baselines:
+            baseline.check(videos)
+        gathered, learned = self.seen(probed, videos, cut, how)
         extracted = time.monotonic()
         videos = videos.select(gathered.read)
         task = self.task(videos)
-        variants = gathered.variants | floor_features(self.floors, videos)
+        variants = gathered.variants | baseline_features(self.baselines, videos)
         found = compare({**variants, **learned}, task)
         moved = check_motion(variants, found, task, pool=str(cut.pool))
         tested = [videos.rows[at] for at in task.tested]
-        past = subject.encoder.provenance
+        past = probed.encoder.provenance
         footage = relate_footage(
             whole, tested, past.footage, labelled=past.labelled, generated=past.generated
         )
@@ -103,13 +103,13 @@ class Plan:
             footage=footage,
             verdicts=(
                 words.about_footage(**asdict(footage)),
-                *in_words(found, task, start=subject.start),
+                *in_words(found, task, start=probed.start),
                 *(moved.words if moved else ()),
                 *_left_out(whole, self.label, gathered),
             ),
             protocol={
                 "command": asked,
-                "encoder": about_subject(subject),
+                "encoder": about_encoder(probed),
                 "data": about_data(videos, task, label=self.label),
                 "method": about_method(cut, seed=self.seed, seeds=self.seeds),
                 "histograms": self.about_histograms(),
@@ -142,10 +142,10 @@ class Plan:
         )
 
     def seen(
-        self, subject: Subject, videos: Manifest, cut: Cut, how: Extraction
+        self, probed: ProbedEncoder, videos: Manifest, cut: Cut, how: Extraction
     ) -> tuple[Gathered, dict[str, tuple[Learned, ...]]]:
         """What encoders make of the videos, and variants that are yet to learn from them."""
-        gathered = gather(self.looks(subject), videos, cut, how)
+        gathered = gather(self.encoder_views(probed), videos, cut, how)
         if not self.histograms:
             return gathered, {}
         described = describe_videos(
@@ -168,18 +168,22 @@ class Plan:
             return None
         return hand_made.about_histograms(stored_flow=self.flow is not None)
 
-    def looks(self, subject: Subject) -> dict[str, tuple[Look, ...]]:
+    def encoder_views(self, probed: ProbedEncoder) -> dict[str, tuple[EncoderView, ...]]:
         """The networks that are shown the videos, by variant."""
-        encoder = subject.encoder
-        looks: dict[str, tuple[Look, ...]] = {ENCODER: (Look(encoder),)}
-        if subject.at_start is not None:
-            looks[START] = (Look(subject.at_start),)
-        looks[RANDOM] = tuple(
-            Look(random_weights(encoder, seed, allow=self.allow)) for seed in range(self.seeds)
+        encoder = probed.encoder
+        encoder_views: dict[str, tuple[EncoderView, ...]] = {ENCODER: (EncoderView(encoder),)}
+        if probed.at_start is not None:
+            encoder_views[START] = (EncoderView(probed.at_start),)
+        encoder_views[RANDOM] = tuple(
+            EncoderView(random_weights(encoder, seed, allow=self.allow))
+            for seed in range(self.seeds)
         )
         if self.motion:
-            looks |= {FROZEN: (Look(encoder, "frozen"),), SHUFFLED: (Look(encoder, "shuffled"),)}
-        return looks
+            encoder_views |= {
+                FROZEN: (EncoderView(encoder, "frozen"),),
+                SHUFFLED: (EncoderView(encoder, "shuffled"),),
+            }
+        return encoder_views
 
     def curve(self, gathered: Gathered, found: Comparison, task: Task) -> LabelCurve | None:
         """Encoder and random weights with few labels."""

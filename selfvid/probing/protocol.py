@@ -9,7 +9,7 @@ from selfvid.data.video.decode import resolve_decoder
 from selfvid.encoders.base import fingerprint
 from selfvid.features.extract import Cut
 from selfvid.probing.classifiers import inner_folds, knn, linear
-from selfvid.probing.encoders import Subject
+from selfvid.probing.encoders import ProbedEncoder
 from selfvid.probing.variants import Task, chance
 from selfvid.saving.recorded import describe
 
@@ -30,18 +30,18 @@ RANDOM = (
 )
 
 
-def about_subject(subject: Subject) -> dict[str, Any]:
+def about_encoder(probed: ProbedEncoder) -> dict[str, Any]:
     """Which encoder, as plain data."""
-    provenance = subject.encoder.provenance
+    provenance = probed.encoder.provenance
     return {
-        "folder": str(subject.folder),
-        "fingerprint": fingerprint(subject.encoder),
-        "construction": describe(subject.encoder),
+        "folder": str(probed.folder),
+        "fingerprint": fingerprint(probed.encoder),
+        "construction": describe(probed.encoder),
         "recipe": provenance.recipe,
         "footage": len(provenance.footage),
         "notes": provenance.notes,
-        "start": subject.start,
-        "start_kept": subject.at_start is not None,
+        "start": probed.start,
+        "start_kept": probed.at_start is not None,
     }
 
 

@@ -34,7 +34,7 @@ class ProbeResult:
 
     Attributes:
         rows: one for each variant; the encoder is the first.
-        differences: the encoder's accuracy minus that of each floor, paired.
+        differences: the encoder's accuracy minus that of each baseline, paired.
         verdicts: what the figures say, in plain sentences.
         classes: names of the K classes.
         confusion: of the encoder's out-of-fold predictions, (K, K), a row for each true class.

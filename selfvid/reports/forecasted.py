@@ -1,4 +1,4 @@
-"""The forecast beside its floors, as the page shows it."""
+"""The forecast beside its baselines, as the page shows it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def forecasted(result: Plain, *, title: str, picture: Callable[[str], bytes | No
         LookupError, TypeError, ValueError, AttributeError: where it is not what `forecast` writes.
     """
     verdicts = [str(verdict) for verdict in result["verdicts"]]
-    headline = verdicts[0]
+    headline, method = verdicts[0], result["protocol"]["method"]
+    meanings = method["baselines" if "baselines" in method else "floors"]  # as 0.1.0 called it
     tones = [tone for beginning, tone in TONES.items() if headline.startswith(beginning)]
     found = {str(name): picture(str(name)) for name in result["pictures"]}
     return Forecasted(
@@ -38,7 +39,7 @@ def forecasted(result: Plain, *, title: str, picture: Callable[[str], bytes | No
         tables=tuple(map(_table, result["measures"])),
         curves=tuple(drawn for drawn in map(_curve, result["measures"]) if drawn is not None),
         flow=_flow_table(result["flow"]) if result["flow"] else None,
-        floors=tuple((str(n), str(m)) for n, m in result["protocol"]["method"]["floors"].items()),
+        baselines=tuple((str(name), str(meaning)) for name, meaning in meanings.items()),
         verdicts=tuple(verdicts[1:]),
         strips=tuple(
             Image.from_png(data, f"{title} of {name.removesuffix('.png')}, true frames first.")

@@ -51,7 +51,9 @@ def probed(result: Plain) -> Probed:
         verdicts=tuple(_sentence(verdict) for verdict in verdicts),
         table=_table(rows),
         bars=_bars(rows),
-        floors=tuple((row["name"], _meaning(row["name"])) for row in rows if _meaning(row["name"])),
+        baselines=tuple(
+            (row["name"], _meaning(row["name"])) for row in rows if _meaning(row["name"])
+        ),
         differences=_differences(result["differences"]),
         curve=None if curve is None else _curve(curve, rows),
         curve_table=None if curve is None else _curve_table(curve),
@@ -84,9 +86,10 @@ def _warnings(result: Plain) -> tuple[str, ...]:
         found.append(
             f"The encoder is not above chance: {_with_ends(encoder)} against {percent(chance)}."
         )
-    if footage.get("taught"):
+    labels_seen = footage.get("labels_seen", footage.get("taught"))  # as 0.1.0 called it
+    if labels_seen:
         found.append(
-            f"Leak: the encoder was taught the labels of {footage['taught']} of "
+            f"Leak: the encoder was trained with the labels of {labels_seen} of "
             f"{footage['tested']} test videos."
         )
     elif footage["seen"]:
@@ -133,12 +136,12 @@ def _bars(rows: list[Plain]) -> Image:
     drawn = [
         Bar(str(row["name"]), **_interval(row["accuracy"]), strong=place == 0)
         for place, row in enumerate(rows)
-        if row["name"] != "chance"
+        if not _is_chance(row)
     ]
     picture = bars(
         drawn, chance=_chance(rows), title="accuracy on videos not trained on, 95 % intervals"
     )
-    return Image.of(picture, "Accuracy of the encoder and of each floor, as bars.")
+    return Image.of(picture, "Accuracy of the encoder and of each baseline, as bars.")
 
 
 def _differences(differences: Plain) -> Table | None:
@@ -220,7 +223,11 @@ def _classes(result: Plain, classes: list[str]) -> Table | None:
 
 
 def _chance(rows: list[Plain]) -> float | None:
-    return next((float(r["accuracy"]["mean"]) for r in rows if r["name"] == "chance"), None)
+    return next((float(row["accuracy"]["mean"]) for row in rows if _is_chance(row)), None)
+
+
+def _is_chance(row: Plain) -> bool:
+    return str(row["name"]).startswith("chance")
 
 
 def _interval(found: Plain) -> dict[str, float]:

@@ -116,8 +116,8 @@ class Probed:
         verdicts: everything else that the probe said.
         table: accuracies.
         bars: the same, drawn.
-        floors: each row's name and what it stands for.
-        differences: paired, the encoder minus each floor.
+        baselines: each row's name and what it stands for.
+        differences: paired, the encoder minus each baseline.
         curve: accuracy by number of labels, drawn.
         curve_table: the same, in figures.
         curve_notes: what could not be drawn.
@@ -135,7 +135,7 @@ class Probed:
     verdicts: tuple[str, ...]
     table: Table
     bars: Image
-    floors: tuple[tuple[str, str], ...]
+    baselines: tuple[tuple[str, str], ...]
     differences: Table | None
     curve: Image | None
     curve_table: Table | None
@@ -153,13 +153,13 @@ class Forecasted:
 
     Attributes:
         title: which of the two.
-        headline: whether better than the best floor.
+        headline: whether better than the best baseline.
         tone: how the headline is coloured.
         heading: what was predicted of what.
-        tables: errors of prediction and floors, one for each unit.
+        tables: errors of prediction and baselines, one for each unit.
         curves: the same by predicted frame, drawn.
         flow: end-point errors, None where no flow was predicted or known.
-        floors: each floor's name and what it stands for.
+        baselines: each baseline's name and what it stands for.
         verdicts: everything else that the forecast said.
         strips: a few sequences.
         protocol: everything that was decided, as JSON.
@@ -173,7 +173,7 @@ class Forecasted:
     tables: tuple[Table, ...]
     curves: tuple[Image, ...]
     flow: Table | None
-    floors: tuple[tuple[str, str], ...]
+    baselines: tuple[tuple[str, str], ...]
     verdicts: tuple[str, ...]
     strips: tuple[Image, ...]
     protocol: str

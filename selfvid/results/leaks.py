@@ -20,14 +20,14 @@ class Footage:
         seen: of them, those that the encoder was trained on, or near duplicates of them.
         same_group: of the others, those of a group that it was pretrained on a part of.
         known: whether the encoder says what it was pretrained on.
-        taught: of those that were seen, those whose labels the encoder was taught.
+        labels_seen: of those that were seen, those whose labels the encoder was trained with.
     """
 
     tested: int
     seen: int
     same_group: int
     known: bool
-    taught: int = 0
+    labels_seen: int = 0
 
     @staticmethod
     def summed(parts: Sequence[Footage]) -> Footage:
@@ -37,7 +37,7 @@ class Footage:
             seen=sum(part.seen for part in parts),
             same_group=sum(part.same_group for part in parts),
             known=all(part.known for part in parts),
-            taught=sum(part.taught for part in parts),
+            labels_seen=sum(part.labels_seen for part in parts),
         )
 
 
@@ -55,10 +55,10 @@ def relate_footage(
         manifest: all rows, for near duplicates and groups reach beyond the tested ones.
         tested: those of them that are test videos.
         footage: content ids that the encoder was trained on.
-        labelled: those of them whose labels it was taught.
+        labelled: those of them whose labels it was trained with.
         generated: what made the clips that it was pretrained on, where they came from no file.
     """
-    seen, taught = _known(manifest, footage), _known(manifest, labelled)
+    seen, labels_seen = _known(manifest, footage), _known(manifest, labelled)
     groups = manifest.groups
     near = np.isin(groups, groups[seen]) & ~seen
     mine = {(row.path, row.start, row.end) for row in tested}
@@ -68,7 +68,7 @@ def relate_footage(
         seen=int((seen & chosen).sum()),
         same_group=int((near & chosen).sum()),
         known=bool(footage or generated),
-        taught=int((taught & chosen).sum()),
+        labels_seen=int((labels_seen & chosen).sum()),
     )
 
 

@@ -12,14 +12,15 @@ MOVED_MODULES = {
     "selfvid.data.sampling": "selfvid.data.clips.sampling",
     "selfvid.data.transforms": "selfvid.data.clips.augmentation",
     "selfvid.engine.coherence": "selfvid.finetuning.coherence",
-    "selfvid.engine.lanes": "selfvid.detecting.lanes",
+    "selfvid.engine.lanes": "selfvid.detecting.streams",
     "selfvid.engine.schedule": "selfvid.training.schedule",
-    "selfvid.evaluation.floors": "selfvid.probing.baselines.metadata",
+    "selfvid.evaluation.baselines": "selfvid.probing.baselines.metadata",
     "selfvid.evaluation.flow_histograms": "selfvid.probing.baselines.flow_histograms",
 }
 PRECISIONS = {"32-true": "float32", "bf16-mixed": "bfloat16"}
 DEVICES = {"gpu": "cuda"}
-_OPTIONS = {"also": "second"}
+_OPTIONS = {"also": "second", "lanes": "streams"}
+_TRAINING = {"look_every": "preview_every"}
 
 
 def current_class_path(path: str) -> str:
@@ -44,7 +45,7 @@ def current_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
             plain.setdefault("device", DEVICES.get(device, device))
         if "precision" in training:
             plain.setdefault("precision", current_precision(training.pop("precision")))
-        plain["training"] = training
+        plain["training"] = {_TRAINING.get(name, name): each for name, each in training.items()}
     return {_OPTIONS.get(name, name): value for name, value in plain.items()}
 
 

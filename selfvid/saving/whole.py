@@ -40,19 +40,19 @@ def write_whole(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def told_bytes(size: float) -> str:
+def format_bytes(size: float) -> str:
     """As a person reads it."""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
-def told_seconds(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """As a person reads it."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def require_room(needed: float, folder: Path, *, what: str, expected: str) -> int:
+def require_disk_space(needed: float, folder: Path, *, what: str, expected: str) -> int:
     """Bytes that are free on the disk of `folder`.
 
     Args:
@@ -67,7 +67,7 @@ def require_room(needed: float, folder: Path, *, what: str, expected: str) -> in
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"{what} take about {told_bytes(needed)} and {str(folder)!r} has {told_bytes(free)} "
-            f"free; expected {expected}"
+            f"{what} take about {format_bytes(needed)} and {str(folder)!r} has "
+            f"{format_bytes(free)} free; expected {expected}"
         )
     return free

@@ -36,13 +36,15 @@ def against_random(difference: Interval, *, over: str, videos: int, groups: int)
     )
 
 
-def against_floor(difference: Interval, *, floor: str) -> str:
-    """Whether the encoder tells more than a floor that never saw what is in the pictures."""
+def against_baseline(difference: Interval, *, baseline: str) -> str:
+    """Whether the encoder tells more than a baseline that never saw what is in the pictures."""
     if difference.low > 0:
-        return f"above what {floor} gives away: {points(difference)}"
+        return f"above what {baseline} gives away: {points(difference)}"
     if difference.high < 0:
-        return f"below what {floor} alone gives away: {points(difference)}"
-    return f"no better than what {floor} alone gives away, as far as resolved: {points(difference)}"
+        return f"below what {baseline} alone gives away: {points(difference)}"
+    return (
+        f"no better than what {baseline} alone gives away, as far as resolved: {points(difference)}"
+    )
 
 
 def against_chance(accuracy: Interval, *, chance: float) -> str | None:
@@ -64,7 +66,9 @@ def about_groups(groups: int) -> str | None:
     return f"{groups} groups only: intervals from so few are narrower than they should be"
 
 
-def about_footage(*, tested: int, seen: int, same_group: int, known: bool, taught: int = 0) -> str:
+def about_footage(
+    *, tested: int, seen: int, same_group: int, known: bool, labels_seen: int = 0
+) -> str:
     """Whether the test videos were among the footage that the encoder was trained on.
 
     Args:
@@ -72,14 +76,14 @@ def about_footage(*, tested: int, seen: int, same_group: int, known: bool, taugh
         seen: how many of them the encoder was trained on.
         same_group: how many others share a group with a video that it was pretrained on.
         known: whether the encoder says which footage it was pretrained on.
-        taught: of how many test videos the encoder was taught the labels.
+        labels_seen: how many test videos the encoder was trained with the labels of.
     """
     if not known:
         return "the encoder does not say which footage it was pretrained on, if any"
-    if taught:
+    if labels_seen:
         return (
-            f"leak: the encoder was taught the labels of {taught} of {tested} test videos; figures "
-            "beside this line say nothing of other videos"
+            f"leak: the encoder was trained with the labels of {labels_seen} of {tested} test "
+            "videos; figures beside this line say nothing of other videos"
         )
     others = f"; {same_group} more share a group with footage that was" if same_group else ""
     if not seen:

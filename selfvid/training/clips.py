@@ -102,7 +102,7 @@ class ClipReading:
             manifest,
             sampling,
             flow=FlowFolder(self.flow),
-            ways="both" if encoder.eats == 4 else "forward",
+            ways="both" if encoder.in_channels == 4 else "forward",
             size=self.size,
             **more,
         )
@@ -114,11 +114,11 @@ def check_input(encoder: Encoder, flow: Path | str | None) -> None:
     Raises:
         InputError: saying which is needed.
     """
-    if flow is None and encoder.eats != 3:
+    if flow is None and encoder.in_channels != 3:
         raise InputError(
             "the encoder takes flow, and flow is null; expected a folder that selfvid flow wrote"
         )
-    if flow is not None and encoder.eats == 3:
+    if flow is not None and encoder.in_channels == 3:
         raise InputError(
             f"flow is {str(flow)!r} but the encoder takes pixels; expected an encoder whose input "
             "is FlowStack, FlowImage or FlowFields"

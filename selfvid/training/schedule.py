@@ -45,7 +45,7 @@ class Training:
         devices: processes on this machine.
         strategy: of Lightning, for several processes.
         checkpoint_every: steps between checkpoints; the last two are kept.
-        look_every: steps between collapse measures and pictures, of pretraining.
+        preview_every: steps between collapse measures and pictures, of pretraining.
     """
 
     steps: int = 2000
@@ -66,10 +66,17 @@ class Training:
     devices: int = 1
     strategy: str = "auto"
     checkpoint_every: int = 500
-    look_every: int = 250
+    preview_every: int = 250
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "accumulate", "devices", "checkpoint_every", "look_every"):
+        for name in (
+            "steps",
+            "batch",
+            "accumulate",
+            "devices",
+            "checkpoint_every",
+            "preview_every",
+        ):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.rate <= 0:

@@ -65,7 +65,7 @@ def innermost(tensor: Tensor) -> Tensor:
 
 def training_pass(network: ClipBackbone, clips: Tensor, device: torch.device, auto: bool) -> Pass:
     """Forward and backward, ready to be called again and again."""
-    precision: Precision = "auto" if auto else "32-true"
+    precision: Precision = "auto" if auto else "float32"
 
     def once() -> None:
         network.zero_grad(set_to_none=True)

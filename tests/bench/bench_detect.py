@@ -23,8 +23,8 @@ import torch
 from selfvid.backbones.small import SmallNet
 from selfvid.data.video.encode import write_video
 from selfvid.detecting.detector import Detector, load_detector
-from selfvid.detecting.extract import Eye
-from selfvid.detecting.run import watch
+from selfvid.detecting.extract import StreamEncoder
+from selfvid.detecting.run import detect_in
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.heads.detection import ActivityDetector
@@ -84,9 +84,11 @@ def measure(run: Path, video: Path) -> dict[str, float]:
     """Clips, seconds and the peak of memory in MiB, of this process."""
     torch.set_num_threads(1)
     detector = load_detector(run / "detector")
-    eye = Eye(load_encoder(run), detector.frames, detector.size, torch.device("cpu"))
+    stream_encoder = StreamEncoder(
+        load_encoder(run), detector.frames, detector.size, torch.device("cpu")
+    )
     wall, began = time.perf_counter(), time.process_time()
-    seen = watch(eye, detector, video, quiet=True)
+    seen = detect_in(stream_encoder, detector, video, quiet=True)
     return {
         "frames": len(seen.chances) * detector.frames,
         "video": float(seen.spans[-1, 1]),

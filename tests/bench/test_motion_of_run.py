@@ -12,7 +12,7 @@ from tests.finetuning.tuned import tanh_encoder, tuned
 def test_a_run_that_sees_single_frames_minds_no_order(
     digits_manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true"}
+    plan = {"steps": 2, "batch": 4, "warmup": 0}
     tuned(digits_manifest, tmp_path / "run", frames=4, plan=plan, encoder=tanh_encoder())
     capsys.readouterr()
     main([str(tmp_path / "run"), str(digits_manifest), "--label", "direction"])

@@ -16,7 +16,7 @@ orl1 orl2 orl5  1, 2 or 5 images of each person, drawn by the seed; the others; 
 
 A seed draws weights, batches and, for orl, which images are labelled; both sides get the same.
 With ``--matched`` a third side is a plain CNN with three times the steps: as many updates. Nearest
-neighbour on pixels stands beside them as a floor.
+neighbour on pixels stands beside them as a baseline.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from selfvid.finetuning.settings.coherence import Coherence
 
 from selfvid.data.indexing.command import index
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import open_video
+from selfvid.finetuning.coherence import Coherence
 from selfvid.finetuning.command import finetune
 from selfvid.heads.average import Average
 from selfvid.saving.recorded import build

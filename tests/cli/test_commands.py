@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from selfvid.cli import commands as cli
 from selfvid.cli.commands import COMMANDS, main
-from selfvid.cli.commands import commands as cli
 from selfvid.cli.messages import one_line
 from selfvid.cli.recipes import find_recipe
 from selfvid.errors import InputError

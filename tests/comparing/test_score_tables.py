@@ -8,12 +8,11 @@ from selfvid.comparing.score_tables import (
     find_groups,
     left_out,
     matched,
-    pooled,
     read_all,
     read_scored,
 )
 from selfvid.errors import InputError
-from selfvid.results.scores import Scores
+from selfvid.results.scores import Scores, pooled
 from tests.comparing.tables import drawn, shuffled, sure, write_manifest, write_run
 
 VIDEOS, LABELS = ("a", "b", "c", "d"), (0, 1, 2, 0)

@@ -43,8 +43,8 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def eye(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stream_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random encoder that sees brightness."""
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("eye") / "encoder"
+    folder = tmp_path_factory.mktemp("stream_encoder") / "encoder"
     return FrameEncoder(SmallNet(channels=1, stages=(8,), norm="none")).save(folder)

@@ -15,8 +15,8 @@ from selfvid.data.video.files import content_id
 from selfvid.detecting import extract
 from selfvid.detecting.detector import load_detector
 from selfvid.detecting.evaluate import detect_eval
-from selfvid.detecting.lanes import Lanes
 from selfvid.detecting.run import detect_run
+from selfvid.detecting.streams import ParallelStreams
 from selfvid.detecting.train import Shape, detect_train
 from selfvid.encoders.base import Provenance
 from selfvid.encoders.clip import ClipEncoder
@@ -25,7 +25,7 @@ from selfvid.errors import InputError
 from selfvid.reports.page import read_page, report
 from selfvid.training.schedule import Training
 
-PLAN: dict[str, Any] = {"batch": 3, "warmup": 0, "precision": "32-true", "rate": 0.01}
+PLAN: dict[str, Any] = {"batch": 3, "warmup": 0, "rate": 0.01}
 LEARNT = 80
 
 
@@ -34,28 +34,33 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("features")
 
 
-def trained(eye: Path, annotated: Path, out: Path, shelf: Path, **more: Any) -> Path:
+def trained(stream_encoder: Path, annotated: Path, out: Path, shelf: Path, **more: Any) -> Path:
     training = Training(**{**PLAN, "steps": more.pop("steps", 2), **more.pop("plan", {})})
-    lanes = more.pop("lanes", Lanes(window=6))
+    streams = more.pop("streams", ParallelStreams(window=6))
     return detect_train(
-        eye,
+        stream_encoder,
         annotated,
         out,
         features=shelf,
         frames=8,
         size=32,
         head=Shape(hidden=12, dropout=0.1),
-        lanes=lanes,
+        streams=streams,
         training=training,
+        precision="float32",
         quiet=True,
         **more,
     )
 
 
 @pytest.fixture(scope="session")
-def run(eye: Path, annotated: Path, shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(
+    stream_encoder: Path, annotated: Path, shelf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A detector that has learnt."""
-    return trained(eye, annotated, tmp_path_factory.mktemp("run") / "run", shelf, steps=LEARNT)
+    return trained(
+        stream_encoder, annotated, tmp_path_factory.mktemp("run") / "run", shelf, steps=LEARNT
+    )
 
 
 @pytest.fixture
@@ -68,9 +73,9 @@ def judged(run: Path, tmp_path: Path) -> Path:
 
 def test_what_can_be_seen_is_found(judged: Path) -> None:
     result = json.loads((judged / "result.json").read_text())
-    detector, *floors = result["rows"]
+    detector, *baselines = result["rows"]
     assert detector["detection"]["0.5"]["mean"] > 0.9
-    assert all(floor["detection"]["0.5"]["mean"] < 0.5 for floor in floors)
+    assert all(baseline["detection"]["0.5"]["mean"] < 0.5 for baseline in baselines)
     assert result["verdicts"][0].startswith("better than")
     assert {row["label"]: row["shown"] for row in result["activities"]} == {"bright": 4, "grey": 4}
     assert len(result["sweep"]) == 9
@@ -104,9 +109,9 @@ def test_a_report_shows_it_all(judged: Path) -> None:
 
 
 def test_a_run_is_held_against_another_on_the_same_videos(
-    judged: Path, eye: Path, annotated: Path, of_days: Path, shelf: Path, tmp_path: Path
+    judged: Path, stream_encoder: Path, annotated: Path, of_days: Path, shelf: Path, tmp_path: Path
 ) -> None:
-    hasty = trained(eye, annotated, tmp_path / "hasty", shelf, steps=1)
+    hasty = trained(stream_encoder, annotated, tmp_path / "hasty", shelf, steps=1)
     words: dict[str, Any] = {"smooth": 1, "alpha": 0.5, "pictures": 0, "seeds": 1, "quiet": True}
     plain = detect_eval(hasty, **words).rows[0]
     result = detect_eval(judged, against=[hasty, judged], **words)
@@ -119,7 +124,7 @@ def test_a_run_is_held_against_another_on_the_same_videos(
     assert result.verdicts[1].startswith(f"better than {hasty} at tIoU 0.5: +")
     assert result.verdicts[2].startswith(f"not resolved from {judged} at tIoU 0.5: ")
     assert str(hasty) in report(judged, quiet=True).read_text()
-    by_day = trained(eye, of_days, tmp_path / "by_day", shelf, folds=2)
+    by_day = trained(stream_encoder, of_days, tmp_path / "by_day", shelf, folds=2)
     with pytest.raises(InputError, match=r"was tested on 8 videos .* expected 2 of bright, grey"):
         detect_eval(judged, against=by_day, **words)
     with pytest.raises(InputError, match=r"was not tested on '\d.mp4' with the same annotations"):
@@ -179,37 +184,39 @@ def test_what_cannot_be_read_is_left_out_by_name(
 
 
 def test_a_resumed_run_ends_with_the_same_weights(
-    eye: Path, annotated: Path, shelf: Path, tmp_path: Path
+    stream_encoder: Path, annotated: Path, shelf: Path, tmp_path: Path
 ) -> None:
     words: dict[str, Any] = {"steps": 7, "plan": {"checkpoint_every": 3}}
-    whole = trained(eye, annotated, tmp_path / "whole", shelf, **words)
+    whole = trained(stream_encoder, annotated, tmp_path / "whole", shelf, **words)
     cut = tmp_path / "cut"
     shutil.copytree(whole, cut)
     for folder in ("detector", "encoder"):
         shutil.rmtree(cut / folder)
     (cut / "checkpoints" / "step-00000006.ckpt").unlink()
     assert [path.name for path in (cut / "checkpoints").iterdir()] == ["step-00000003.ckpt"]
-    trained(eye, annotated, cut, shelf, resume=True, **words)
+    trained(stream_encoder, annotated, cut, shelf, resume=True, **words)
     weights = [(each / "detector" / "model.safetensors").read_bytes() for each in (whole, cut)]
     assert weights[0] == weights[1]
 
 
 def test_the_layout_of_lanes_changes_what_is_learnt(
-    eye: Path, annotated: Path, shelf: Path, tmp_path: Path
+    stream_encoder: Path, annotated: Path, shelf: Path, tmp_path: Path
 ) -> None:
     found = set()
-    for name, lanes in {
-        "clean": Lanes(window=6),
-        "published": Lanes(window=6, reset="epoch", left_over="discard", shuffle=False),
+    for name, streams in {
+        "clean": ParallelStreams(window=6),
+        "published": ParallelStreams(window=6, reset="epoch", left_over="discard", shuffle=False),
     }.items():
-        folder = trained(eye, annotated, tmp_path / name, shelf, lanes=lanes, steps=5)
+        folder = trained(
+            stream_encoder, annotated, tmp_path / name, shelf, streams=streams, steps=5
+        )
         found.add((folder / "detector" / "model.safetensors").read_bytes())
     assert len(found) == 2
 
 
 def test_vectors_that_are_kept_are_not_made_again(
     run: Path,
-    eye: Path,
+    stream_encoder: Path,
     annotated: Path,
     shelf: Path,
     tmp_path: Path,
@@ -221,7 +228,7 @@ def test_vectors_that_are_kept_are_not_made_again(
         raise AssertionError("a video was decoded")
 
     monkeypatch.setattr(extract, "ClipStream", never)
-    trained(eye, annotated, tmp_path / "again", shelf)
+    trained(stream_encoder, annotated, tmp_path / "again", shelf)
 
 
 @pytest.fixture(scope="session")
@@ -235,9 +242,9 @@ def of_days(annotated: Path) -> Path:
 
 
 def test_folds_share_no_group_and_run_asks_for_one(
-    eye: Path, annotated: Path, of_days: Path, shelf: Path, tmp_path: Path
+    stream_encoder: Path, annotated: Path, of_days: Path, shelf: Path, tmp_path: Path
 ) -> None:
-    run = trained(eye, of_days, tmp_path / "run", shelf, folds=2)
+    run = trained(stream_encoder, of_days, tmp_path / "run", shelf, folds=2)
     tested = [load_detector(run / "folds" / str(n) / "detector").tested for n in (1, 2)]
     assert sorted(tested[0] + tested[1]) == [f"{number}.mp4" for number in range(8)]
     assert not {name[0] for name in tested[0]} & {name[0] for name in tested[1]}
@@ -262,9 +269,11 @@ def first_stage(folder: Path, footage: list[list[Path]]) -> Path:
 
 @pytest.fixture(scope="session")
 def in_two_folds(
-    eye: Path, of_days: Path, shelf: Path, tmp_path_factory: pytest.TempPathFactory
+    stream_encoder: Path, of_days: Path, shelf: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    return trained(eye, of_days, tmp_path_factory.mktemp("folds") / "run", shelf, folds=2)
+    return trained(
+        stream_encoder, of_days, tmp_path_factory.mktemp("folds") / "run", shelf, folds=2
+    )
 
 
 @pytest.fixture(scope="session")
@@ -300,10 +309,12 @@ def test_of_a_run_of_folds_every_detector_has_the_encoder_of_its_own(
 
 
 def test_a_run_whose_folds_share_one_encoder_hands_it_on(
-    in_two_folds: Path, eye: Path, annotated: Path, shelf: Path, tmp_path: Path
+    in_two_folds: Path, stream_encoder: Path, annotated: Path, shelf: Path, tmp_path: Path
 ) -> None:
     again = trained(in_two_folds, annotated, tmp_path / "again", shelf)
-    weights = [(each / "model.safetensors").read_bytes() for each in (eye, again / "encoder")]
+    weights = [
+        (each / "model.safetensors").read_bytes() for each in (stream_encoder, again / "encoder")
+    ]
     assert weights[0] == weights[1]
 
 
@@ -320,8 +331,12 @@ def test_encoders_of_other_folds_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_activities_may_overlap(eye: Path, annotated: Path, shelf: Path, tmp_path: Path) -> None:
-    run = trained(eye, annotated, tmp_path / "run", shelf, assume="overlapping", steps=LEARNT)
+def test_activities_may_overlap(
+    stream_encoder: Path, annotated: Path, shelf: Path, tmp_path: Path
+) -> None:
+    run = trained(
+        stream_encoder, annotated, tmp_path / "run", shelf, assume="overlapping", steps=LEARNT
+    )
     result = detect_eval(
         run, smooth=0, alpha=0.5, alphas={"grey": 0.4}, seeds=1, pictures=1, quiet=True
     )
@@ -329,14 +344,14 @@ def test_activities_may_overlap(eye: Path, annotated: Path, shelf: Path, tmp_pat
 
 
 def test_a_problem_stops_or_is_repaired_and_kept(
-    eye: Path, annotated: Path, shelf: Path, tmp_path: Path
+    stream_encoder: Path, annotated: Path, shelf: Path, tmp_path: Path
 ) -> None:
     faulty = annotated.with_name("faulty.csv")
     faulty.write_text(annotated.read_text() + "0.mp4,9,8,grey,train\nnone.mp4,0,1,grey,train\n")
     with pytest.raises(InputError, match="2 problems"):
-        trained(eye, faulty, tmp_path / "stopped", shelf)
+        trained(stream_encoder, faulty, tmp_path / "stopped", shelf)
     assert not (tmp_path / "stopped").exists()
-    run = trained(eye, faulty, tmp_path / "repaired", shelf, problems="repair")
+    run = trained(stream_encoder, faulty, tmp_path / "repaired", shelf, problems="repair")
     kept = (run / "problems.txt").read_text().splitlines()
     assert len(kept) == 2
     assert "'grey' from 9 to 8 s ends too early; left out" in kept[0]
@@ -354,10 +369,15 @@ def test_a_problem_stops_or_is_repaired_and_kept(
     ],
 )
 def test_what_a_user_gets_wrong_is_told(
-    wrong: dict[str, Any], expected: str, eye: Path, annotated: Path, shelf: Path, tmp_path: Path
+    wrong: dict[str, Any],
+    expected: str,
+    stream_encoder: Path,
+    annotated: Path,
+    shelf: Path,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(InputError, match=expected):
-        trained(eye, annotated, tmp_path / "run", shelf, **wrong)
+        trained(stream_encoder, annotated, tmp_path / "run", shelf, **wrong)
     assert not (tmp_path / "run").exists()
 
 
@@ -386,13 +406,24 @@ def test_a_detector_of_another_kind_is_refused(run: Path, tmp_path: Path) -> Non
 
 
 def test_the_command_line_trains_with_the_papers_recipe(
-    eye: Path, annotated: Path, shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stream_encoder: Path,
+    annotated: Path,
+    shelf: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "run"
-    words = ["detect", "train", "--config", "montes2016_activitynet", "--encoder", str(eye)]
+    words = [
+        "detect",
+        "train",
+        "--config",
+        "montes2016_activitynet",
+        "--encoder",
+        str(stream_encoder),
+    ]
     words += ["--annotations", str(annotated), "--out", str(out), "--features", str(shelf)]
     words += ["--training.steps", "1", "--training.batch", "3", "--head.hidden", "8", "--quiet"]
-    words += ["--frames", "8", "--size", "32", "--lanes.window", "4", "--assume", "one_at_a_time"]
+    words += ["--frames", "8", "--size", "32", "--streams.window", "4", "--assume", "one_at_a_time"]
     for command in (words, ["detect", "eval", str(out), "--seeds", "1", "--pictures", "0"]):
         with pytest.raises(SystemExit) as stopped:
             main(command)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selfvid.data.annotations.annotations import Activity, AnnotatedVideo
-from selfvid.detecting.baselines import Habits
+from selfvid.detecting.baselines import TrainingStatistics
 from selfvid.detecting.corpus import Recording
 from selfvid.detecting.matching import (
     SegmentTable,
@@ -134,14 +134,14 @@ def recordings() -> list[Recording]:
 
 
 def test_floors_have_the_habits_of_the_training_part() -> None:
-    habits = Habits.of(recordings(), ("sit", "walk"), "one_at_a_time")
-    assert habits.counts.tolist() == [1, 3]
-    np.testing.assert_allclose(habits.lengths, [4, (6 + 8 + 2) / 3])
-    assert habits.per_second == pytest.approx(4 / 40)
-    (only,), shares = habits.everywhere(recordings()[0])
+    statistics = TrainingStatistics.of(recordings(), ("sit", "walk"), "one_at_a_time")
+    assert statistics.counts.tolist() == [1, 3]
+    np.testing.assert_allclose(statistics.lengths, [4, (6 + 8 + 2) / 3])
+    assert statistics.per_second == pytest.approx(4 / 40)
+    (only,), shares = statistics.everywhere(recordings()[0])
     assert (only.start, only.end, only.label) == (0.0, 20.0, "walk")
     np.testing.assert_allclose(shares, [0.25, 0.75])
-    guess = habits.at_random(np.random.default_rng(0))
+    guess = statistics.at_random(np.random.default_rng(0))
     drawn = [segment for _ in range(200) for segment in guess(recordings()[0])[0]]
     assert len(drawn) == 400  # a tenth of 20 seconds, each time
     assert all(each.start >= 0 and each.end <= 20 for each in drawn)

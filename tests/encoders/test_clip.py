@@ -86,7 +86,7 @@ def test_an_input_of_two_frames_makes_the_window_one_longer() -> None:
 @torch.inference_mode()
 def test_flow_is_seen_as_well_as_pixels() -> None:
     encoder = ClipEncoder(C3D(size="small", channels=2), input=FlowFields()).eval()
-    assert encoder.eats == 2
+    assert encoder.in_channels == 2
     assert encoder(torch.randn(1, 16, 2, 32, 32)).clip.shape == (1, 256)
 
 

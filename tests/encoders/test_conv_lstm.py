@@ -123,18 +123,6 @@ def test_steps_are_averages_of_the_memory_and_the_clip_is_the_last() -> None:
     torch.testing.assert_close(features.clip, by_hand[:, -1])
 
 
-@pytest.mark.parametrize("make", ENCODERS)
-def test_padding_behind_a_short_clip_changes_nothing(make: Callable[[], ConvLSTMEncoder]) -> None:
-    encoder = make()
-    frames = clip(2, 6, 3, 16, 16)
-    short, short_state = encoder.remember(frames[1:, :4])
-    frames[1, 4:] = 255
-    padded, state = encoder.remember(frames, torch.tensor([6, 4]))
-    torch.testing.assert_close(padded.clip[1:], short.clip)
-    for long, alone in zip(state, short_state, strict=True):
-        torch.testing.assert_close(long[1:], alone)
-
-
 def test_memory_carries_what_came_before_and_its_ablation_carries_nothing() -> None:
     frames = clip(1, 3, 3, 16, 16)
     other = torch.cat((clip(1, 2, 3, 16, 16, seed=1), frames[:, 2:]), 1)

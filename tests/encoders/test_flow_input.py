@@ -56,10 +56,10 @@ def test_a_field_as_a_picture_is_grey_where_nothing_moves() -> None:
 
 def test_encoders_say_what_they_eat() -> None:
     temporal = FrameEncoder(SmallNet(channels=8, stages=(8,)), input=FlowStack(4))
-    assert (temporal.eats, temporal.window) == (2, 4)
+    assert (temporal.in_channels, temporal.window) == (2, 4)
     assert temporal(fields(time=6)).steps.shape == (2, 3, 8)
     lstm = LSTMEncoder(FlatFrames((4, 5), input=FlowFields()), hidden=3)
-    assert lstm.eats == 2
+    assert lstm.in_channels == 2
     assert lstm(fields()).clip.shape == (2, 6)
     assert FlatFrames((4, 5), input=FlowFields()).picture(torch.randn(7, 40)).shape == (7, 3, 4, 5)
 

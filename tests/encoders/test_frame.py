@@ -7,7 +7,7 @@ from selfvid.backbones.base import Backbone
 from selfvid.backbones.resnet import ResNet
 from selfvid.backbones.small import SmallNet
 from selfvid.backbones.vgg import VGG16
-from selfvid.encoders.frame import FrameEncoder, mean_over_time
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import IMAGENET_DEVIATION, IMAGENET_MEAN, DifferenceInput, PixelInput
 from selfvid.errors import InputError
 
@@ -56,16 +56,6 @@ def test_a_batch_is_its_clips_one_by_one(input_: PixelInput) -> None:
     torch.testing.assert_close(whole, alone)
 
 
-@pytest.mark.parametrize("input_", [PixelInput("grey"), DifferenceInput()])
-def test_padding_behind_a_short_clip_changes_nothing(input_: PixelInput) -> None:
-    encoder = FrameEncoder(tiny(), input=input_).eval()
-    frames = clip(2, 6, 3, 16, 16)
-    short = encoder(frames[1:, :4]).clip
-    frames[1, 4:] = 255
-    padded = encoder(frames, lengths=torch.tensor([6, 4])).clip
-    torch.testing.assert_close(padded[1:], short)
-
-
 def test_uint8_and_float_pixels_mean_the_same() -> None:
     encoder = FrameEncoder(tiny()).eval()
     frames = clip(1, 2, 3, 16, 16)
@@ -92,12 +82,6 @@ def test_differences_forget_what_does_not_move() -> None:
     grey = (moving * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(2, keepdim=True) / 255
     by_hand = torch.stack([grey[:, 1] - grey[:, 0], grey[:, 2] - grey[:, 1]], 1) / 0.1
     torch.testing.assert_close(DifferenceInput()(moving), by_hand)
-
-
-def test_mean_over_time_ignores_what_lies_behind_a_clip() -> None:
-    steps = torch.tensor([[[1.0], [3.0], [torch.nan]], [[2.0], [4.0], [6.0]]])
-    mean = mean_over_time(steps, torch.tensor([2, 3]))
-    assert mean.flatten().tolist() == [2.0, 4.0]
 
 
 def test_input_and_backbone_must_agree_on_channels() -> None:

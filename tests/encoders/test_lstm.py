@@ -107,18 +107,6 @@ def test_what_is_read_of_the_state_is_a_choice() -> None:
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_a_padded_clip_has_the_features_of_the_clip_alone(name: str) -> None:
-    torch.manual_seed(0)
-    encoder = LSTMEncoder(VECTORS[name](), hidden=6).eval()
-    clip = clips()
-    padded = encoder(clip, torch.tensor([3, 5]))
-    torch.testing.assert_close(padded.clip[:1], encoder(clip[:1, :3]).clip)
-    torch.testing.assert_close(padded.clip[1:], encoder(clip[1:]).clip)
-    assert padded.lengths is not None
-    assert padded.lengths.tolist() == [4 - encoder.window, 6 - encoder.window]
-
-
-@pytest.mark.parametrize("name", VECTORS)
 def test_an_encoder_comes_back_from_its_folder(name: str, tmp_path: Path) -> None:
     encoder = LSTMEncoder(VECTORS[name](), hidden=6).eval()
     again = load_encoder(encoder.save(tmp_path / "encoder"))

@@ -54,18 +54,6 @@ def test_steps_are_the_clip_vectors_of_windows(
 
 
 @torch.no_grad()
-def test_padding_never_leaks() -> None:
-    along = SlidingEncoder(slow(), stride=4).eval()
-    whole = clips(2, 26)
-    alone = along(whole[1:, :17])
-    whole[1, 17:] = 255
-    together = along(whole, torch.tensor([26, 17]))
-    assert together.lengths is not None
-    assert together.lengths.tolist() == [5, 2]  # 0 to 9, 4 to 13; 8 to 17 holds one too many
-    torch.testing.assert_close(together.clip[1:], alone.clip)
-
-
-@torch.no_grad()
 def test_few_windows_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = slow()
     whole = clips(3, 30)

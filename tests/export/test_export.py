@@ -72,8 +72,7 @@ class LoopEncoder(Encoder):
         self.widths = Widths(clip=features)
         self.project = nn.Linear(3, features)
 
-    def forward(self, clip: Tensor, lengths: Tensor | None = None) -> Features:
-        assert lengths is None
+    def forward(self, clip: Tensor) -> Features:
         state = clip.new_zeros(clip.shape[0], self.widths.clip, dtype=torch.float32)
         for frame in clip.to(torch.float32).mean((3, 4)).unbind(1):
             state = 0.5 * state + self.project(frame / 255).tanh()

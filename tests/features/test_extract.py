@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from selfvid.features.probe_store import FeatureStore
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
@@ -16,10 +15,10 @@ from selfvid.data.video.decode import open_video
 from selfvid.encoders.base import fingerprint
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
-from selfvid.features.extract import Cut, Look, Pooling, extract
+from selfvid.features.extract import Cut, EncoderView, Pooling, extract
 from selfvid.features.videos import PART, read_clips
 from selfvid.features.views import view_of
-from selfvid.probing.features import Extraction, gather
+from selfvid.probing.features import Extraction, ProbeFeatures, gather
 from selfvid.types import Features
 
 CPU = torch.device("cpu")
@@ -97,7 +96,7 @@ def test_features_are_those_of_frames_read_one_by_one(
     videos: Manifest, encoder: FrameEncoder
 ) -> None:
     cut = Cut(EvenClips(frames=3, clips=2), (32, 32))
-    found = extract({"it": Look(encoder)}, videos, cut, device=CPU, quiet=True)["it"]
+    found = extract({"it": EncoderView(encoder)}, videos, cut, device=CPU, quiet=True)["it"]
     for row, vector in zip(videos.rows, found.vectors, strict=True):
         with open_video(videos.path_of(row), size=(32, 32)) as reader:
             clips = [reader.read([0, 1, 2]), reader.read([5, 6, 7])]
@@ -144,12 +143,12 @@ def test_a_video_that_cannot_be_read_is_named_and_never_replaced(
     rows = (*videos.rows[:2], dataclasses.replace(videos.rows[2], path=str(broken)))
     cut = Cut(WholeVideo(frames=2), (16, 16))
     with_broken = Manifest(rows, videos.root)
-    found = extract({"it": Look(encoder)}, with_broken, cut, device=CPU, quiet=True)["it"]
+    found = extract({"it": EncoderView(encoder)}, with_broken, cut, device=CPU, quiet=True)["it"]
     assert found.read.tolist() == [True, True, False]
     assert len(found.faults) == 1
     assert "broken.mp4" in found.faults[0]
     with pytest.raises(InputError, match="none of the 1 videos could be read"):
-        extract({"it": Look(encoder)}, with_broken.select([2]), cut, device=CPU, quiet=True)
+        extract({"it": EncoderView(encoder)}, with_broken.select([2]), cut, device=CPU, quiet=True)
 
 
 def test_an_encoder_that_diverged_is_refused(videos: Manifest, encoder: FrameEncoder) -> None:
@@ -157,7 +156,7 @@ def test_an_encoder_that_diverged_is_refused(videos: Manifest, encoder: FrameEnc
         next(encoder.parameters()).fill_(torch.nan)
     cut = Cut(WholeVideo(frames=2), (16, 16))
     with pytest.raises(InputError, match="features of it are not finite for 5 of 5"):
-        extract({"it": Look(encoder)}, videos, cut, device=CPU, quiet=True)
+        extract({"it": EncoderView(encoder)}, videos, cut, device=CPU, quiet=True)
 
 
 def test_kept_features_are_used_again_and_only_for_the_same_question(
@@ -165,16 +164,19 @@ def test_kept_features_are_used_again_and_only_for_the_same_question(
 ) -> None:
     cut = Cut(WholeVideo(frames=2), (16, 16))
     how = Extraction(tmp_path, fresh=False, device=CPU, workers=0, quiet=True)
-    looks = {"encoder": (Look(encoder),), "frozen": (Look(encoder, "frozen"),)}
-    first = gather(looks, videos, cut, how)
-    again = gather(looks, videos, cut, how)
+    encoder_views = {
+        "encoder": (EncoderView(encoder),),
+        "frozen": (EncoderView(encoder, "frozen"),),
+    }
+    first = gather(encoder_views, videos, cut, how)
+    again = gather(encoder_views, videos, cut, how)
     assert (first.reused, again.reused) == (0, 2)
     assert (first.variants["encoder"][0] == again.variants["encoder"][0]).all()
     assert not (first.variants["encoder"][0] == first.variants["frozen"][0]).all()
     larger = dataclasses.replace(cut, size=(24, 24))
-    assert gather(looks, videos, larger, how).reused == 0
-    assert gather(looks, videos.select([1, 0, 2, 3, 4]), cut, how).reused == 0
-    assert gather(looks, videos, cut, dataclasses.replace(how, fresh=True)).reused == 0
+    assert gather(encoder_views, videos, larger, how).reused == 0
+    assert gather(encoder_views, videos.select([1, 0, 2, 3, 4]), cut, how).reused == 0
+    assert gather(encoder_views, videos, cut, dataclasses.replace(how, fresh=True)).reused == 0
 
 
 def test_a_changed_weight_or_buffer_changes_the_fingerprint(encoder: FrameEncoder) -> None:
@@ -188,9 +190,11 @@ def test_a_damaged_feature_file_is_read_as_none(
     videos: Manifest, encoder: FrameEncoder, tmp_path: Path
 ) -> None:
     cut = Cut(WholeVideo(frames=2), (16, 16))
-    store = FeatureStore(tmp_path, videos, cut, device="cpu")
-    look = Look(encoder)
-    path = store.write(look, extract({"it": look}, videos, cut, device=CPU, quiet=True)["it"])
-    assert store.read(look) is not None
+    store = ProbeFeatures(tmp_path, videos, cut, device="cpu")
+    encoder_view = EncoderView(encoder)
+    path = store.write(
+        encoder_view, extract({"it": encoder_view}, videos, cut, device=CPU, quiet=True)["it"]
+    )
+    assert store.read(encoder_view) is not None
     path.write_bytes(path.read_bytes()[:100])
-    assert store.read(look) is None
+    assert store.read(encoder_view) is None

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from selfvid.finetuning.coherence.step import JointTraining, TurnStream, apart
-from selfvid.finetuning.settings.coherence import Coherence
 from torch import Tensor
 
 from selfvid.backbones.small import SmallNet
@@ -22,6 +20,12 @@ from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import Classifier
+from selfvid.finetuning.coherence import (
+    AlternatingStream,
+    Coherence,
+    JointTraining,
+    not_consecutive,
+)
 from selfvid.finetuning.result import FinetuneResult
 from selfvid.heads.average import Average
 from selfvid.training.batches import BalancedStream, BatchStream
@@ -57,13 +61,13 @@ def streams(steps: int) -> tuple[BatchStream, BatchStream]:
 
 def test_supervised_pull_and_push_batches_come_in_turn() -> None:
     labelled, footage = streams(steps=4)
-    stream = TurnStream(labelled, footage)
+    stream = AlternatingStream(labelled, footage)
     found = list(stream)
     assert len(found) == len(stream) == 12
     turns = []
     for number, batch in enumerate(found):
         stream.done = number
-        turns.append(stream.turn)
+        turns.append(stream.kind)
         step = number // 3
         if number % 3 == 0:
             assert batch == labelled.batch(step)
@@ -76,7 +80,7 @@ def test_supervised_pull_and_push_batches_come_in_turn() -> None:
 
 
 def test_no_two_batches_draw_the_same_and_labels_draw_as_without_footage() -> None:
-    stream = TurnStream(*streams(steps=4))
+    stream = AlternatingStream(*streams(steps=4))
     draws = []
     for number in range(12):
         stream.done = number
@@ -90,7 +94,6 @@ def clips_of(videos: tuple[str, ...], times: list[list[float]]) -> ClipBatch:
     return ClipBatch(
         frames=torch.randint(256, (len(videos), 2, 3, 16, 16), dtype=torch.uint8),
         times=torch.tensor(times, dtype=torch.float64),
-        lengths=torch.full((len(videos),), 2),
         videos=videos,
         labels=torch.arange(len(videos)) % 2,
     )
@@ -111,7 +114,7 @@ def joint() -> JointTraining:
         coherence=Coherence(data="none.csv", margin=3.0),
         augment=None,
         training=Training(),
-        stream=TurnStream(*streams(steps=4)),
+        stream=AlternatingStream(*streams(steps=4)),
         faults=FaultCounter(FaultPolicy()),
         seed=0,
     )
@@ -162,7 +165,7 @@ def test_steps_on_footage_leave_the_head_alone(
 
 def test_frames_that_are_consecutive_by_chance_are_not_pushed() -> None:
     times = [[0.0, 0.1], [0.1, 0.2], [0.3, 0.4], [0.0, 0.1], [0.0, 0.1]]
-    counted = apart(clips_of(("a", "a", "a", "b", "b"), times), steps=2, shift=1)
+    counted = not_consecutive(clips_of(("a", "a", "a", "b", "b"), times), steps=2, shift=1)
     # each against the clip before it, the first against the last
     assert counted.all(1).tolist() == [True, False, True, True, False]
 
@@ -330,5 +333,5 @@ def test_without_its_footage_a_run_leaves_no_folder(digits_manifest: Path, tmp_p
 
 def test_an_encoder_of_flow_is_refused() -> None:
     encoder = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
-    with pytest.raises(InputError, match="the encoder eats flow; expected an encoder of pixels"):
+    with pytest.raises(InputError, match="the encoder takes flow; expected an encoder of pixels"):
         Coherence().check(encoder, flow="flow", rates=Rates({}), training=Training())

@@ -39,7 +39,7 @@ from selfvid.types import Widths
 from tests.finetuning.tuned import tuned, weights
 from tests.pretraining.power_cut import power_cut
 
-PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true", "checkpoint_every": 1}
+PLAN = {"steps": 2, "batch": 4, "warmup": 0, "checkpoint_every": 1}
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "frame": lambda: FrameEncoder(SmallNet(channels=1, stages=(8, 8))),
     "lstm": lambda: LSTMEncoder(FlatFrames((32, 32)), hidden=6),

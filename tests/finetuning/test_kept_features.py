@@ -133,14 +133,14 @@ def test_draws_of_a_video_are_changed_each_in_its_own_way_and_always_alike(
 
 
 @pytest.mark.parametrize(
-    ("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
+    ("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
 )
 def test_maps_are_kept_in_the_format_that_they_are_computed_in(
     split_manifest: Path, tmp_path: Path, precision: str, dtype: torch.dtype
 ) -> None:
     frozen(
         split_manifest, tmp_path / "run", cache=1, cache_folder=tmp_path / "kept",
-        plan={"precision": precision}, head=partial(GRURCN, levels=[1], vector=False),
+        precision=precision, head=partial(GRURCN, levels=[1], vector=False),
     )  # fmt: skip
     kept = load_file(next((tmp_path / "kept" / "views").iterdir()))
     assert set(kept) == {"clip", "maps.1"}

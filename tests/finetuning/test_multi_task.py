@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from selfvid.finetuning.second_set.step import MultiTask, PairedStream
 from torch import Tensor
 
 from selfvid.data.clips.dataset import ClipDataset, ClipKey, SideBySide
@@ -12,6 +11,7 @@ from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import TwoHeads
+from selfvid.finetuning.second_set import MultiTaskTraining, PairedStream
 from selfvid.heads.average import Average
 from selfvid.training.batches import BatchStream
 from selfvid.training.rates import UNIFORM
@@ -68,14 +68,12 @@ def test_features_of_some_clips_are_rows_of_all_that_there_is() -> None:
     torch.manual_seed(0)
     maps = (torch.rand(3, 2, 4, 5, 5), torch.rand(3, 2, 6, 2, 2))
     whole = Features(
-        torch.rand(3, 4), torch.rand(3, 2, 4), torch.tensor([2, 1, 2]), 2, 3, maps,
-        torch.rand(3, 2, 2, 5, 5),
+        torch.rand(3, 4), torch.rand(3, 2, 4), 2, 3, maps, torch.rand(3, 2, 2, 5, 5),
     )  # fmt: skip
     part = whole.of(slice(1, None))
     for value, chosen in (
         (whole.clip, part.clip),
         (whole.steps, part.steps),
-        (whole.lengths, part.lengths),
         (whole.flow, part.flow),
         *zip(maps, part.maps or (), strict=True),
     ):
@@ -85,7 +83,7 @@ def test_features_of_some_clips_are_rows_of_all_that_there_is() -> None:
     assert (part.window, part.stride) == (2, 3)
     bare = Features(torch.rand(3, 4)).of(slice(2))
     assert len(bare.clip) == 2
-    assert (bare.steps, bare.lengths, bare.maps, bare.flow) == (None, None, None, None)
+    assert (bare.steps, bare.maps, bare.flow) == (None, None, None)
 
 
 @pytest.fixture
@@ -100,14 +98,13 @@ def batch_of(labels: list[int]) -> ClipBatch:
     return ClipBatch(
         frames=torch.randint(256, (count, 2, 3, 16, 16), dtype=torch.uint8),
         times=torch.zeros(count, 2, dtype=torch.float64),
-        lengths=torch.full((count,), 2),
         videos=tuple(f"video {number}" for number in range(count)),
         labels=torch.tensor(labels),
     )
 
 
-def learning(both: TwoHeads, *, weight: float) -> MultiTask:
-    return MultiTask(
+def learning(both: TwoHeads, *, weight: float) -> MultiTaskTraining:
+    return MultiTaskTraining(
         both,
         weight=weight,
         rates=UNIFORM,

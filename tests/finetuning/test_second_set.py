@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from selfvid.finetuning.settings.coherence import Coherence
-from selfvid.finetuning.settings.second_set import Also
 
 from selfvid.backbones.small import SmallNet
 from selfvid.cli.commands import main
@@ -27,7 +25,9 @@ from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import load_classifier
+from selfvid.finetuning.coherence import Coherence
 from selfvid.finetuning.result import FinetuneResult
+from selfvid.finetuning.second_set import SecondData
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.reports.page import read_page, report
@@ -80,11 +80,11 @@ def test_at_weight_nought_the_first_is_trained_as_alone(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
     crop = Crop(28, mirror=0.5)  # drawn clip by clip, the first data set's before the second's
-    also = Also(data=str(other_manifest), label="side", weight=0.0)
-    trained(digits_manifest, tmp_path / "both", crop=crop, also=also)
+    also = SecondData(data=str(other_manifest), label="side", weight=0.0)
+    trained(digits_manifest, tmp_path / "both", crop=crop, second=also)
     trained(digits_manifest, tmp_path / "alone", crop=crop)
     heavy = dataclasses.replace(also, weight=1.0)
-    trained(digits_manifest, tmp_path / "heavy", crop=crop, also=heavy)
+    trained(digits_manifest, tmp_path / "heavy", crop=crop, second=heavy)
     ours, theirs = weights(tmp_path / "both"), weights(tmp_path / "alone")
     others = weights(tmp_path / "heavy")
     for name, value in theirs.items():
@@ -105,7 +105,7 @@ def test_a_run_ends_the_same_stopped_or_not_and_with_workers(
         "head": head,
         "plan": {"optimiser": "adamw", "accumulate": 2},
         "augment": Augmentation(crop=0.2),
-        "also": Also(data=str(other_manifest), label="side", batch=6),
+        "second": SecondData(data=str(other_manifest), label="side", batch=6),
     }
     whole = trained(digits_manifest, tmp_path / "whole", **more)
     with power_cut(monkeypatch, before=2):
@@ -122,8 +122,8 @@ def test_the_second_head_is_saved_and_scores_its_own_test_part(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    also = Also(data=str(other_manifest), label="side")
-    result = trained(digits_manifest, run, also=also)
+    also = SecondData(data=str(other_manifest), label="side")
+    result = trained(digits_manifest, run, second=also)
     loaded = load_classifier(run, head="second_head")
     assert loaded.classes == ("left", "other")
     assert len(load_classifier(run).classes) == 8
@@ -143,7 +143,7 @@ def test_the_second_head_is_saved_and_scores_its_own_test_part(
     assert result.second.confusion.sum() == len(test)
     written = json.loads((run / "result.json").read_text())
     assert written["second"]["accuracy"]["mean"] == pytest.approx(right.mean())
-    assert written["protocol"]["also"]["folds"] == [
+    assert written["protocol"]["second"]["folds"] == [
         {"train": len(others) - len(test), "test": len(test),
          "train_left_out": 0, "test_left_out": 0}
     ]  # fmt: skip
@@ -154,8 +154,8 @@ def test_the_second_head_is_saved_and_scores_its_own_test_part(
 def test_the_report_says_what_became_of_both(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
-    also = Also(data=str(other_manifest), label="side")
-    trained(digits_manifest, tmp_path / "run", also=also, plan={"steps": 20})
+    also = SecondData(data=str(other_manifest), label="side")
+    trained(digits_manifest, tmp_path / "run", second=also, plan={"steps": 20})
     page = report(tmp_path / "run", quiet=True).read_text()
     assert "multi-task with side of 24 rows" in page
     assert "Second data set, by class" in page
@@ -169,8 +169,8 @@ def test_the_report_says_what_became_of_both(
 def test_a_damaged_second_result_is_a_note_on_the_page(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path, damaged: Any
 ) -> None:
-    also = Also(data=str(other_manifest), label="side")
-    written = trained(digits_manifest, tmp_path / "run", also=also).path / "result.json"
+    also = SecondData(data=str(other_manifest), label="side")
+    written = trained(digits_manifest, tmp_path / "run", second=also).path / "result.json"
     assert read_page(written.parent).notes == ()
     written.write_text(json.dumps(json.loads(written.read_text()) | {"second": damaged}))
     (note,) = read_page(written.parent).notes
@@ -180,14 +180,14 @@ def test_a_damaged_second_result_is_a_note_on_the_page(
 def test_what_the_first_tests_on_is_not_trained_on_through_the_second(
     digits_manifest: Path, same_footage: Path, tmp_path: Path
 ) -> None:
-    also = Also(data=str(same_footage), label="side")
-    result = trained(digits_manifest, tmp_path / "run", also=also)
+    also = SecondData(data=str(same_footage), label="side")
+    result = trained(digits_manifest, tmp_path / "run", second=also)
     whole = Manifest.read(digits_manifest)
     tested = {row.video for row in whole.rows if row.split == "test"}
     past = load_encoder(tmp_path / "run").provenance
     assert set(past.footage) == {row.video for row in whole.rows} - tested
     assert "trained on two data sets at once" in past.notes
-    (fold,) = result.protocol["also"]["folds"]
+    (fold,) = result.protocol["second"]["folds"]
     assert fold == {
         "train": len(whole) - len(tested), "test": 0,
         "train_left_out": len(tested), "test_left_out": 0,
@@ -208,7 +208,7 @@ def test_what_the_first_trains_on_is_not_tested_through_the_second(
     ]
     parted = digits_manifest.with_name("parted.csv")
     Manifest(tuple(rows), videos.root).write(parted)
-    also = Also(data=str(parted), label="side")
+    also = SecondData(data=str(parted), label="side")
     # of the second's test rows 0, 4, 8 ... the first trains on 0 to 9 and tests on 30 and 31
     part = also.part(videos.select(places[:10]), videos.select(places[30:]))
     assert part.test is not None
@@ -231,7 +231,9 @@ def test_a_class_that_only_the_first_tests_on_is_refused_before_there_is_a_folde
     parted = digits_manifest.with_name("as_the_split.csv")
     Manifest(tuple(rows), whole.root).write(parted)
     with pytest.raises(InputError, match=r"side 'test' of .* has no training video that the first"):
-        trained(digits_manifest, tmp_path / "run", also=Also(data=str(parted), label="side"))
+        trained(
+            digits_manifest, tmp_path / "run", second=SecondData(data=str(parted), label="side")
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -239,8 +241,8 @@ def test_every_fold_of_the_first_trains_and_tests_the_second(
     same_footage: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    also = Also(data=str(other_manifest), label="side")
-    result = trained(same_footage, run, also=also, folds=2)
+    also = SecondData(data=str(other_manifest), label="side")
+    result = trained(same_footage, run, second=also, folds=2)
     parts = [Scores.read(run / "folds" / n / "scores_second.csv") for n in ("1", "2")]
     assert result.second is not None
     assert parts[0].videos == parts[1].videos
@@ -254,13 +256,13 @@ def test_every_fold_of_the_first_trains_and_tests_the_second(
 def test_the_second_head_has_a_rate_of_its_own(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
-    also = Also(data=str(other_manifest), label="side")
+    also = SecondData(data=str(other_manifest), label="side")
     found = {}
     for steps in (1, 3):
         for rate in (0.0, 1.0):
             out = tmp_path / f"{steps}-{rate}"
             rates = {"second_head": rate}
-            trained(digits_manifest, out, also=also, rates=rates, plan={"steps": steps})
+            trained(digits_manifest, out, second=also, rates=rates, plan={"steps": steps})
             found[steps, rate] = weights(out)
     name = "second_head.last.weight"
     assert torch.equal(found[1, 0.0][name], found[3, 0.0][name])
@@ -279,19 +281,19 @@ def test_the_second_data_set_may_have_flow_of_its_own(
         compute_flow(manifest, out=folders[-1], size=32, workers=1, quiet=True)
     encoder = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
     more: dict[str, Any] = {"encoder": encoder, "size": None, "flow": folders[0]}
-    also = Also(data=str(other_manifest), label="side", flow=str(folders[1]))
-    result = trained(digits_manifest, tmp_path / "run", also=also, **more)
+    also = SecondData(data=str(other_manifest), label="side", flow=str(folders[1]))
+    result = trained(digits_manifest, tmp_path / "run", second=also, **more)
     assert result.second is not None
     without = dataclasses.replace(also, flow=None)
     with pytest.raises(InputError, match="has no forward flow of video"):
-        trained(digits_manifest, tmp_path / "lacking", also=without, **more)
+        trained(digits_manifest, tmp_path / "lacking", second=without, **more)
 
 
 def test_the_recipe_of_a_run_makes_the_same_run(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
-    also = Also(data=str(other_manifest), label="side", batch=2, weight=0.5)
-    trained(digits_manifest, tmp_path / "first", also=also)
+    also = SecondData(data=str(other_manifest), label="side", batch=2, weight=0.5)
+    trained(digits_manifest, tmp_path / "first", second=also)
     for before, after in (("first", "second"), ("second", "third")):
         recipe = tmp_path / before / "recipe.yaml"
         with pytest.raises(SystemExit) as left:
@@ -316,20 +318,20 @@ def test_the_command_line_takes_a_manifest_as_it_is(
     assert left.value.code == 0
     result = json.loads((tmp_path / "second" / "result.json").read_text())
     assert result["second"]["data"] == str(named)
-    assert result["protocol"]["also"]["weight"] == 1.0
+    assert result["protocol"]["second"]["weight"] == 1.0
 
 
 @pytest.mark.parametrize(
     ("asked", "options", "complaint"),
     [
-        ({"data": ""}, {}, "also has no data; expected a manifest of labelled videos"),
+        ({"data": ""}, {}, "second has no data; expected a manifest of labelled videos"),
         ({"data": "missing.csv"}, {}, "missing.csv"),
         ({"label": "colour"}, {}, "column 'colour' is not in the manifest"),
-        ({"weight": -1.0}, {}, "weight of also is -1.0; expected 0 or more"),
-        ({"batch": 0}, {}, "of also: batch must be at least 1, got 0"),
-        ({"batch": 3}, {"plan": {"accumulate": 2}}, "of also: batch 3 is no multiple of"),
-        ({"flow": "flow"}, {}, "of also: flow is 'flow' but the encoder eats pixels"),
-        ({}, {"rates": {"encoder": 0}}, "also trains the encoder, whose rate is 0"),
+        ({"weight": -1.0}, {}, "weight of second is -1.0; expected 0 or more"),
+        ({"batch": 0}, {}, "of second: batch must be at least 1, got 0"),
+        ({"batch": 3}, {"plan": {"accumulate": 2}}, "of second: batch 3 is no multiple of"),
+        ({"flow": "flow"}, {}, "of second: flow is 'flow' but the encoder takes pixels"),
+        ({}, {"rates": {"encoder": 0}}, "second trains the encoder, whose rate is 0"),
         ({}, {"clips": RandomClips(frames=400)}, "longer than every video"),
     ],
 )
@@ -343,7 +345,7 @@ def test_what_cannot_be_is_refused_in_one_line(
 ) -> None:
     asked = {"data": str(other_manifest), "label": "side", **asked}
     with pytest.raises(InputError, match=complaint) as raised:
-        trained(digits_manifest, tmp_path / "run", also=Also(**asked), **options)
+        trained(digits_manifest, tmp_path / "run", second=SecondData(**asked), **options)
     assert "\n" not in str(raised.value)
 
 
@@ -351,7 +353,7 @@ def test_coherence_and_a_second_data_set_exclude_each_other(
     digits_manifest: Path, other_manifest: Path, tmp_path: Path
 ) -> None:
     coherence = Coherence(data=str(digits_manifest), batch=4)
-    also = Also(data=str(other_manifest), label="side")
-    with pytest.raises(InputError, match="both also and coherence are given"):
-        trained(digits_manifest, tmp_path / "run", also=also, coherence=coherence)
+    also = SecondData(data=str(other_manifest), label="side")
+    with pytest.raises(InputError, match="both second and coherence are given"):
+        trained(digits_manifest, tmp_path / "run", second=also, coherence=coherence)
     assert not (tmp_path / "run").exists()

@@ -24,7 +24,7 @@ from selfvid.heads.conv3d_lstm import Conv3dLSTM
 from selfvid.results.scores import Scores
 from tests.finetuning.tuned import tuned
 
-PLAN = {"steps": 2, "batch": 4, "warmup": 0, "precision": "32-true"}
+PLAN = {"steps": 2, "batch": 4, "warmup": 0}
 
 
 def on_clips() -> ClipEncoder:

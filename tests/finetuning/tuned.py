@@ -17,7 +17,7 @@ from selfvid.training.schedule import Training
 
 PLAIN_SGD = {
     "steps": 4, "batch": 4, "warmup": 0, "optimiser": "sgd", "rate": 0.05, "momentum": 0.0,
-    "weight_decay": 0.0, "precision": "32-true", "checkpoint_every": 1,
+    "weight_decay": 0.0, "checkpoint_every": 1,
 }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def tuned(
         "size": 32,
         "training": Training(**plan),
         "workers": 0,
+        "precision": "float32",
         "quiet": True,
     }
     return finetune(manifest, out, **{**arguments, **more})

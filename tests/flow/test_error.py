@@ -20,10 +20,10 @@ def test_only_marked_pixels_count() -> None:
     assert end_point_error(flow, truth, where=where).item() == pytest.approx((5 + 5 + 1) / 3)
 
 
-def test_the_floor_is_the_length_of_the_truth() -> None:
+def test_the_baseline_is_the_length_of_the_truth() -> None:
     truth = torch.randn(3, 4, 2, 5, 6, generator=torch.Generator().manual_seed(0))
-    floor = end_point_error(torch.zeros_like(truth), truth)
-    torch.testing.assert_close(floor, torch.hypot(truth[:, :, 0], truth[:, :, 1]).mean())
+    baseline = end_point_error(torch.zeros_like(truth), truth)
+    torch.testing.assert_close(baseline, torch.hypot(truth[:, :, 0], truth[:, :, 1]).mean())
 
 
 def test_what_cannot_be_compared_is_said_in_one_line() -> None:

@@ -14,11 +14,11 @@ from selfvid.forecasting.baselines import (
     REPEAT,
     SHARES,
     VELOCITY,
-    Floors,
+    Baselines,
     constant_flow,
     constant_velocity,
+    fit_baselines,
     guessed,
-    learn_floors,
     repeat_last,
     softened,
 )
@@ -128,25 +128,25 @@ def test_a_guess_one_step_ahead_sees_all_frames_before_and_not_its_own() -> None
 
 def test_the_mean_is_of_training_frames_that_may_be_seen() -> None:
     frames = noise(7, 3, 6, 4)
-    free = learn_floors(lambda: [forecast_of(frames, 2)], "squared_error")
+    free = fit_baselines(lambda: [forecast_of(frames, 2)], "squared_error")
     torch.testing.assert_close(free.mean, frames[:, :4].mean((0, 1)))
     assert free.frames == 12
-    ahead = learn_floors(lambda: [forecast_of(frames, 5, free=False)], "squared_error")
+    ahead = fit_baselines(lambda: [forecast_of(frames, 5, free=False)], "squared_error")
     torch.testing.assert_close(ahead.mean, frames[:, :5].mean((0, 1)))
     assert not free.shares
 
 
 def test_whether_pictures_are_on_black_is_read_off_training_frames() -> None:
-    black = learn_floors(lambda: [forecast_of(drifting("up"), 2)], "squared_error")
-    grey = learn_floors(lambda: [forecast_of(noise(8, 2, 5, 1, 8, 8), 2)], "squared_error")
+    black = fit_baselines(lambda: [forecast_of(drifting("up"), 2)], "squared_error")
+    grey = fit_baselines(lambda: [forecast_of(noise(8, 2, 5, 1, 8, 8), 2)], "squared_error")
     assert black.on_black
     assert not grey.on_black
 
 
 def test_vectors_are_repeated_and_averaged_and_not_moved() -> None:
     forecast = forecast_of(noise(9, 3, 6, 4), 2)
-    floors = learn_floors(lambda: [forecast], "squared_error")
-    assert list(floors.guesses(forecast)) == [REPEAT, MEAN]
+    baselines = fit_baselines(lambda: [forecast], "squared_error")
+    assert list(baselines.guesses(forecast)) == [REPEAT, MEAN]
 
 
 def test_softening_is_a_weighted_mean_step_by_step() -> None:
@@ -158,28 +158,28 @@ def test_softening_is_a_weighted_mean_step_by_step() -> None:
 
 def test_shares_are_the_cheapest_on_training_sequences() -> None:
     forecast = forecast_of((noise(10, 40, 4, 1, 4, 4) > 0.7).float(), 2)
-    floors = learn_floors(lambda: [forecast], "cross_entropy")
-    mean = floors.soft_mean
+    baselines = fit_baselines(lambda: [forecast], "cross_entropy")
+    mean = baselines.soft_mean
     for step in range(2):
         truth, last = forecast.truth[:, step], forecast.shown[:, -1]
         costs = []
         for share in SHARES:
             p = (1 - share) * last + share * mean
             costs.append(float(-(truth * p.log() + (1 - truth) * (1 - p).log()).sum()))
-        assert floors.shares[REPEAT][step].item() == pytest.approx(SHARES[int(np.argmin(costs))])
+        assert baselines.shares[REPEAT][step].item() == pytest.approx(SHARES[int(np.argmin(costs))])
 
 
-def test_soft_floors_are_sure_of_nothing_though_frames_are_black_and_white() -> None:
+def test_soft_baseline_are_sure_of_nothing_though_frames_are_black_and_white() -> None:
     forecast = forecast_of(torch.zeros(2, 4, 1, 8, 8), 2)
-    floors = learn_floors(lambda: [forecast], "cross_entropy")
-    for guess in floors.soft(floors.guesses(forecast)).values():
+    baselines = fit_baselines(lambda: [forecast], "cross_entropy")
+    for guess in baselines.soft(baselines.guesses(forecast)).values():
         assert guess.min() > 0
         assert -math.log(guess.min().item()) < 10
-    assert set(floors.shares) == {REPEAT, VELOCITY}
+    assert set(baselines.shares) == {REPEAT, VELOCITY}
 
 
 def test_mean_frame_alone_is_not_softened_twice() -> None:
     mean = torch.full((1, 2, 2), 0.3)
-    floors = Floors(mean, on_black=True, frames=100, shares={REPEAT: torch.ones(1)})
-    soft = floors.soft({MEAN: mean.expand(1, 1, 1, 2, 2)})
+    baselines = Baselines(mean, on_black=True, frames=100, shares={REPEAT: torch.ones(1)})
+    soft = baselines.soft({MEAN: mean.expand(1, 1, 1, 2, 2)})
     torch.testing.assert_close(soft[MEAN][0, 0], mean)

@@ -41,8 +41,8 @@ def lstm(vectors: FrameVectors, **more: Any) -> LSTMAutoencoder:
 
 
 def trained(objective: Objective, data: Path | DigitStream, out: Path, **more: Any) -> Path:
-    plan = Training(steps=1, batch=4, warmup=0, precision="32-true")
-    return pretrain(data, out, objective=objective, training=plan, **more)
+    plan = Training(steps=1, batch=4, warmup=0)
+    return pretrain(data, out, objective=objective, training=plan, precision="float32", **more)
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_the_command_prints_and_the_report_shows(
     assert stopped.value.code == 0
     out = capsys.readouterr().out
     assert "nats per frame" in out
-    assert "the best floor" in out
+    assert "the best baseline" in out
     page = report(digits_run, quiet=True).read_text()
     assert "<h2>Forecast</h2>" in page
     assert page.count('alt="Forecast of sequence-') == 4

@@ -9,7 +9,7 @@ import torch
 from selfvid.data.digits.glyphs import load_glyphs
 from selfvid.data.digits.stream import DigitStream
 from selfvid.data.digits.true_flow import digit_flow
-from selfvid.forecasting.baselines import MEAN, REPEAT, VELOCITY, Floors, learn_floors
+from selfvid.forecasting.baselines import MEAN, REPEAT, VELOCITY, Baselines, fit_baselines
 from selfvid.forecasting.measures import (
     PREDICTION,
     ZERO,
@@ -31,8 +31,8 @@ def a_forecast(seed: int = 0, *, sequences: int = 5) -> Forecast:
 
 def test_errors_of_repeating_are_sums_of_squares() -> None:
     forecast = a_forecast()
-    floors = learn_floors(lambda: [forecast], "squared_error")
-    (found,) = errors_of(forecast, floors, "squared_error").values()
+    baselines = fit_baselines(lambda: [forecast], "squared_error")
+    (found,) = errors_of(forecast, baselines, "squared_error").values()
     for at in range(5):
         for step in range(2):
             difference = forecast.frames[at, 4 + step] - forecast.frames[at, 3]
@@ -41,10 +41,10 @@ def test_errors_of_repeating_are_sums_of_squares() -> None:
     assert list(found) == [PREDICTION, REPEAT, MEAN, VELOCITY]
 
 
-def test_probabilities_are_measured_in_nats_and_by_squared_error_where_floors_stay_hard() -> None:
+def test_probabilities_are_measured_in_nats_and_by_squared_error_where_baseline_stay_hard() -> None:
     forecast = a_forecast()
-    floors = learn_floors(lambda: [forecast], "cross_entropy")
-    found = errors_of(forecast, floors, "cross_entropy")
+    baselines = fit_baselines(lambda: [forecast], "cross_entropy")
+    found = errors_of(forecast, baselines, "cross_entropy")
     truth, p = forecast.truth, forecast.predicted
     nats = -(truth * p.log() + (1 - truth) * (1 - p).log()).flatten(2).sum(2)
     torch.testing.assert_close(found["nats per frame"][PREDICTION], nats)
@@ -54,8 +54,8 @@ def test_probabilities_are_measured_in_nats_and_by_squared_error_where_floors_st
 
 def test_figures_are_means_over_frames_and_sequences_and_differences_are_paired() -> None:
     batches = [a_forecast(1, sequences=8), a_forecast(2, sequences=4)]
-    floors = learn_floors(lambda: batches, "squared_error")
-    errors = [errors_of(batch, floors, "squared_error") for batch in batches]
+    baselines = fit_baselines(lambda: batches, "squared_error")
+    errors = [errors_of(batch, baselines, "squared_error") for batch in batches]
     (found,) = measure(errors, GroupDraws.of([str(at) for at in range(12)]))
     raw = {
         row.name: torch.cat([each["squared error per frame"][row.name] for each in errors])
@@ -69,28 +69,28 @@ def test_figures_are_means_over_frames_and_sequences_and_differences_are_paired(
     repeat = found.rows[1].difference
     assert repeat is not None
     assert repeat.mean == pytest.approx((raw[PREDICTION] - raw[REPEAT]).mean().item(), rel=1e-5)
-    assert found.best_floor.name == min(
+    assert found.best_baseline.name == min(
         (REPEAT, MEAN, VELOCITY), key=lambda name: raw[name].mean().item()
     )
 
 
 @pytest.mark.parametrize(
     ("off_by", "beginning"),
-    [(0.0, "better than the best floor"), (0.9, "not better than the best floor")],
+    [(0.0, "better than the best baseline"), (0.9, "not better than the best baseline")],
 )
 def test_the_verdict_follows_the_interval(off_by: float, beginning: str) -> None:
     frames = a_forecast(3, sequences=20).frames
     forecast = Forecast(frames, frames[:, -2:] + off_by, free=True)
-    floors = learn_floors(lambda: [forecast], "squared_error")
-    errors = errors_of(forecast, floors, "squared_error")
+    baselines = fit_baselines(lambda: [forecast], "squared_error")
+    errors = errors_of(forecast, baselines, "squared_error")
     (found,) = measure([errors], GroupDraws.of(range(20)))
     assert in_words(found).startswith(beginning)
 
 
 def test_one_group_alone_leaves_the_verdict_open() -> None:
     forecast = a_forecast(4)
-    floors = learn_floors(lambda: [forecast], "squared_error")
-    (found,) = measure([errors_of(forecast, floors, "squared_error")], GroupDraws.of(["a"] * 5))
+    baselines = fit_baselines(lambda: [forecast], "squared_error")
+    (found,) = measure([errors_of(forecast, baselines, "squared_error")], GroupDraws.of(["a"] * 5))
     assert math.isnan(found.prediction.error.low)
     assert in_words(found).startswith("unresolved")
     assert "[no interval]" in in_words(found)
@@ -98,7 +98,7 @@ def test_one_group_alone_leaves_the_verdict_open() -> None:
 
 def test_intervals_are_as_wide_as_theory_says() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, 400)
-    low, mean, high = GroupDraws.of(range(400)).interval(values)
+    low, mean, high = GroupDraws.of(range(400)).mean(values)
     assert mean == pytest.approx(values.mean())
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
 
@@ -107,8 +107,8 @@ def test_groups_are_drawn_whole() -> None:
     values = np.repeat(np.random.default_rng(1).normal(size=50), 8)
     groups = np.repeat(np.arange(50), 8)
     alone, together = (
-        GroupDraws.of(range(400)).interval(values),
-        GroupDraws.of(groups).interval(values),
+        GroupDraws.of(range(400)).mean(values),
+        GroupDraws.of(groups).mean(values),
     )
     wider = (together.high - together.low) / (alone.high - alone.low)
     assert wider == pytest.approx(math.sqrt(8), rel=0.15)
@@ -116,7 +116,7 @@ def test_groups_are_drawn_whole() -> None:
 
 def test_a_share_is_of_the_same_draws() -> None:
     whole = np.random.default_rng(2).uniform(1, 5, 30)
-    assert GroupDraws.of(range(30)).share(whole / 4, whole) == pytest.approx((0.25, 0.25, 0.25))
+    assert GroupDraws.of(range(30)).ratio(whole / 4, whole) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_true_flow_has_no_error_and_zero_flow_the_length_of_motion() -> None:
@@ -147,6 +147,6 @@ def test_sequences_without_a_known_pixel_are_left_out() -> None:
 def test_floors_do_not_change_what_they_are_given() -> None:
     forecast = a_forecast(5)
     before = forecast.frames.clone()
-    floors = Floors(forecast.frames.mean((0, 1)), on_black=False, frames=30)
-    floors.guesses(forecast)
+    baselines = Baselines(forecast.frames.mean((0, 1)), on_black=False, frames=30)
+    baselines.guesses(forecast)
     assert torch.equal(forecast.frames, before)

@@ -8,7 +8,7 @@ WIDTHS = Widths(clip=6, steps=6, maps=(4, 8))
 BATCH, STEPS, CLASSES = 3, 5, 4
 
 
-def features(*, lengths: torch.Tensor | None = None, seed: int = 0) -> Features:
+def features(*, seed: int = 0) -> Features:
     generator = torch.Generator().manual_seed(seed)
 
     def drawn(*shape: int) -> torch.Tensor:
@@ -18,7 +18,6 @@ def features(*, lengths: torch.Tensor | None = None, seed: int = 0) -> Features:
     return Features(
         clip=steps.mean(1),
         steps=steps,
-        lengths=lengths,
         maps=(drawn(STEPS, 4, 8, 8), drawn(STEPS, 8, 4, 4)),
     )
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from selfvid.errors import InputError
-from selfvid.heads.detection import ActivityDetector, TrueStepsNorm
+from selfvid.heads.detection import NO_CLIP, ActivityDetector, TrueStepsNorm
 from selfvid.types import Features, Prediction, Widths
 
 WIDTHS = Widths(clip=6, steps=6)
@@ -18,8 +18,8 @@ def detector(**more: object) -> ActivityDetector:
     return ActivityDetector(WIDTHS, 3, hidden=5, **more)  # type: ignore[arg-type]
 
 
-def seen(steps: Tensor, lengths: Tensor | None = None) -> Features:
-    return Features(steps[:, 0], steps, lengths=lengths)
+def seen(steps: Tensor) -> Features:
+    return Features(steps[:, 0], steps)
 
 
 def test_the_published_detector_has_its_parameters() -> None:
@@ -58,8 +58,7 @@ def test_nothing_is_forgotten_at_first() -> None:
 def test_the_loss_is_weighted_cross_entropy_over_the_number_of_clips() -> None:
     head = detector(background=0.3)
     votes = torch.randn(2, 3, 4)
-    labels = torch.tensor([[0, 2, 1], [3, 0, 0]])
-    lengths = torch.tensor([3, 2])
+    labels = torch.tensor([[0, 2, 1], [3, 0, NO_CLIP]])
     total = 0.0
     for row, step in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1)):
         exps = [math.exp(vote) for vote in votes[row, step].tolist()]
@@ -67,13 +66,13 @@ def test_the_loss_is_weighted_cross_entropy_over_the_number_of_clips() -> None:
         weight = 0.3 if label == 0 else 1.0
         total += weight * -math.log(exps[label] / sum(exps))
     prediction = Prediction(votes, votes.mean(1))
-    assert head.loss(prediction, labels, lengths).item() == pytest.approx(total / 5, rel=1e-5)
+    assert head.loss(prediction, labels).item() == pytest.approx(total / 5, rel=1e-5)
 
 
 def test_the_loss_of_several_activities_is_binary_cross_entropy() -> None:
     head = detector(several=True, background=0.5)
-    votes = torch.randn(1, 2, 3)
-    labels = torch.tensor([[[1, 0, 1], [0, 0, 0]]])
+    votes = torch.randn(1, 3, 3)
+    labels = torch.tensor([[[1, 0, 1], [0, 0, 0], [NO_CLIP] * 3]])
     total = 0.0
     for step, weight in ((0, 1.0), (1, 0.5)):
         for k in range(3):
@@ -101,8 +100,11 @@ def test_the_norm_does_not_see_behind_the_end() -> None:
 def test_a_window_of_hardly_any_clips_trains_too(lengths: list[int]) -> None:
     head = detector()
     steps = torch.zeros(2, 4, 6)
-    prediction = head(seen(steps, torch.tensor(lengths)))
-    loss = head.loss(prediction, torch.zeros(2, 4, dtype=torch.int64), torch.tensor(lengths))
+    prediction = head.along(steps, lengths=torch.tensor(lengths))
+    labels = torch.full((2, 4), NO_CLIP)
+    for row, length in enumerate(lengths):
+        labels[row, :length] = 0
+    loss = head.loss(prediction, labels)
     loss.backward()
     assert torch.isfinite(loss)
     assert all(torch.isfinite(w.grad).all() for w in head.parameters() if w.grad is not None)

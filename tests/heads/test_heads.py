@@ -14,7 +14,7 @@ from selfvid.heads.gru_rcn import GRURCN
 from selfvid.heads.lrcn import LRCN
 from selfvid.heads.mlp import MLP
 from selfvid.types import Features, Widths
-from tests.heads.features import BATCH, CLASSES, WIDTHS, cut, features
+from tests.heads.features import BATCH, CLASSES, WIDTHS, features
 
 HEADS: dict[str, Callable[[Widths, int], Head]] = {
     "average": Average,
@@ -30,7 +30,7 @@ HEADS: dict[str, Callable[[Widths, int], Head]] = {
 
 
 def loss_of(head: Head, whole: Features, labels: Tensor) -> Tensor:
-    return head.loss(head(whole), labels, whole.lengths)
+    return head.loss(head(whole), labels)
 
 
 def made(kind: str, seed: int = 0) -> Head:
@@ -44,21 +44,6 @@ def test_probabilities_are_what_the_votes_come_to(kind: str) -> None:
     torch.testing.assert_close(prediction.probabilities.sum(1), torch.ones(BATCH))
     by_hand = torch.stack([vote.softmax(-1) for vote in prediction.votes.unbind(1)]).mean(0)
     torch.testing.assert_close(prediction.probabilities, by_hand)
-
-
-@pytest.mark.parametrize("kind", HEADS)
-def test_padding_changes_nothing(kind: str) -> None:
-    head = made(kind).eval()
-    lengths = torch.tensor([2, 5, 3])
-    whole = features(lengths=lengths)
-    together = head(whole)
-    labels = torch.tensor([0, 1, 2])
-    losses = []
-    for clip, length in enumerate(lengths.tolist()):
-        alone = head(cut(whole, clip, length))
-        torch.testing.assert_close(together.probabilities[clip], alone.probabilities[0])
-        losses.append(loss_of(head, cut(whole, clip, length), labels[clip : clip + 1]))
-    torch.testing.assert_close(loss_of(head, whole, labels), torch.stack(losses).mean())
 
 
 @pytest.mark.parametrize("kind", HEADS)
@@ -107,7 +92,7 @@ def test_the_average_is_the_mean_loss_of_single_frames() -> None:
 @pytest.mark.parametrize("kind", ["average", "mlp"])
 def test_an_encoder_without_steps_gives_one_vote_however_long_its_clips(kind: str) -> None:
     head = HEADS[kind](Widths(clip=6), CLASSES)
-    prediction = head(Features(torch.randn(2, 6), lengths=torch.tensor([3, 0])))
+    prediction = head(Features(torch.randn(2, 6)))
     assert prediction.votes.shape == (2, 1, CLASSES)
     torch.testing.assert_close(prediction.probabilities, prediction.votes[:, 0].softmax(-1))
 
@@ -175,11 +160,11 @@ def test_published_gru_rcn_has_the_papers_levels() -> None:
     [
         (lambda: Average(WIDTHS, 1), "Average tells classes apart, got 1 of them"),
         (lambda: Average(WIDTHS, 3, dropout=1.0), "dropout is 1.0; expected a share to drop"),
-        (lambda: LRCN(Widths(clip=6), 3), "LRCN reads step vectors"),
+        (lambda: LRCN(Widths(clip=6), 3), "LRCN needs step vectors"),
         (lambda: LRCN(WIDTHS, 3, dropout_before=-0.1), "dropout_before is -0.1"),
         (lambda: LRCN(WIDTHS, 3, start="nowhere"), "'nowhere' holds no encoder"),
         (lambda: GRURCN(Widths(clip=6, steps=6), 3), "GRURCN reads feature maps"),
-        (lambda: GRURCN(Widths(clip=6, maps=(4,)), 3), "GRURCN with vector reads step vectors"),
+        (lambda: GRURCN(Widths(clip=6, maps=(4,)), 3), "GRURCN with vector needs step vectors"),
         (lambda: GRURCN(WIDTHS, 3, levels=[2]), r"levels are \[2\]; expected rising numbers"),
         (lambda: GRURCN(WIDTHS, 3, levels=[1, 0]), r"levels are \[1, 0\]"),
         (lambda: GRURCN(WIDTHS, 3, hidden=[4]), "hidden has 1 entries; expected 3"),
@@ -200,13 +185,12 @@ def test_a_head_that_lacks_its_features_says_so() -> None:
         made("gru-rcn")(bare)
 
 
-def test_a_majority_is_the_share_of_true_steps_that_hold_a_class_for_the_likeliest() -> None:
+def test_a_majority_is_the_share_of_steps_that_hold_a_class_for_the_likeliest() -> None:
     head = Conv3dLSTM(WIDTHS, CLASSES, hidden=7, decide="majority").eval()
-    lengths = torch.tensor([2, 5, 3])
-    prediction = head(features(lengths=lengths))
-    for clip, length in enumerate(lengths.tolist()):
-        best = prediction.votes[clip, :length].argmax(-1).tolist()
-        shares = [best.count(number) / length for number in range(CLASSES)]
+    prediction = head(features())
+    for clip, votes in enumerate(prediction.votes):
+        best = votes.argmax(-1).tolist()
+        shares = [best.count(number) / len(best) for number in range(CLASSES)]
         assert prediction.probabilities[clip].tolist() == pytest.approx(shares)
 
 
@@ -229,7 +213,7 @@ def test_the_lstm_has_peepholes_and_fifty_cells() -> None:
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda: Conv3dLSTM(Widths(clip=4), 3), "Conv3dLSTM reads step vectors"),
+        (lambda: Conv3dLSTM(Widths(clip=4), 3), "Conv3dLSTM needs step vectors"),
         (lambda: Conv3dLSTM(WIDTHS, 3, decide="last"), "decide is 'last'"),  # type: ignore[arg-type]
         (lambda: MLP(WIDTHS, 3, hidden=0), "hidden must be at least 1, got 0"),
         (lambda: MLP(WIDTHS, 3, dropout=1.0), "dropout is 1.0"),

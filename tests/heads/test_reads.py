@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from selfvid.features.head_store import features_of, tensors_of
+from selfvid.features.store import features_of, tensors_of
 from selfvid.heads.average import Average
 from selfvid.heads.base import Head
 from selfvid.heads.gru_rcn import GRURCN

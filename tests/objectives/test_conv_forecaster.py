@@ -223,5 +223,3 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
         tiny(shared=True).forecast(clips(), future=5)
     with pytest.raises(InputError, match="frames are 9×9; expected multiples of 2"):
         tiny()(clips(side=9))
-    with pytest.raises(InputError, match="needs clips of one length"):
-        tiny()(clips(), torch.tensor([6, 5]))

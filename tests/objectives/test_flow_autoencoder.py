@@ -372,8 +372,6 @@ def test_clips_that_do_not_do_are_refused_in_one_line() -> None:
         objective(clips(side=15))
     with pytest.raises(InputError, match="clips have 4 frames and 4 are to be predicted"):
         objective.forecast(clips(), future=4)
-    with pytest.raises(InputError, match="needs clips of one length"):
-        objective(clips(), torch.tensor([4, 3]))
     with pytest.raises(InputError, match="needs predicted flow"):
         tiny(warps="nothing").flow(clips())
 

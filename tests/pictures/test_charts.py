@@ -16,7 +16,7 @@ def pixels_of(picture: Picture, colour: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    rows = [Bar("encoder", 0.8, strong=True), Bar("floor", 0.4)]
+    rows = [Bar("encoder", 0.8, strong=True), Bar("baseline", 0.4)]
     picture = bars(rows, chance=0.2)
     left, right = (pixels_of(picture, BLUE)[1].min(), pixels_of(picture, BLUE)[1].max())
     _, grey = pixels_of(picture, BAR)
@@ -37,7 +37,10 @@ def test_curve_rises_where_its_values_rise() -> None:
 
 
 def test_plain_curve_is_grey_and_named_curves_get_colours() -> None:
-    lines = [Curve("floor", [1, 2], [0.1, 0.2], plain=True), Curve("encoder", [1, 2], [0.5, 0.9])]
+    lines = [
+        Curve("baseline", [1, 2], [0.1, 0.2], plain=True),
+        Curve("encoder", [1, 2], [0.5, 0.9]),
+    ]
     picture = curves(lines, x="labels", y="accuracy", percent=True, ticks=[1, 2])
     assert pixels_of(picture, BLUE)[0].mean() < pixels_of(picture, BAR)[0].mean()
 

@@ -13,7 +13,7 @@ from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.pretraining.command import pretrain
 from selfvid.training.schedule import Training
 
-PLAN = {"steps": 6, "batch": 8, "warmup": 2, "checkpoint_every": 2, "look_every": 3}
+PLAN = {"steps": 6, "batch": 8, "warmup": 2, "checkpoint_every": 2, "preview_every": 3}
 
 
 def tiny_objective(seed: int = 0) -> TemporalCoherence:
@@ -28,8 +28,9 @@ def tiny_run(manifest: Path, out: Path, *, plan: dict[str, Any] | None = None, *
         "clips": RandomClips(frames=2),
         "size": 32,
         "augment": Augmentation(crop=0.2),
-        "training": Training(**{**PLAN, "precision": "32-true", **(plan or {})}),
+        "training": Training(**{**PLAN, **(plan or {})}),
         "workers": 0,
+        "precision": "float32",
         **more,
     }
     return pretrain(manifest, out, **arguments)

@@ -122,7 +122,7 @@ def test_a_signal_saves_first_and_the_run_resumes_from_there(
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
-LONGER = {"steps": 150, "checkpoint_every": 10, "look_every": 1000}
+LONGER = {"steps": 150, "checkpoint_every": 10, "preview_every": 1000}
 
 
 @pytest.mark.slow
@@ -304,9 +304,9 @@ class Exploding(TemporalCoherence):
 
     calls = 0
 
-    def forward(self, clip: torch.Tensor, lengths: torch.Tensor | None = None) -> Losses:
+    def forward(self, clip: torch.Tensor) -> Losses:
         self.calls += 1
-        losses = super().forward(clip, lengths)
+        losses = super().forward(clip)
         return Losses(losses.total / (self.calls < 3), losses.parts)
 
 
@@ -333,7 +333,7 @@ def test_an_error_in_training_gives_signals_and_files_back(
         ({"seed": -5}, "seed must be 0 or more, got -5"),
         ({"plan": {"batch": 1}}, "too small for TemporalCoherence; expected at least 2 clips"),
         ({"plan": {"devices": 3}}, "8 videos in a batch cannot be shared by 3 devices"),
-        ({"plan": {"accelerator": "mps"}}, "accelerator 'mps' is not on this machine"),
+        ({"device": "mps"}, "device 'mps' is not on this machine"),
         ({"clips": RandomClips(frames=2, stride=99)}, "is longer than every video; expected one"),
     ],
 )

@@ -20,7 +20,7 @@ from selfvid.pretraining.command import pretrain
 from selfvid.reports.page import report
 from selfvid.training.schedule import Training
 
-PLAN = Training(steps=2, batch=4, warmup=0, precision="32-true", look_every=1)
+PLAN = Training(steps=2, batch=4, warmup=0, preview_every=1)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_an_lstm_learns_from_flow(digits_manifest: Path, flow: Path, tmp_path: P
         clips=RandomClips(frames=6), workers=0,
     )  # fmt: skip
     encoder = load_encoder(run)
-    assert encoder.eats == 2
+    assert encoder.in_channels == 2
     assert encoder.provenance.size == (16, 16)
     assert list((run / "pictures").glob("forecast-*.png"))
 
@@ -74,9 +74,9 @@ def test_pixels_and_flow_are_not_mixed_up(
     digits_manifest: Path, flow: Path, tmp_path: Path
 ) -> None:
     pixels = VICReg(FrameEncoder(SmallNet(channels=1, stages=(8,))))
-    with pytest.raises(InputError, match="but the encoder eats pixels"):
+    with pytest.raises(InputError, match="but the encoder takes pixels"):
         pretrain(digits_manifest, tmp_path / "a", objective=pixels, flow=flow, training=PLAN)
-    with pytest.raises(InputError, match="the encoder eats flow, flow is null"):
+    with pytest.raises(InputError, match="the encoder takes flow, and flow is null"):
         pretrain(digits_manifest, tmp_path / "b", objective=on_flow(), training=PLAN)
     with pytest.raises(InputError, match="augment changes colours, and flow is no picture"):
         pretrain(

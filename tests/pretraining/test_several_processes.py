@@ -16,8 +16,8 @@ from pathlib import Path
 from tests.pretraining.runs import tiny_run
 
 if __name__ == "__main__":
-    plan = {"devices": 2, "accelerator": "cpu", "accumulate": int(sys.argv[3])}
-    tiny_run(Path(sys.argv[1]), Path(sys.argv[2]), plan=plan, augment=None)
+    plan = {"devices": 2, "accumulate": int(sys.argv[3])}
+    tiny_run(Path(sys.argv[1]), Path(sys.argv[2]), plan=plan, augment=None, device="cpu")
 """
 
 

@@ -19,7 +19,7 @@ from selfvid.encoders.base import Encoder, Provenance
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.probing.command import probe
-from selfvid.probing.encoders import load_subject, random_weights
+from selfvid.probing.encoders import load_probed_encoder, random_weights
 from selfvid.probing.result import ProbeResult
 from selfvid.results.leaks import relate_footage
 from selfvid.results.scores import Scores
@@ -81,7 +81,7 @@ def result(run: Path, bars: Path) -> ProbeResult:
     return probe(run, bars, pool="segments", segments=2, **FAST)
 
 
-def test_every_floor_stands_beside_the_encoder(result: ProbeResult) -> None:
+def test_every_baseline_stands_beside_the_encoder(result: ProbeResult) -> None:
     assert [row.name for row in result.rows] == [
         "encoder",
         "encoder at start",
@@ -96,7 +96,7 @@ def test_every_floor_stands_beside_the_encoder(result: ProbeResult) -> None:
     assert all(len(row.fold_accuracies) == 3 for row in result.rows)
 
 
-def test_flow_of_the_videos_is_one_more_floor(run: Path, bars: Path, tmp_path: Path) -> None:
+def test_flow_of_the_videos_is_one_more_baseline(run: Path, bars: Path, tmp_path: Path) -> None:
     compute_flow(bars, out=tmp_path / "flow", workers=1, quiet=True)
     found = probe(run, bars, flow=tmp_path / "flow", out=tmp_path, **(FAST | {"label_curve": ()}))
     assert [row.name for row in found.rows][3:6] == [
@@ -193,13 +193,13 @@ def test_near_duplicates_of_the_footage_count_as_seen(bars: Path) -> None:
     rows[7] = replace(rows[7], near_duplicate_of=rows[0].path)
     both = relate_footage(Manifest(tuple(rows), manifest.root), rows, [rows[0].video])
     assert both.seen == 2
-    assert both.taught == 0
+    assert both.labels_seen == 0
     alone = relate_footage(manifest, rows[1:], [rows[0].video])
     assert (alone.tested, alone.seen, alone.same_group) == (23, 0, 1)
     taught = relate_footage(
         Manifest(tuple(rows), manifest.root), rows, [rows[0].video], labelled=[rows[7].video]
     )
-    assert taught.taught == 2
+    assert taught.labels_seen == 2
 
 
 def test_a_label_count_that_is_not_there_is_left_out_in_words(result: ProbeResult) -> None:
@@ -248,14 +248,14 @@ def test_random_weights_differ_by_seed_and_leave_the_generator_alone() -> None:
 def test_a_recipe_tells_what_the_start_was(tmp_path: Path, recipe: str, words: str) -> None:
     _encoder().save(tmp_path / "encoder")
     (tmp_path / "recipe.yaml").write_text(recipe)
-    assert load_subject(tmp_path).start == words
+    assert load_probed_encoder(tmp_path).start == words
 
 
 def test_an_encoder_that_lies_alone_is_probed_beside_itself(tmp_path: Path) -> None:
     _encoder().save(tmp_path / "mine")
-    subject = load_subject(tmp_path / "mine")
-    assert subject.home == tmp_path / "mine-probe"
-    assert subject.at_start is None
+    probed = load_probed_encoder(tmp_path / "mine")
+    assert probed.home == tmp_path / "mine-probe"
+    assert probed.at_start is None
 
 
 def test_a_file_of_the_users_is_never_replaced(run: Path, bars: Path, tmp_path: Path) -> None:

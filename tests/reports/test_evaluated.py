@@ -52,7 +52,7 @@ def test_a_leak_is_the_headline_whatever_the_figures_say(tmp_path: Path) -> None
     folder = write_both(tmp_path)["compare"]
     path = folder / "result.json"
     plain = json.loads(path.read_text())
-    plain["verdicts"].append("leak: the encoder was taught the labels of 3 of 24 test videos")
+    plain["verdicts"].append("leak: the encoder was trained with the labels of 3 of 24 test videos")
     path.write_text(json.dumps(plain))
     own = read_page(folder).evaluated
     assert own is not None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfvid.forecasting.baselines import MEANINGS, learn_floors
+from selfvid.forecasting.baselines import MEANINGS, fit_baselines
 from selfvid.forecasting.measures import errors_of, measure
 from selfvid.forecasting.result import ForecastResult, in_words
 from selfvid.objectives.predictive import Forecast
@@ -20,15 +20,15 @@ def write_run(folder: Path, **changes: Any) -> Path:
     """Leave a recipe and a forecast of four sequences in `folder`."""
     frames = torch.rand(4, 5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     forecast = Forecast(frames, frames[:, -2:] + 0.01, free=True)
-    floors = learn_floors(lambda: [forecast], "squared_error")
-    measures = measure([errors_of(forecast, floors, "squared_error")], GroupDraws.of(range(4)))
+    baselines = fit_baselines(lambda: [forecast], "squared_error")
+    measures = measure([errors_of(forecast, baselines, "squared_error")], GroupDraws.of(range(4)))
     result = ForecastResult(
         heading="4 sequences of 5 frames",
         measures=measures,
         flow=(),
         verdicts=(in_words(measures[0]), "seen <b>before</b>"),
         pictures=("sequence-0.png",),
-        protocol={"command": "selfvid forecast here", "method": {"floors": MEANINGS}},
+        protocol={"command": "selfvid forecast here", "method": {"baselines": MEANINGS}},
         path=folder / "forecast",
     )
     result.path.mkdir(parents=True)
@@ -44,7 +44,7 @@ def test_a_forecast_has_its_section(tmp_path: Path) -> None:
     assert page.notes == ()
     (section,) = page.forecasts
     assert section.tone == "good"
-    assert section.headline.startswith("Better than the best floor")
+    assert section.headline.startswith("Better than the best baseline")
     assert section.tables[0].rows[0][0] == "prediction"
     assert len(section.curves) == len(section.strips) == 1
     assert ("forecast again", "selfvid forecast here") in page.commands

@@ -12,7 +12,7 @@ import pytest
 from selfvid.errors import InputError
 from selfvid.reports.page import read_page, report
 from selfvid.results.leaks import Footage
-from tests.reports.example import CLASSES, a_row, around, summary, write_run
+from tests.reports.example import CHANCE, CLASSES, a_row, around, summary, write_run
 
 
 class Shape(HTMLParser):
@@ -134,13 +134,16 @@ def test_headline_is_the_least_favourable_verdict(
     ("changes", "warning"),
     [
         ({"footage": Footage(90, 30, 0, True)}, "30 of 90 test videos were among the unlabelled"),
-        ({"footage": Footage(90, 30, 0, True, 7)}, "taught the labels of 7 of 90 test videos"),
+        (
+            {"footage": Footage(90, 30, 0, True, 7)},
+            "trained with the labels of 7 of 90 test videos",
+        ),
         ({"footage": Footage(90, 0, 12, True)}, "12 test videos share a group with footage"),
         ({"footage": Footage(90, 0, 0, False)}, "does not say which footage"),
         ({"differences": {"metadata": around(0.02)}}, "Metadata leak: .* +2.0 [-3.0, 7.0] points"),
         ({"differences": {"metadata": around(-0.2)}}, "Metadata leak"),
         (
-            {"rows": (a_row("encoder", 0.2), a_row("chance", 1 / 6))},
+            {"rows": (a_row("encoder", 0.2), a_row(CHANCE, 1 / 6))},
             "not above chance: 20.0 % [15.0, 25.0] against 16.7 %",
         ),
     ],

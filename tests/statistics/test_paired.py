@@ -1,10 +1,12 @@
+import itertools
 import math
 from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from selfvid.statistics.paired import stand
+from selfvid.statistics.paired import holm, sign_flip_p, stand
 
 RNG = np.random.default_rng(0)
 
@@ -74,3 +76,29 @@ def test_verdict_says_which_way() -> None:
     assert stand(first, second, names).in_words("a", "b").startswith("better: a minus b +60.0")
     assert stand(second, first, names).in_words("a", "b").startswith("worse: a minus b -60.0")
     assert stand(first, first, names).in_words("a", "b").startswith("unresolved at this size")
+
+
+@pytest.mark.parametrize(("first_only", "second_only"), [(0, 0), (5, 0), (7, 2), (3, 3), (40, 19)])
+def test_sign_flips_of_single_videos_are_mcnemars_exact_test(
+    first_only: int, second_only: int
+) -> None:
+    differences = [1] * first_only + [-1] * second_only + [0] * 10
+    wanted = 1.0
+    if first_only + second_only:
+        wanted = binomtest(first_only, first_only + second_only, 0.5).pvalue
+    assert sign_flip_p(differences) == pytest.approx(wanted)
+
+
+def test_sign_flips_of_groups_are_those_of_an_enumeration() -> None:
+    differences = np.array([3, -1, 0, 2, 2, -4, 1])
+    signs = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(int(np.dot(sign, differences))) for sign in signs]
+    share = np.mean([total >= abs(int(differences.sum())) for total in sums])
+    assert sign_flip_p(differences) == pytest.approx(share)
+
+
+def test_holm_steps_down_and_keeps_the_order() -> None:
+    # 0.01 x 4; 0.02 x 3; 0.03 x 2 = 0.06, no less than the one before; 0.5 x 1.
+    assert holm([0.5, 0.01, 0.03, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+    assert holm([]).shape == (0,)

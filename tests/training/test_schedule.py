@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from selfvid import compute as precision
-from selfvid.compute import pick_device, resolve_precision
+from selfvid.compute import choose_device, resolve_precision
 from selfvid.errors import InputError
 from selfvid.training.clamped_sgd import ClampedSGD
 from selfvid.training.schedule import Training, make_optimiser, make_schedule
@@ -96,21 +96,21 @@ def test_nonsense_is_refused_by_name(wrong: dict[str, Any], message: str) -> Non
 
 @pytest.mark.parametrize(
     ("flags", "expected"),
-    [({"avx2"}, "32-true"), ({"avx512_bf16"}, "bf16-mixed"), ({"amx_bf16"}, "bf16-mixed")],
+    [({"avx2"}, "float32"), ({"avx512_bf16"}, "bfloat16"), ({"amx_bf16"}, "bfloat16")],
 )
 def test_auto_precision_follows_the_processor(
     monkeypatch: pytest.MonkeyPatch, flags: set[str], expected: str
 ) -> None:
     monkeypatch.setattr(precision, "_cpu_flags", lambda: flags)
     assert resolve_precision("auto", device=torch.device("cpu")) == expected
-    assert resolve_precision("32-true", device=torch.device("cpu")) == "32-true"
+    assert resolve_precision("float32", device=torch.device("cpu")) == "float32"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(InputError, match="accelerator 'gpu' is not on this machine"):
-        pick_device("gpu")
-    assert pick_device("cpu").type == "cpu"
+    with pytest.raises(InputError, match="device 'cuda' is not on this machine"):
+        choose_device("cuda")
+    assert choose_device("cpu").type == "cpu"
 
 
 def test_learning_rates_are_finite() -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import file_name
 from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
-from selfvid.saving.whole import replacing, require_room
+from selfvid.saving.whole import replacing, require_disk_space
 
 _BLOCK = 64  # frames decoded at a time
 _FRAMES, _TIMES = "frames", "times"
@@ -47,7 +47,7 @@ class FrameStore:
         frames = {row.video: row.frames for row in manifest.rows}
         missing = sum(n for video, n in frames.items() if self._stem(video) not in there)
         needed = missing * self.size[0] * self.size[1] * 3
-        require_room(
+        require_disk_space(
             needed * _SPARE,
             self.folder,
             what="decoded frames",

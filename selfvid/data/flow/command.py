@@ -23,11 +23,11 @@ from selfvid.data.flow.plan import (
     call_of,
     check_disk,
     estimate_cost,
-    film_rows,
+    flow_rows,
     known_films,
     open_work,
 )
-from selfvid.data.flow.work import Film
+from selfvid.data.flow.work import FlowOfVideo
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName, resolve_decoder
 from selfvid.data.video.guard import guarded_calls
@@ -35,7 +35,7 @@ from selfvid.errors import InputError
 from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator
 from selfvid.flow.quantise import Direction, flow_step
 from selfvid.flow.raft import RAFT
-from selfvid.saving.whole import told_bytes, told_seconds
+from selfvid.saving.whole import format_bytes, format_seconds
 
 _MOST = 5  # faults that are listed one by one
 
@@ -43,11 +43,12 @@ _MOST = 5  # faults that are listed one by one
 def announce(todo: Sequence[Work], kept: int, asked: Asked, cost: Cost, folder: Path) -> str:
     """What is about to be done and what it will take."""
     size = "native size" if asked.size is None else f"{asked.size[0]}x{asked.size[1]}"
-    there = f"; {kept} films are there already" if kept else ""
+    there = f"; {kept} files are there already" if kept else ""
     processes = f"{asked.processes} process{'es' * (asked.processes > 1)}"
-    free = f"{told_bytes(shutil.disk_usage(folder).free)} free"
+    free = f"{format_bytes(shutil.disk_usage(folder).free)} free"
     about = (
-        f"{told_seconds(cost.seconds)} with {processes}, {told_bytes(cost.bytes)} of disk ({free})"
+        f"{format_seconds(cost.seconds)} with {processes}, {format_bytes(cost.bytes)} of disk "
+        f"({free})"
     )
     if not cost.seconds:
         about = "unknown: no video that was tried gives flow"
@@ -66,11 +67,11 @@ def summarise(
     """What came of it, several lines of text."""
     whole = [row for row in rows if row.status == "ok"]
     bad = [row for row in rows if row.status == "bad"]
-    names = {name for work in todo for name in work.films.values()}
+    names = {name for work in todo for name in work.files.values()}
     new = [row for row in whole if row.path in names]
     fields = sum(row.frames - 1 for row in new)
     lines = [
-        f"computed   {len(new)} films, {fields:,} fields in {told_seconds(seconds)}"
+        f"computed   {len(new)} files, {fields:,} fields in {format_seconds(seconds)}"
         + (f" ({fields / seconds:.0f} a second)" if new else "")
         + (f"; {kept} were there already" if kept else "")
     ]
@@ -87,7 +88,7 @@ def _sizes(whole: Sequence[FlowRow]) -> str:
     size = sum(row.bytes for row in whole)
     plain = sum(2 * (row.frames - 1) * row.height * row.width for row in whole)
     share = f"{size / plain:.0%} of their eight bits"
-    return f"disk       {told_bytes(size)} for {fields:,} fields, {share}"
+    return f"disk       {format_bytes(size)} for {fields:,} fields, {share}"
 
 
 def _bounds(whole: Sequence[FlowRow]) -> str:
@@ -178,18 +179,18 @@ def compute_flow(
         print(summarise(mine, todo, kept, seconds=time.monotonic() - began, folder=folder))
     bad = [row for row in mine if row.status == "bad"]
     if len(bad) == len(mine):
-        raise InputError(f"none of {len(bad)} films came about; {bad[0].source}: {bad[0].error}")
+        raise InputError(f"none of {len(bad)} files came about; {bad[0].source}: {bad[0].error}")
     return found
 
 
 def _compute(todo: list[Work], asked: Asked, cost: Cost, folder: Path, *, quiet: bool) -> None:
-    """Let children compute; keep each film as soon as it is whole."""
+    """Let children compute; keep each file as soon as it is whole."""
     rows = known_films(folder)
     saved = time.monotonic()
     bar = tqdm(total=sum(w.fields for w in todo), unit="field", desc="flow", disable=quiet)
     try:
-        with bar, contextlib.closing(_films(todo, asked, cost, folder)) as films:
-            for work, made in films:
+        with bar, contextlib.closing(_flow_files(todo, asked, cost, folder)) as files:
+            for work, made in files:
                 rows.update({(row.video, row.direction): row for row in made})
                 bar.update(work.fields)
                 if time.monotonic() - saved > _SAVE_EVERY:
@@ -198,7 +199,7 @@ def _compute(todo: list[Work], asked: Asked, cost: Cost, folder: Path, *, quiet:
     except KeyboardInterrupt:
         whole = sum(row.status == "ok" for row in rows.values())
         print(
-            f"\ninterrupted: {whole} films are whole and kept; the same command goes on from there",
+            f"\ninterrupted: {whole} files are whole and kept; the same command goes on from there",
             file=sys.stderr,
         )
         raise
@@ -206,7 +207,7 @@ def _compute(todo: list[Work], asked: Asked, cost: Cost, folder: Path, *, quiet:
         write_rows(folder, _in_order(rows))
 
 
-def _films(
+def _flow_files(
     todo: list[Work], asked: Asked, cost: Cost, folder: Path
 ) -> Generator[tuple[Work, list[FlowRow]]]:
     """Each video with its new rows, as they come."""
@@ -219,11 +220,11 @@ def _films(
                 work = todo[answer.call]
                 fault = answer.words or answer.value.get("fault", "")
                 if fault:
-                    yield work, film_rows(work, asked, folder, film=None, fault=fault)
+                    yield work, flow_rows(work, asked, folder, file=None, fault=fault)
                     continue
-                for name in work.films.values():
+                for name in work.files.values():
                     (Path(scratch) / name).replace(folder / name)
-                yield work, film_rows(work, asked, folder, film=Film(**answer.value))
+                yield work, flow_rows(work, asked, folder, file=FlowOfVideo(**answer.value))
 
 
 def _asked(

@@ -1,4 +1,4 @@
-"""A folder of flow: one film for each video and direction, and a table of what they are."""
+"""A folder of flow: one file for each video and direction, and a table of what they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from selfvid.flow.quantise import Direction, dequantise
 
 
 class FlowWriter(GreyWriter):
-    """Writes codes of flow, run by run, into one film."""
+    """Writes codes of flow, run by run, into one file."""
 
     def append(self, codes: Tensor) -> None:
         """Append codes uint8 (n, 2, H, W)."""
@@ -32,7 +32,7 @@ def read_flow_video(path: Path, indices: Sequence[int], *, threads: int = 1) -> 
     """The codes of some fields, in the order asked; each distinct field is decoded once.
 
     Args:
-        path: a film that `FlowWriter` wrote.
+        path: a file that `FlowWriter` wrote.
         indices: field numbers, in any order, repeated or not.
         threads: decoding threads.
 
@@ -40,7 +40,7 @@ def read_flow_video(path: Path, indices: Sequence[int], *, threads: int = 1) -> 
         uint8 (n, 2, H, W).
 
     Raises:
-        IndexError: where an index lies outside the film.
+        IndexError: where an index lies outside the file.
         DecodeError: where the file is damaged.
     """
     with _GreyReader(str(path), threads=threads) as reader:
@@ -64,18 +64,18 @@ class FlowRow:
     """One video's flow in one direction.
 
     Attributes:
-        path: the film's name in the folder, "" where there is none.
+        path: the file's name in the folder, "" where there is none.
         video: content id of the video.
         source: where the video lay when its flow was computed.
         direction: "forward" or "backward".
         status: "ok" or "bad".
-        error: in words why there is no film.
-        frames: of the video; the film has one field fewer.
+        error: in words why there is no file.
+        frames: of the video; the file has one field fewer.
         height: pixels of the fields.
         width: pixels of the fields.
         bound: the longest displacement along x or y that the codes can tell, in pixels.
         clipped: share of values that were longer.
-        bytes: size of the film.
+        bytes: size of the file.
         estimator: its name.
         settings: the estimator's, as JSON.
     """
@@ -141,18 +141,18 @@ class FlowFolder:
         self._rows = {(row.video, row.direction): row for row in self.rows}
 
     def __repr__(self) -> str:
-        return f"FlowFolder({str(self.path)!r}, {len(self.rows)} films)"
+        return f"FlowFolder({str(self.path)!r}, {len(self.rows)} files)"
 
     def row(self, video: str, *, direction: Direction = "forward", called: str = "") -> FlowRow:
         """What is known of one video's flow.
 
         Args:
             video: its content id.
-            direction: which of its films.
+            direction: which of its files.
             called: how a message names the video; by default by its content id.
 
         Raises:
-            InputError: where there is no such film.
+            InputError: where there is no such file.
         """
         found = self._rows.get((video, direction))
         if found is None or found.status == "bad":
@@ -211,7 +211,7 @@ class FlowFolder:
             direction: which flow.
 
         Raises:
-            InputError: where there is no such film.
+            InputError: where there is no such file.
             IndexError: where an index lies outside of it.
             DecodeError: where the file is damaged.
         """

@@ -22,7 +22,7 @@ class LearntFlow(FlowEstimator):
 
     It predicts, where others measure: the field between frames t and t + 1 is what the encoder
     expects before it has seen frame t + 1, from the frames up to t. Its own kind is backward
-    flow, at the pixels of frame t + 1. Forward flow is what it expects of the film run in
+    flow, at the pixels of frame t + 1. Forward flow is what it expects of the file run in
     reverse: at the pixels of frame t, from the frames after it. The first field of a video in
     the order in which it is run is a guess, for nothing has been seen moving yet.
 

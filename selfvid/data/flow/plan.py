@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from selfvid.data.flow.folder import TABLE, FlowRow, read_rows
-from selfvid.data.flow.work import Film, FlowFault, compute_film
+from selfvid.data.flow.work import FlowFault, FlowOfVideo, compute_flow_of
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecoderName
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
 from selfvid.flow.quantise import Direction, default_bound
 from selfvid.saving.recorded import describe
-from selfvid.saving.whole import require_room
+from selfvid.saving.whole import require_disk_space
 
 _TRIED, _TRIED_FIELDS, _MOST_TRIED = 3, 12, 12
 _START = 4.0  # seconds until children have imported what they need
@@ -52,7 +52,7 @@ class Asked:
         return json.dumps(self.estimator.settings, sort_keys=True)
 
     def arguments(self, row: Row, path: Path) -> dict[str, Any]:
-        """What `compute_film` is told of one video, beside estimator and files; plain data."""
+        """What `compute_flow_of` is told of one video, beside estimator and files; plain data."""
         noted: DecoderName = "pyav" if row.decoder == "pyav" else "auto"
         if row.decoder == "decord":
             noted = "decord"
@@ -71,7 +71,7 @@ class Asked:
         return self.size or (row.height, row.width)
 
     def made(self, found: FlowRow, row: Row | None) -> bool:
-        """Whether a film is what is asked now, of a video that the manifest may not have."""
+        """Whether a file is what is asked now, of a video that the manifest may not have."""
         size = self.size or (self.size_of(row) if row and row.height else found.size)
         bound = self.bound or default_bound(*size)
         return (found.estimator, found.settings, found.size, found.bound) == (
@@ -84,22 +84,22 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One video and the films that it lacks.
+    """One video and the files that it lacks.
 
     Attributes:
         row: of the manifest.
         path: the video.
-        films: name of the file for each direction.
+        files: name of the file for each direction.
     """
 
     row: Row
     path: Path
-    films: dict[Direction, str]
+    files: dict[Direction, str]
 
     @property
     def fields(self) -> int:
         """Fields to be estimated, both directions counted."""
-        return max(self.row.frames - 1, 1) * len(self.films)
+        return max(self.row.frames - 1, 1) * len(self.files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def known_films(folder: Path) -> dict[tuple[str, Direction], FlowRow]:
 def open_work(
     manifest: Manifest, folder: Path, asked: Asked, *, fresh: bool
 ) -> tuple[list[Work], int]:
-    """The videos that lack a film, the longest first, and how many films are there already.
+    """The videos that lack a file, the longest first, and how many files are there already.
 
     Raises:
         InputError: where the folder holds flow of other settings.
@@ -139,15 +139,15 @@ def open_work(
             _check_same(found, videos.get(found.video), asked, folder)
     todo, kept = [], 0
     for row in videos.values():
-        films: dict[Direction, str] = {}
+        files: dict[Direction, str] = {}
         for direction in asked.directions:
             there = known.get((row.video, direction))
             if there is not None and _whole(folder, there):
                 kept += 1
             else:
-                films[direction] = _film_name(row, direction)
-        if films:
-            todo.append(Work(row=row, path=manifest.path_of(row), films=films))
+                files[direction] = _file_name(row, direction)
+        if files:
+            todo.append(Work(row=row, path=manifest.path_of(row), files=files))
     return sorted(todo, key=lambda work: (-work.fields, work.row.path)), kept
 
 
@@ -162,13 +162,13 @@ def estimate_cost(todo: Sequence[Work], asked: Asked, folder: Path) -> tuple[Cos
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as scratch:
         for work in todo[::step]:
-            films: dict[Direction, str | Path] = {
-                direction: Path(scratch) / name for direction, name in work.films.items()
+            files: dict[Direction, str | Path] = {
+                direction: Path(scratch) / name for direction, name in work.files.items()
             }
             try:
                 if not tried:  # what is slow the first time only is no measure
-                    _try(work, films, asked, fields=1)
-                tried.append(_try(work, films, asked, fields=_TRIED_FIELDS))
+                    _try(work, files, asked, fields=1)
+                tried.append(_try(work, files, asked, fields=_TRIED_FIELDS))
             except FlowFault as fault:
                 faults.append(f"{work.row.path}: {fault}")
             if len(tried) == _TRIED:
@@ -186,29 +186,29 @@ def estimate_cost(todo: Sequence[Work], asked: Asked, folder: Path) -> tuple[Cos
     return cost, "".join(faults[:1])
 
 
-def film_rows(
-    work: Work, asked: Asked, folder: Path, *, film: Film | None, fault: str = ""
+def flow_rows(
+    work: Work, asked: Asked, folder: Path, *, file: FlowOfVideo | None, fault: str = ""
 ) -> list[FlowRow]:
-    """The table's rows of one video, which has its films in the folder or has a fault."""
-    height, width = (film.height, film.width) if film else asked.size_of(work.row)
+    """The table's rows of one video, which has its files in the folder or has a fault."""
+    height, width = (file.height, file.width) if file else asked.size_of(work.row)
     return [
         FlowRow(
-            path=name if film else "",
+            path=name if file else "",
             video=work.row.video,
             source=str(work.path),
             direction=direction,
-            status="ok" if film else "bad",
+            status="ok" if file else "bad",
             error=fault,
-            frames=film.frames if film else work.row.frames,
+            frames=file.frames if file else work.row.frames,
             height=height,
             width=width,
-            bound=film.bound if film else asked.bound or default_bound(height, width),
-            clipped=film.clipped[direction] if film else 0.0,
-            bytes=(folder / name).stat().st_size if film else 0,
+            bound=file.bound if file else asked.bound or default_bound(height, width),
+            clipped=file.clipped[direction] if file else 0.0,
+            bytes=(folder / name).stat().st_size if file else 0,
             estimator=asked.estimator.name,
             settings=asked.settings,
         )
-        for direction, name in work.films.items()
+        for direction, name in work.files.items()
     ]
 
 
@@ -220,7 +220,7 @@ def call_of(work: Work, asked: Asked, scratch: Path) -> dict[str, Any]:
         "estimator": describe(asked.estimator),
         # Its class was handed in by whoever calls, so a child may build it.
         "allow": [f"{package}."],
-        "films": {direction: str(scratch / name) for direction, name in work.films.items()},
+        "files": {direction: str(scratch / name) for direction, name in work.files.items()},
     }
 
 
@@ -231,17 +231,17 @@ def check_disk(cost: Cost, folder: Path) -> None:
         InputError: where the disk has less room than the flow will take.
     """
     expected = "more room, a smaller size or less footage"
-    require_room(cost.bytes, folder, what="fields of flow", expected=expected)
+    require_disk_space(cost.bytes, folder, what="fields of flow", expected=expected)
 
 
 def _try(
-    work: Work, films: Mapping[Direction, str | Path], asked: Asked, *, fields: int
+    work: Work, files: Mapping[Direction, str | Path], asked: Asked, *, fields: int
 ) -> tuple[float, float]:
     """Seconds and bytes that a pixel of a field takes."""
     arguments = asked.arguments(work.row, work.path)
-    film = compute_film(films=films, estimator=asked.estimator, sample=fields, **arguments)
-    pixels = (film.frames - 1) * film.height * film.width * len(films)
-    return film.seconds / pixels, sum(Path(name).stat().st_size for name in films.values()) / pixels
+    file = compute_flow_of(files=files, estimator=asked.estimator, sample=fields, **arguments)
+    pixels = (file.frames - 1) * file.height * file.width * len(files)
+    return file.seconds / pixels, sum(Path(name).stat().st_size for name in files.values()) / pixels
 
 
 def _pixels(size: tuple[int, int]) -> int:
@@ -264,7 +264,7 @@ def _check_same(found: FlowRow, row: Row | None, asked: Asked, folder: Path) -> 
         )
 
 
-def _film_name(row: Row, direction: Direction) -> str:
+def _file_name(row: Row, direction: Direction) -> str:
     plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(row.path).stem)
     video = "".join(c if c.isalnum() else "_" for c in row.video)
     return f"{plain[-_LONGEST_STEM:].lstrip('.')}-{video}-{direction}.mkv"

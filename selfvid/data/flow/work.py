@@ -31,7 +31,7 @@ class FlowFault(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
+class FlowOfVideo:
     """What one video's flow turned out to be.
 
     Attributes:
@@ -51,9 +51,9 @@ class Film:
     seconds: float
 
 
-def compute_film(
+def compute_flow_of(
     path: str | Path,
-    films: Mapping[Direction, str | Path],
+    files: Mapping[Direction, str | Path],
     *,
     estimator: FlowEstimator,
     decoder: DecoderName = "auto",
@@ -62,12 +62,12 @@ def compute_film(
     bound: float | None = None,
     threads: int = 1,
     sample: int | None = None,
-) -> Film:
+) -> FlowOfVideo:
     """Write the flow of one video.
 
     Args:
         path: the video.
-        films: the file to write for each direction.
+        files: the file to write for each direction.
         estimator: who estimates.
         decoder: who decodes.
         known_frames: number of frames by the manifest, 0 where it does not tell.
@@ -90,14 +90,14 @@ def compute_film(
                 known_frames=known_frames or None,
             ) as reader,
         ):
-            return _Filming(reader, estimator, known_frames, bound, sample).write(films)
+            return _FlowWriting(reader, estimator, known_frames, bound, sample).write(files)
     except DecodeError as error:
         raise FlowFault(f"unreadable ({error.cause})") from error
     except InputError as error:
         raise FlowFault(str(error)) from error
 
 
-class _Filming:
+class _FlowWriting:
     """One pass along an open video."""
 
     def __init__(
@@ -124,16 +124,16 @@ class _Filming:
         self.height, self.width = (int(side) for side in self.first.shape[1:3])
         self.bound = bound or default_bound(self.height, self.width)
 
-    def write(self, films: Mapping[Direction, str | Path]) -> Film:
+    def write(self, files: Mapping[Direction, str | Path]) -> FlowOfVideo:
         """Estimate, quantise and write run by run."""
         began = time.perf_counter()
-        clipped = dict.fromkeys(films, 0.0)
+        clipped = dict.fromkeys(files, 0.0)
         with contextlib.ExitStack() as open_films:
             writers = {
                 direction: open_films.enter_context(
-                    FlowWriter(Path(film), rate=self.reader.rate, comment=self._comment(direction))
+                    FlowWriter(Path(file), rate=self.reader.rate, comment=self._comment(direction))
                 )
-                for direction, film in films.items()
+                for direction, file in files.items()
             }
             for pictures, before, count in self._runs():
                 frames = torch.from_numpy(pictures).permute(0, 3, 1, 2)
@@ -142,7 +142,7 @@ class _Filming:
                     codes, share = quantise(flow, bound=self.bound)
                     writer.append(codes)
                     clipped[direction] += share * count / (self.frames - 1)
-        return Film(
+        return FlowOfVideo(
             frames=self.frames,
             height=self.height,
             width=self.width,
@@ -183,18 +183,18 @@ def compute_guarded(
     *,
     estimator: Mapping[str, Any],
     allow: Sequence[str],
-    films: Mapping[Direction, str],
+    files: Mapping[Direction, str],
     size: Sequence[int] | None,
     **rest: Any,
 ) -> dict[str, Any]:
-    """`compute_film` with plain data in and out, for a child; a fault is a value as well."""
+    """`compute_flow_of` with plain data in and out, for a child; a fault is a value as well."""
     height_width = None if size is None else (int(size[0]), int(size[1]))
     made = _estimator(json.dumps(estimator), tuple(allow))
     try:
-        film = compute_film(films=films, estimator=made, size=height_width, **rest)
+        file = compute_flow_of(files=files, estimator=made, size=height_width, **rest)
     except FlowFault as fault:
         return {"fault": str(fault)}
-    return vars(film)
+    return vars(file)
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from selfvid.data.indexing.gather import gather, with_groups, with_labels
 from selfvid.data.indexing.layouts import Entry
 from selfvid.data.indexing.near_duplicates import near_duplicates as find_near_duplicates
 from selfvid.data.indexing.summary import Tally, summarise
-from selfvid.data.indexing.survey import Findings, Known, Look, survey
+from selfvid.data.indexing.survey import EarlierManifest, Findings, Survey, survey
 from selfvid.data.manifest.manifest import Manifest, Row, relative_path
 from selfvid.data.manifest.tables import check_suffix
 from selfvid.data.video.guard import ChildError, guarded_calls
@@ -39,7 +39,7 @@ def index(
     near_duplicates: bool = True,
     quiet: bool = False,
 ) -> Manifest:
-    """Look at every video once, in a guarded process; say what is broken; write a manifest.
+    """Survey at every video once, in a guarded process; say what is broken; write a manifest.
 
     An index that was interrupted goes on where it stopped, and one that is repeated rereads only
     files that changed. Labels, splits, groups and further columns that a person wrote into an
@@ -71,11 +71,11 @@ def index(
             manifest is written first, for its reasons to be read).
     """
     out = Path(out)
-    look = _checked_look(out, decoder, timeout=timeout, workers=workers, quiet=quiet)
+    look = _checked_survey(out, decoder, timeout=timeout, workers=workers, quiet=quiet)
     places = footage if isinstance(footage, list) else [footage]
     found = gather([Path(p) for p in places], splits=[Path(p) for p in splits or ()])
     draft = out.with_suffix(f".partial{out.suffix}")
-    known = Known(out, draft)
+    known = EarlierManifest(out, draft)
     entries = with_groups(with_labels(found.entries, labels), groups)
     entries, gone = known.keep_edits(entries)
     findings, reused = _surveyed(entries, look, None if fresh else known, out, draft)
@@ -99,7 +99,7 @@ def index(
 
 
 def _surveyed(
-    entries: Sequence[Entry], look: Look, known: Known | None, out: Path, draft: Path
+    entries: Sequence[Entry], look: Survey, known: EarlierManifest | None, out: Path, draft: Path
 ) -> tuple[Findings, int]:
     """A finding for every entry's file, and how many were known already."""
 
@@ -118,14 +118,14 @@ def _surveyed(
         raise InputError(f"decoder {look.decoder} cannot be started ({error})") from None
 
 
-def _checked_look(
+def _checked_survey(
     out: Path,
     decoder: Literal["auto", "decord", "pyav"],
     *,
     timeout: float,
     workers: int | None,
     quiet: bool,
-) -> Look:
+) -> Survey:
     # Imports torch, which the help of this command can do without.
     from selfvid.data.video.decode import resolve_decoder
 
@@ -138,7 +138,7 @@ def _checked_look(
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}; expected 1 or more")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Look(
+    return Survey(
         decoder=resolve_decoder(decoder),
         timeout=timeout,
         workers=workers or min(cores or 1, _MOST_WORKERS),
@@ -196,7 +196,7 @@ def _with_near_duplicates(manifest: Manifest) -> Manifest:
     return Manifest(rows, manifest.root)
 
 
-def _nothing_readable(manifest: Manifest, look: Look, out: Path) -> InputError:
+def _nothing_readable(manifest: Manifest, look: Survey, out: Path) -> InputError:
     """Whose fault it is that no video can be used: the decoder's or the files'."""
     (answer,) = guarded_calls(CHECK, [{"decoder": look.decoder}], workers=1, timeout=60.0)
     reason = answer.words or answer.value

@@ -1,4 +1,4 @@
-"""Look once at one video, in words and numbers; runs in a guarded child process."""
+"""Survey once at one video, in words and numbers; runs in a guarded child process."""
 
 from __future__ import annotations
 

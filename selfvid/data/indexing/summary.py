@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.saving.whole import told_bytes, told_seconds
+from selfvid.saving.whole import format_bytes, format_seconds
 
 _MOST = 5  # bad files, labels or sizes that are listed one by one
 _MOST_LABELS = 12
@@ -71,7 +71,7 @@ def _amount(kept: Sequence[Row]) -> str:
     common = ", ".join(f"{name} ({count})" for name, count in sizes.most_common(3))
     more = f" and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
     return (
-        f"footage    {told_seconds(seconds)} in {told_bytes(size)}, "
+        f"footage    {format_seconds(seconds)} in {format_bytes(size)}, "
         f"{frames[0]} to {frames[-1]} frames "
         f"per video\nsizes      {common}{more}"
     )

@@ -1,4 +1,4 @@
-"""Look at many files in guarded children, reading only what is not known yet."""
+"""Survey at many files in guarded children, reading only what is not known yet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from selfvid.errors import InputError
 _PASSING = ("timed out", "reader died", "not found")
 
 
-class Known:
+class EarlierManifest:
     """The rows of an earlier manifest, and of the draft that an interrupted index left.
 
     Args:
@@ -125,7 +125,7 @@ _SAVE_EVERY = 30.0  # seconds between two drafts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Survey:
     """How files are to be looked at.
 
     Attributes:
@@ -145,16 +145,16 @@ class Look:
 
 def survey(
     paths: Sequence[Path],
-    look: Look,
+    how: Survey,
     *,
-    known: Known | None,
+    known: EarlierManifest | None,
     save: Callable[[Findings], None],
 ) -> tuple[Findings, int]:
     """Find out about every path.
 
     Args:
         paths: files and folders of frame images, each once.
-        look: how to look.
+        how: the settings.
         known: an earlier manifest, whose measurements of unchanged files are taken over.
         save: called with what is known so far, now and then and when the survey is cut short.
 
@@ -166,7 +166,7 @@ def survey(
     taken_over = 0
     for path in paths:
         blank = _blank(path)
-        earlier = None if known is None else known.finding(path, blank, decoder=look.decoder)
+        earlier = None if known is None else known.finding(path, blank, decoder=how.decoder)
         if blank.error:
             findings[path] = blank
         elif earlier is not None:
@@ -175,10 +175,10 @@ def survey(
         else:
             unread[path] = blank
     try:
-        failed = _read(unread, look, findings, save)
-        if failed and look.decoder == "auto":
+        failed = _read(unread, how, findings, save)
+        if failed and how.decoder == "auto":
             # decord is known to crash and hang where PyAV only raises an error.
-            _read(failed, replace(look, decoder="pyav"), findings, save)
+            _read(failed, replace(how, decoder="pyav"), findings, save)
     except BaseException:
         save(findings)
         raise
@@ -186,12 +186,12 @@ def survey(
 
 
 def _read(
-    unread: Findings, look: Look, findings: Findings, save: Callable[[Findings], None]
+    unread: Findings, how: Survey, findings: Findings, save: Callable[[Findings], None]
 ) -> Findings:
     """Add a finding for every unread path; return those whose child died or hung."""
     failed: Findings = {}
     saved = time.monotonic()
-    for path, answer in _answers(list(unread), look):
+    for path, answer in _answers(list(unread), how):
         blank = unread[path]
         if answer.failure is None:
             measured = {"bytes": blank.bytes, "modified": blank.modified}
@@ -208,11 +208,11 @@ def _read(
     return failed
 
 
-def _answers(paths: list[Path], look: Look) -> Iterator[tuple[Path, Answer]]:
+def _answers(paths: list[Path], how: Survey) -> Iterator[tuple[Path, Answer]]:
     """Each path with what a child says of it, under a progress bar."""
-    calls = [{"path": str(path), "decoder": look.decoder} for path in paths]
-    answers = guarded_calls(look.inspector, calls, workers=look.workers, timeout=look.timeout)
-    bar = tqdm(total=len(calls), unit="video", desc="index", disable=look.quiet or not calls)
+    calls = [{"path": str(path), "decoder": how.decoder} for path in paths]
+    answers = guarded_calls(how.inspector, calls, workers=how.workers, timeout=how.timeout)
+    bar = tqdm(total=len(calls), unit="video", desc="index", disable=how.quiet or not calls)
     with contextlib.closing(answers), bar:
         for answer in answers:
             bar.update()

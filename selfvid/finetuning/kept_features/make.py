@@ -26,7 +26,7 @@ from selfvid.finetuning.clips import check_frames, labelled_clips
 from selfvid.finetuning.kept_features.folder import KeptFeatures, VideoFeatures
 from selfvid.finetuning.settings import FinetuneSettings
 from selfvid.saving.recorded import describe
-from selfvid.saving.whole import require_room, told_bytes
+from selfvid.saving.whole import format_bytes, require_disk_space
 from selfvid.types import Features
 
 _AT_ONCE = 16  # clips that the encoder is given: enough to be fast, little memory
@@ -155,7 +155,7 @@ class FeatureMaker:
     def _features_of_nothing(self, dataset: ClipDataset) -> Features:
         """Those of one empty clip, which have the sizes that all others will have."""
         size = dataset.size if self.settings.crop is None else self.settings.crop.size
-        shape = (1, dataset.sampling.length, self.encoder.eats, *size)
+        shape = (1, dataset.sampling.length, self.encoder.in_channels, *size)
         return self._features(torch.zeros(shape, device=self.device))
 
     def _augmented(self, clips: Tensor, place: int) -> Tensor:
@@ -195,14 +195,14 @@ class FeatureMaker:
         sizes = [_bytes(self._features_of_nothing(part.dataset)) for part in parts]
         needed = sum(count * size for count, size in zip(counts, sizes, strict=True))
         folder = self.settings.feature_folder
-        free = require_room(
+        free = require_disk_space(
             needed, folder, what="features", expected="a smaller cache, or another cache_folder"
         )
         if needed and not self.quiet:
             whose = " and ".join(
                 f"{count:,} {part.name}" for count, part in zip(counts, parts, strict=True)
             )
-            size = f"about {told_bytes(needed)} in {folder} ({told_bytes(free)} free)"
+            size = f"about {format_bytes(needed)} in {folder} ({format_bytes(free)} free)"
             print(f"features of {whose}: {size}")
 
 

@@ -1,4 +1,4 @@
-"""Where things move to, and when: a floor that needs no network but knows motion."""
+"""Where things move to, and when: a baseline that needs no network but knows motion."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecodeError
 from selfvid.errors import InputError
-from selfvid.probing.baselines.metadata import Floor
+from selfvid.probing.baselines.metadata import Baseline
 
 _AT_A_TIME = 64  # fields in memory
 
 
-class FlowHistograms(Floor):
+class FlowHistograms(Baseline):
     """Histograms of the directions of flow, over cells of the picture and parts of the video.
 
     Args:

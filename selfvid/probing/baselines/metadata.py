@@ -1,6 +1,6 @@
 """What a result must be held against before it means anything.
 
-A floor gives every video some features that cost nothing; they go through the very pipeline
+A baseline gives every video some features that cost nothing; they go through the very pipeline
 that the encoder's features go through.
 """
 
@@ -15,7 +15,7 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.saving.recorded import Recorded
 
 
-class Floor(Recorded, ABC):
+class Baseline(Recorded, ABC):
     """Features that any encoder ought to beat.
 
     Attributes:
@@ -25,7 +25,7 @@ class Floor(Recorded, ABC):
     name: str
 
     def check(self, manifest: Manifest) -> None:
-        """Refuse, before anything is decoded, a manifest that this floor has no features of.
+        """Refuse, before anything is decoded, a manifest that this baseline has no features of.
 
         Raises:
             InputError: naming what is missing.
@@ -36,7 +36,7 @@ class Floor(Recorded, ABC):
         """Features of every row, finite, (N, D)."""
 
 
-class Metadata(Floor):
+class Metadata(Baseline):
     """What the files give away without a pixel being looked at.
 
     Duration, number of frames, rate, width, height and size of the file; where the manifest has

@@ -99,14 +99,6 @@ def test_flip_and_reverse_are_off_unless_asked_for() -> None:
     torch.testing.assert_close(only(reverse=1)(clips()), clips().flip(1).float())
 
 
-def test_reversal_turns_the_true_frames_and_leaves_the_padding_behind() -> None:
-    lengths = torch.tensor([5, 3, 1, 4])
-    turned = only(reverse=1)(clips(), lengths)
-    for clip, plain, length in zip(turned, clips().float(), lengths.tolist(), strict=True):
-        torch.testing.assert_close(clip[:length], plain[:length].flip(0))
-        assert not clip[length:].any()
-
-
 def test_a_grey_clip_has_three_equal_channels() -> None:
     grey = only(grey=1)(clips())
     torch.testing.assert_close(grey, grey[:, :, :1].expand_as(grey))

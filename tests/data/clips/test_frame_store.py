@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from selfvid.data.clips import dataset as dataset_module
+from selfvid.data.clips import frame_store
+from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.frame_store import FrameStore, StoredReader
-from selfvid.data.clips.loader import ClipDataset, frame_store
-from selfvid.data.clips.loader import dataset as dataset_module
 from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecodeError, open_video

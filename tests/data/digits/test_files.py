@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
+from selfvid.data.digits import files as digit_footage
 from selfvid.data.digits.files import Kind, write_footage
-from selfvid.data.digits.glyphs import files as digit_footage
 from selfvid.data.digits.glyphs import load_glyphs
 from selfvid.data.digits.moving_digits import DIRECTIONS
 from selfvid.errors import InputError

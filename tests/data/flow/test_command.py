@@ -73,7 +73,7 @@ def test_children_compute_flow_of_all_that_can_be_read(
     assert "4 videos, 22 fields (forward) at 32x32 by dis" in said
     assert "with 2 processes" in said
     assert "take 2.mp4: unreadable" in said
-    assert "computed   3 films, 16 fields" in said
+    assert "computed   3 files, 16 fields" in said
     assert [row.status for row in flow.rows] == ["ok", "ok", "bad", "ok"]
     assert sorted(p.suffix for p in (tmp_path / "flow").iterdir()) == [".csv"] + [".mkv"] * 3
     whole = Manifest.read(footage)
@@ -183,15 +183,15 @@ def test_an_interruption_keeps_whole_films_and_no_drafts(
         function: str, calls: Sequence[dict[str, Any]], *, workers: int, timeout: float
     ) -> Generator[Answer]:
         yield next(_in_process(function, calls[:1], workers=workers, timeout=timeout))
-        (name,) = calls[1]["films"].values()
-        Path(name).write_bytes(b"half a film")
+        (name,) = calls[1]["files"].values()
+        Path(name).write_bytes(b"half a file")
         raise KeyboardInterrupt
 
     good = Manifest.read(footage).select([0, 1, 3])
     monkeypatch.setattr(flow_files, "guarded_calls", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compute_flow(good, out=tmp_path, size=32, quiet=True)
-    assert "1 films are whole and kept; the same command goes on" in capsys.readouterr().err
+    assert "1 files are whole and kept; the same command goes on" in capsys.readouterr().err
     assert len(FlowFolder(tmp_path).rows) == 1
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".mkv"]
     before = _modified(tmp_path)
@@ -288,7 +288,7 @@ def test_with_only_faults_left_the_command_ends_as_it_did(
     again = compute_flow(footage, out=tmp_path, size=32)
     said = capsys.readouterr().out
     assert "unknown: no video that was tried gives flow" in said
-    assert "computed   0 films, 0 fields" in said
+    assert "computed   0 files, 0 fields" in said
     assert "3 were there already" in said
     fault = next(line for line in first.splitlines() if line.startswith("bad"))
     assert fault in said
@@ -303,7 +303,7 @@ def test_where_children_die_for_every_video_it_is_said(
             yield Answer(call, failure="died", words="reader died (SIGSEGV)")
 
     monkeypatch.setattr(flow_files, "guarded_calls", dying)
-    with pytest.raises(InputError, match=r"none of 3 films came about; .*reader died \(SIGSEGV\)"):
+    with pytest.raises(InputError, match=r"none of 3 files came about; .*reader died \(SIGSEGV\)"):
         compute_flow(Manifest.read(footage).select([0, 1, 3]), out=tmp_path, quiet=True)
 
 
@@ -321,6 +321,6 @@ def test_the_estimate_is_of_the_right_order(footage: Path, tmp_path: Path) -> No
     for work in todo:
         call = flow_plan.call_of(work, asked, tmp_path)
         compute_guarded(**_plain(call))
-        size += sum(Path(name).stat().st_size for name in call["films"].values())
+        size += sum(Path(name).stat().st_size for name in call["files"].values())
     assert cost.bytes == pytest.approx(size, rel=0.5)
     assert cost.seconds < flow_plan._START + 20 * (time.perf_counter() - began)

@@ -18,9 +18,9 @@ def codes(count: int, height: int, width: int) -> Tensor:
 
 
 def written(path: Path, values: Tensor, *, rate: float = 25.0) -> Path:
-    with FlowWriter(path, rate=rate, comment="test") as film:
+    with FlowWriter(path, rate=rate, comment="test") as file:
         for some in values.split(4):
-            film.append(some)
+            file.append(some)
     return path
 
 
@@ -47,7 +47,7 @@ def test_a_field_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_film_is_an_error(tmp_path: Path) -> None:
     path = written(tmp_path / "flow.mkv", codes(5, 8, 8))
-    path.write_bytes(b"no film any more" * 9)
+    path.write_bytes(b"no file any more" * 9)
     with pytest.raises(DecodeError, match="cannot be opened"):
         read_flow_video(path, [0])
 

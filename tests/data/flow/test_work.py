@@ -8,7 +8,7 @@ from torch import Tensor
 
 from selfvid.data.flow import work as flow_work
 from selfvid.data.flow.folder import read_flow_video
-from selfvid.data.flow.work import Film, FlowFault, compute_film
+from selfvid.data.flow.work import FlowFault, FlowOfVideo, compute_flow_of
 from selfvid.data.video.decode import open_video
 from selfvid.data.video.encode import write_video
 from selfvid.flow.estimate import DIS, FlowEstimator
@@ -33,17 +33,17 @@ class Levels(FlowEstimator):
         return flow
 
 
-def _fields(path: Path, film: Film) -> Tensor:
-    return dequantise(read_flow_video(path, range(film.frames - 1)), bound=film.bound)
+def _fields(path: Path, file: FlowOfVideo) -> Tensor:
+    return dequantise(read_flow_video(path, range(file.frames - 1)), bound=file.bound)
 
 
 def test_each_field_belongs_to_the_frame_of_its_number_and_the_next(tmp_path: Path) -> None:
     video = numbered_video(tmp_path / "a.mp4", frames=30)
-    film = compute_film(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=12.7)
-    assert (film.frames, film.height, film.width, film.bound) == (30, 32, 64, 12.7)
+    file = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=12.7)
+    assert (file.frames, file.height, file.width, file.bound) == (30, 32, 64, 12.7)
     with open_video(video) as reader:
         levels = reader.read(range(30)).astype(float).mean(axis=(1, 2, 3))
-    found = _fields(tmp_path / "f.mkv", film)[:, 0].mean(dim=(1, 2))
+    found = _fields(tmp_path / "f.mkv", file)[:, 0].mean(dim=(1, 2))
     assert found.tolist() == pytest.approx((levels[1:] - levels[:-1]).tolist(), abs=0.06)
 
 
@@ -53,22 +53,22 @@ def test_flow_is_what_the_estimator_gives_for_the_decoded_frames(
 ) -> None:
     monkeypatch.setattr(flow_work, "_FIELDS", 4)
     write_video(tmp_path / "a.mp4", drifting(11, x=2, y=1))
-    film = compute_film(
+    file = compute_flow_of(
         tmp_path / "a.mp4", {direction: tmp_path / "f.mkv"}, estimator=DIS(), size=(40, 48)
     )
     with open_video(tmp_path / "a.mp4", size=(40, 48)) as reader:
         frames = torch.from_numpy(reader.read(range(11))).permute(0, 3, 1, 2)
     codes, share = quantise(DIS()(frames, direction=direction), bound=3.0)
-    assert film.bound == 3
+    assert file.bound == 3
     assert (read_flow_video(tmp_path / "f.mkv", range(10)) == codes).all()
-    assert film.clipped[direction] == pytest.approx(share)
+    assert file.clipped[direction] == pytest.approx(share)
 
 
 def test_both_directions_come_from_one_pass(tmp_path: Path) -> None:
     video = numbered_video(tmp_path / "a.mp4", frames=5)
-    films: dict[Direction, Path] = {"forward": tmp_path / "f.mkv", "backward": tmp_path / "b.mkv"}
-    film = compute_film(video, films, estimator=Levels(), bound=12.7)
-    ahead, behind = (_fields(path, film)[:, 0] for path in films.values())
+    files: dict[Direction, Path] = {"forward": tmp_path / "f.mkv", "backward": tmp_path / "b.mkv"}
+    file = compute_flow_of(video, files, estimator=Levels(), bound=12.7)
+    ahead, behind = (_fields(path, file)[:, 0] for path in files.values())
     assert torch.allclose(ahead, -behind, atol=0.1)
 
 
@@ -79,10 +79,10 @@ def test_context_is_shown_and_its_fields_are_left_out(
 ) -> None:
     monkeypatch.setattr(flow_work, "_FIELDS", run)
     video = numbered_video(tmp_path / "a.mp4", frames=20)
-    film = compute_film(
+    file = compute_flow_of(
         video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(context), bound=31.75
     )
-    found = _fields(tmp_path / "f.mkv", film).mean(dim=(2, 3))
+    found = _fields(tmp_path / "f.mkv", file).mean(dim=(2, 3))
     assert found[:, 0].tolist() == pytest.approx([6] * 19, abs=1.3)
     shown = []
     run = max(run, 2 * context)
@@ -101,8 +101,8 @@ def test_a_sample_is_from_the_middle(tmp_path: Path) -> None:
             return super()._forward(frames)
 
     seen: list[int] = []
-    film = compute_film(video, {"forward": tmp_path / "f.mkv"}, estimator=First(), sample=4)
-    assert film.frames == 5
+    file = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=First(), sample=4)
+    assert file.frames == 5
     assert seen == [8, 9, 10, 11, 12]
 
 
@@ -111,9 +111,9 @@ def test_what_is_beyond_the_bound_is_counted_over_all_runs(
 ) -> None:
     monkeypatch.setattr(flow_work, "_FIELDS", 4)
     video = numbered_video(tmp_path / "a.mp4", frames=11)
-    film = compute_film(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=4.5)
+    file = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=4.5)
     # x is 6 everywhere; y is 5 in the first two runs and 3 in the last, of two fields.
-    assert film.clipped["forward"] == pytest.approx((10 + 8) / 20)
+    assert file.clipped["forward"] == pytest.approx((10 + 8) / 20)
 
 
 class Broken(Levels):
@@ -122,19 +122,19 @@ class Broken(Levels):
 
 
 def test_faults_are_told_in_words(tmp_path: Path) -> None:
-    films: dict[Direction, Path] = {"forward": tmp_path / "f.mkv"}
+    files: dict[Direction, Path] = {"forward": tmp_path / "f.mkv"}
     video = numbered_video(tmp_path / "a.mp4", frames=4)
     with pytest.raises(FlowFault, match="4 frames where the manifest says 9; index it again"):
-        compute_film(video, films, estimator=Levels(), known_frames=9)
+        compute_flow_of(video, files, estimator=Levels(), known_frames=9)
     with pytest.raises(FlowFault, match="frames are 8x8; expected at least 16 pixels"):
-        compute_film(video, films, estimator=DIS(), size=(8, 8))
+        compute_flow_of(video, files, estimator=DIS(), size=(8, 8))
     with pytest.raises(FlowFault, match="flow is not finite"):
-        compute_film(video, films, estimator=Broken())
+        compute_flow_of(video, files, estimator=Broken())
     with pytest.raises(FlowFault, match="does not exist"):
-        compute_film(tmp_path / "none.mp4", films, estimator=Levels())
+        compute_flow_of(tmp_path / "none.mp4", files, estimator=Levels())
     single = numbered_video(tmp_path / "b.mp4", frames=1)
     with pytest.raises(FlowFault, match="it has 1 frame; flow needs two"):
-        compute_film(single, films, estimator=Levels())
+        compute_flow_of(single, files, estimator=Levels())
     spoil(video)
     with pytest.raises(FlowFault, match=r"unreadable \("):
-        compute_film(video, films, estimator=Levels())
+        compute_flow_of(video, files, estimator=Levels())

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from selfvid.data.indexing import command
 from selfvid.data.indexing.command import index
-from selfvid.data.indexing.survey import Look
+from selfvid.data.indexing.survey import Survey
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.encode import write_video
 from selfvid.data.video.files import content_id
@@ -42,7 +42,7 @@ def read_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     log.touch()
     inspector = "tests.data.indexing.inspectors:inspect_and_log"
     monkeypatch.setenv("INSPECT_LOG", str(log))
-    monkeypatch.setattr(command, "Look", functools.partial(Look, inspector=inspector))
+    monkeypatch.setattr(command, "Survey", functools.partial(Survey, inspector=inspector))
 
     def read_since() -> list[str]:
         lines = log.read_text().splitlines()
@@ -173,7 +173,7 @@ def test_what_only_hangs_or_crashes_gets_a_row_and_another_try_next_time(
     for name in ["hang.mp4", "segfault.mp4", "raise.mp4"]:
         scene(footage / name, 1, frames=2)
     inspector = "tests.data.video.behaviours:behave_as_file"
-    monkeypatch.setattr(command, "Look", functools.partial(Look, inspector=inspector))
+    monkeypatch.setattr(command, "Survey", functools.partial(Survey, inspector=inspector))
     with pytest.raises(InputError, match=r"none of 3 videos is readable, such as footage/hang.mp4"):
         index(footage, out=tmp_path / "m.csv", workers=1, timeout=0.5, quiet=True)
     rows = by_name(Manifest.read(tmp_path / "m.csv"))

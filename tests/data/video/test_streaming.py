@@ -5,13 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
-from selfvid.features.stream_store import ClipFeatures, write_clip_features
 
 from selfvid.data.video.decode import open_video
 from selfvid.data.video.encode import write_video
 from selfvid.data.video.streaming import ClipStream, measure_length
-from selfvid.errors import InputError
 
 RATE = 10.0
 
@@ -61,30 +58,3 @@ def test_a_length_is_told_or_why_not(video: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
     assert measure_length(broken).fault
-
-
-def test_features_written_in_blocks_are_a_safetensors_file(tmp_path: Path) -> None:
-    vectors = torch.randn(10, 7)
-    times, spans = np.random.default_rng(0).random((10, 16)), np.arange(20.0).reshape(10, 2)
-    path = tmp_path / "video.safetensors"
-    blocks = vectors.split([3, 3, 4])
-    write_clip_features(path, blocks, width=7, times=times, spans=spans, about={"key": "µ"})
-    plain = load_file(path)  # the library's own reading of the whole file
-    np.testing.assert_array_equal(plain["vectors"], vectors.numpy())
-    np.testing.assert_array_equal(plain["times"], times)
-    np.testing.assert_array_equal(plain["spans"], spans)
-    found = ClipFeatures(path)
-    assert (found.clips, found.width, found.about) == (10, 7, {"key": "µ"})
-    assert torch.equal(found.read(4, 5), vectors[4:9])
-    assert torch.equal(torch.cat(list(found.blocks())), vectors)
-
-
-def test_features_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "video.safetensors"
-    some = {"times": np.zeros((3, 2)), "spans": np.zeros((3, 2))}
-    with pytest.raises(ValueError, match="2 vectors for 3 clips"):
-        write_clip_features(path, [torch.zeros(2, 5)], width=5, about={}, **some)
-    assert not list(tmp_path.iterdir())
-    path.write_bytes(b"damaged")
-    with pytest.raises(InputError, match="holds no features of clips"):
-        ClipFeatures(path)

@@ -8,15 +8,15 @@ import pytest
 
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
-from selfvid.probing.baselines.metadata import Floor, Metadata
-from selfvid.probing.features import floor_features
+from selfvid.probing.baselines.metadata import Baseline, Metadata
+from selfvid.probing.features import baseline_features
 
 ROW = Row(
     path="a.mp4", video="1", frames=50, rate=25.0, width=64, height=48, duration=2.0, bytes=999
 )
 
 
-class Broken(Floor):
+class Broken(Baseline):
     name = "broken"
 
     def __init__(self) -> None:
@@ -37,6 +37,6 @@ def test_metadata_of_segments_has_their_own_length_and_start() -> None:
     assert found[:, 6:].tolist() == [[0.75, 0.5], [0.5, 1.5]]
 
 
-def test_a_floor_whose_features_are_not_finite_is_named() -> None:
-    with pytest.raises(InputError, match="floor 'broken'"):
-        floor_features([Broken()], Manifest((ROW,), Path()))
+def test_a_baseline_whose_features_are_not_finite_is_named() -> None:
+    with pytest.raises(InputError, match="baseline 'broken'"):
+        baseline_features([Broken()], Manifest((ROW,), Path()))

@@ -1,4 +1,4 @@
-"""Feature histograms and a small network: the classical floor of Karpathy et al. (2014)."""
+"""Feature histograms and a small network: the classical baseline of Karpathy et al. (2014)."""
 
 from __future__ import annotations
 

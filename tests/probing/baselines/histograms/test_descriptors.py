@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from selfvid.flow.estimate import DIS
-from selfvid.probing.baselines.histograms.describe import PATCH
 from selfvid.probing.baselines.histograms.descriptors import (
     HUES,
+    PATCH,
     SATURATIONS,
     colour_moments,
     gradients,

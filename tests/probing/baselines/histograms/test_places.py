@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfvid.probing.baselines.histograms.describe import PATCH, corner_places, grid_places, patches
+from selfvid.probing.baselines.histograms.descriptors import (
+    PATCH,
+    corner_places,
+    grid_places,
+    patches,
+)
 
 HALF = PATCH // 2
 

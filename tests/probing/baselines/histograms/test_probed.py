@@ -61,7 +61,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_histograms_of_hand_made_words_are_one_more_floor(
+def test_histograms_of_hand_made_words_are_one_more_baseline(
     encoder: Path, drifts: Path, tmp_path: Path
 ) -> None:
     found = probe(encoder, drifts, histograms=True, out=tmp_path / "a", **FAST)

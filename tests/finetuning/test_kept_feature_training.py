@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from selfvid.features.head_store import Shelf, joined, tensors_of
-from selfvid.finetuning.clip_source import Course
 
 from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.sampling import EvenClips
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.errors import InputError
-from selfvid.finetuning.kept_features.train import CachedCourse, with_cache
+from selfvid.features.store import FeatureStore, joined, tensors_of
+from selfvid.finetuning.kept_features.folder import VideoFeatures
+from selfvid.finetuning.kept_features.train import KeptFeatureSource
 from selfvid.training.batches import BatchStream
 from selfvid.types import Features
 from tests.heads.features import features
@@ -28,25 +28,28 @@ def videos(digits_manifest: Path) -> ClipDataset:
 
 
 @pytest.fixture
-def course(videos: ClipDataset, tmp_path: Path) -> Course:
+def stream(videos: ClipDataset) -> BatchStream:
+    return BatchStream(len(videos), per_batch=3, total=10, seed=4)
+
+
+@pytest.fixture
+def source(videos: ClipDataset, tmp_path: Path) -> KeptFeatureSource:
     """Features that say which video, draw and clip they are of."""
-    shelf = Shelf(tmp_path / "kept", ("clip",), DRAWS)
+    kept = VideoFeatures(FeatureStore(tmp_path / "kept"), ("clip",), DRAWS)
     for place, row in enumerate(videos.manifest.rows):
         clips = [[place, draw, clip] for draw in range(DRAWS) for clip in range(PER_DRAW)]
-        shelf.write(row, Features(torch.tensor(clips, dtype=torch.float32)))
-    stream = BatchStream(len(videos), per_batch=3, total=10, seed=4)
-    return with_cache(Course(videos, stream, workers=0), videos, shelf)
+        kept.write(row, Features(torch.tensor(clips, dtype=torch.float32)))
+    return KeptFeatureSource(videos, kept)
 
 
 def test_a_batch_has_the_draw_of_its_epoch_of_the_videos_of_its_keys(
-    videos: ClipDataset, course: Course
+    videos: ClipDataset, source: KeptFeatureSource, stream: BatchStream
 ) -> None:
-    assert isinstance(course, CachedCourse)
     assert videos.labels is not None
-    for number, batch in enumerate(course.batches(course.stream, CPU)):
+    for number, batch in enumerate(source.batches(stream, CPU)):
         wanted = [
             [key.index, key.epoch % DRAWS, clip]
-            for key in course.stream.batch(number)
+            for key in stream.batch(number)
             for clip in range(PER_DRAW)
         ]
         assert batch.features.clip.tolist() == wanted
@@ -55,20 +58,20 @@ def test_a_batch_has_the_draw_of_its_epoch_of_the_videos_of_its_keys(
     assert number == 9
 
 
-def test_every_draw_of_every_video_comes_as_often_as_another(course: Course) -> None:
-    assert isinstance(course, CachedCourse)
-    course.stream.total = DRAWS * 6 // 3  # as many epochs as draws
-    seen = [
-        tuple(one) for b in course.batches(course.stream, CPU) for one in b.features.clip.tolist()
-    ]
+def test_every_draw_of_every_video_comes_as_often_as_another(
+    source: KeptFeatureSource, stream: BatchStream
+) -> None:
+    stream.total = DRAWS * 6 // 3  # as many epochs as draws
+    seen = [tuple(one) for b in source.batches(stream, CPU) for one in b.features.clip.tolist()]
     assert len(seen) == len(set(seen)) == 6 * DRAWS * PER_DRAW
 
 
-def test_batches_go_on_where_the_stream_stands(course: Course) -> None:
-    assert isinstance(course, CachedCourse)
-    whole = [batch.features.clip for batch in course.batches(course.stream, CPU)]
-    course.stream.done = 7
-    rest = [batch.features.clip for batch in course.batches(course.stream, CPU)]
+def test_batches_go_on_where_the_stream_stands(
+    source: KeptFeatureSource, stream: BatchStream
+) -> None:
+    whole = [batch.features.clip for batch in source.batches(stream, CPU)]
+    stream.done = 7
+    rest = [batch.features.clip for batch in source.batches(stream, CPU)]
     assert len(rest) == 3
     assert all(torch.equal(one, other) for one, other in zip(whole[7:], rest, strict=True))
 
@@ -77,24 +80,23 @@ def test_batches_go_on_where_the_stream_stands(course: Course) -> None:
 def test_what_is_kept_comes_back_to_the_bit(
     videos: ClipDataset, tmp_path: Path, dtype: torch.dtype
 ) -> None:
-    whole = features(lengths=torch.tensor([5, 3, 4]))
+    whole = features()
     assert whole.maps is not None
     part = Features(
         clip=whole.clip.to(dtype),
         steps=whole.steps,
-        lengths=whole.lengths,
         maps=(whole.maps[0][:, :0], whole.maps[1].to(dtype)),
         window=2,
         stride=3,
     )
     row = videos.manifest.rows[0]
-    shelf = Shelf(tmp_path, tuple(tensors_of(part)))
-    shelf.write(row, part)
-    again = shelf.read(row)
+    kept = VideoFeatures(FeatureStore(tmp_path), tuple(tensors_of(part)))
+    kept.write(row, part)
+    again = kept.read(row)
     assert (again.window, again.stride) == (2, 3)
     assert again.maps is not None
     assert again.maps[0].shape[1] == 0
-    assert set(tensors_of(again)) == {"clip", "steps", "lengths", "maps.1"}
+    assert set(tensors_of(again)) == {"clip", "steps", "maps.1"}
     for name, tensor in tensors_of(part).items():
         assert tensors_of(again)[name].dtype == tensor.dtype
         assert torch.equal(tensors_of(again)[name], tensor)
@@ -109,19 +111,19 @@ def test_features_are_joined_clip_by_clip() -> None:
 
 def test_a_damaged_file_is_named_in_one_line(videos: ClipDataset, tmp_path: Path) -> None:
     row = videos.manifest.rows[0]
-    shelf = Shelf(tmp_path, ("clip",))
-    shelf.write(row, Features(torch.zeros(2, 3)))
+    kept = VideoFeatures(FeatureStore(tmp_path), ("clip",))
+    kept.write(row, Features(torch.zeros(2, 3)))
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(InputError, match="expected them whole") as raised:
-        shelf.read(row)
+        kept.read(row)
     assert "\n" not in str(raised.value)
 
 
 def test_features_stay_in_their_folder_whatever_a_manifest_says(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "kept", ("clip",))
+    kept = VideoFeatures(FeatureStore(tmp_path / "kept"), ("clip",))
     row = Row(path="a.mp4", video="../../escaped", start=1.0, end=2.0)
-    shelf.write(row, Features(torch.ones(1, 3)))
+    kept.write(row, Features(torch.ones(1, 3)))
     assert [path.parent for path in tmp_path.rglob("*.safetensors")] == [tmp_path / "kept"]
-    assert shelf.holds(row)
-    assert shelf.read(row).clip.tolist() == [[1.0, 1.0, 1.0]]
+    assert kept.holds(row)
+    assert kept.read(row).clip.tolist() == [[1.0, 1.0, 1.0]]

@@ -1,14 +1,14 @@
-"""Long videos in lanes side by side, read window by window, so that a state can be carried on.
+"""Long videos in streams side by side, read window by window, so that a state can be carried on.
 
-Three lanes, windows of three clips, state run on over the beginnings of videos::
+Three streams, windows of three clips, state run on over the beginnings of videos::
 
-    lane 0   a a a | a a d | d d d        window k of a lane continues window k - 1
-    lane 1   b b b | b e e | e e e
-    lane 2   c c c | c c c | f f .        . is left over: padded, or discarded with its window
+    stream 0   a a a | a a d | d d d        window k of a stream continues window k - 1
+    stream 1   b b b | b e e | e e e
+    stream 2   c c c | c c c | f f .        . is left over: padded, or discarded with its window
 
 With a state that begins anew with each video, videos begin with a window::
 
-    lane 0   a a a | a a . | d d d | d . .
+    stream 0   a a a | a a . | d d d | d . .
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Clips = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Lanes:
+class ParallelStreams:
     """How videos are laid out for training.
 
     Attributes:
-        window: clips of a lane that make one step.
+        window: clips of a stream that make one step.
         reset: where the state begins anew: with each "video", as in use, or only with each
             "epoch", as Montes et al. trained.
         left_over: clips that fill no window are padded to one, or "discard".
@@ -55,18 +55,18 @@ class Lanes:
         if self.left_over not in ("pad", "discard"):
             raise InputError(f"left_over is {self.left_over!r}; expected pad or discard")
 
-    def windows(self, lengths: Sequence[int], order: Sequence[int], *, lanes: int) -> Clips:
-        """Which clip stands where, (W, lanes, window, 2).
+    def windows(self, lengths: Sequence[int], order: Sequence[int], *, streams: int) -> Clips:
+        """Which clip stands where, (W, streams, window, 2).
 
-        Each video goes to the lane that is shortest so far.
+        Each video goes to the stream that is shortest so far.
 
         Args:
             lengths: clips of each video.
             order: in which videos are laid out.
-            lanes: how many lie side by side.
+            streams: how many lie side by side.
         """
-        found: list[list[Clips]] = [[] for _ in range(lanes)]
-        filled = np.zeros(lanes, np.int64)
+        found: list[list[Clips]] = [[] for _ in range(streams)]
+        filled = np.zeros(streams, np.int64)
         for video in order:
             clips = self._clips_of(video, lengths[video])
             shortest = int(filled.argmin())
@@ -77,8 +77,10 @@ class Lanes:
             int(filled.min()) // self.window if discard else -(-int(filled.max()) // self.window)
         )
         nothing = np.zeros((0, 2), np.int64)
-        rows = [_padded(np.concatenate([nothing, *lane]), count * self.window) for lane in found]
-        laid = np.stack(rows).reshape(lanes, count, self.window, 2)
+        rows = [
+            _padded(np.concatenate([nothing, *stream]), count * self.window) for stream in found
+        ]
+        laid = np.stack(rows).reshape(streams, count, self.window, 2)
         return laid.transpose(1, 0, 2, 3)
 
     def _clips_of(self, video: int, count: int) -> Clips:
@@ -90,15 +92,15 @@ class Lanes:
         return _padded(clips, count + -count % self.window)
 
 
-class LaneStream(BatchStream):
-    """The windows of every lane, step by step, as cells of a table for each epoch.
+class WindowStream(BatchStream):
+    """The windows of every stream, step by step, as cells of a table for each epoch.
 
-    Cell (w, b) has the index w x lanes + b: lane b's part of window w.
+    Cell (w, b) has the index w x streams + b: stream b's part of window w.
 
     Args:
         lengths: clips of each video.
         plan: how they are laid out.
-        lanes: how many lie side by side.
+        streams: how many lie side by side.
         total: steps in the whole run.
         seed: the run's seed.
 
@@ -107,16 +109,16 @@ class LaneStream(BatchStream):
     """
 
     def __init__(
-        self, lengths: Sequence[int], plan: Lanes, *, lanes: int, total: int, seed: int
+        self, lengths: Sequence[int], plan: ParallelStreams, *, streams: int, total: int, seed: int
     ) -> None:
-        super().__init__(len(lengths), per_batch=lanes, total=total, seed=seed)
+        super().__init__(len(lengths), per_batch=streams, total=total, seed=seed)
         self.lengths, self.plan = lengths, plan
         self._ends: list[int] = []  # number of the first batch behind each epoch
         self._laid: tuple[int, Clips] | None = None
         if not len(self._epoch(0)):
             raise InputError(
-                f"{sum(lengths)} clips in {lanes} lanes fill no window of {plan.window}; expected "
-                "a smaller batch or window, or left_over pad"
+                f"{sum(lengths)} clips in {streams} streams fill no window of {plan.window}; "
+                "expected a smaller batch or window, or left_over pad"
             )
 
     def batch(self, number: int) -> list[ClipKey]:
@@ -131,8 +133,8 @@ class LaneStream(BatchStream):
 
     def clips(self, key: ClipKey) -> Clips:
         """The clips in a cell, (window, 2)."""
-        window, lane = divmod(key.index, self.per_batch)
-        return self._epoch(key.epoch)[window, lane]
+        window, stream = divmod(key.index, self.per_batch)
+        return self._epoch(key.epoch)[window, stream]
 
     def begins(self, key: ClipKey) -> bool:
         """Whether the state begins anew with a cell."""
@@ -145,7 +147,7 @@ class LaneStream(BatchStream):
             order = np.arange(self.videos)
             if self.plan.shuffle:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.videos)
-            laid = self.plan.windows(self.lengths, order.tolist(), lanes=self.per_batch)
+            laid = self.plan.windows(self.lengths, order.tolist(), streams=self.per_batch)
             self._laid = (epoch, laid)
         return self._laid[1]
 

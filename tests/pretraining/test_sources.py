@@ -13,10 +13,10 @@ from selfvid.errors import InputError
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder, OwnFrames
 from selfvid.objectives.predictive import load_predictive
 from selfvid.pretraining.command import pretrain
+from selfvid.pretraining.sources import GeneratedSource
 from selfvid.training.batches import BatchStream
 from selfvid.training.checkpoints import saved, step_of
 from selfvid.training.schedule import Training
-from selfvid.training.sources import GeneratedSource
 
 DIGITS = DigitStream(frames=6, digits=1, canvas=32)
 CPU = torch.device("cpu")
@@ -28,10 +28,15 @@ def run_on_digits(out: Path, **more: Any) -> Path:
     objective = LSTMAutoencoder(
         encoder, future=2, conditional_future=True, own=OwnFrames(share=0.5, ramp=3)
     )
-    training = Training(
-        steps=4, batch=4, warmup=0, checkpoint_every=2, look_every=4, precision="32-true"
+    training = Training(steps=4, batch=4, warmup=0, checkpoint_every=2, preview_every=4)
+    return pretrain(
+        more.pop("data", DIGITS),
+        out,
+        objective=objective,
+        training=training,
+        precision="float32",
+        **more,
     )
-    return pretrain(more.pop("data", DIGITS), out, objective=objective, training=training, **more)
 
 
 def test_a_run_on_generated_digits_says_so_and_keeps_its_decoders(tmp_path: Path) -> None:
