@@ -1,4 +1,4 @@
-"""Where and in which number format something is computed: one vocabulary for all commands."""
+"""Device, precision and loading processes: the options that all commands share."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 NumberFormat = Literal["float32", "bfloat16"]
 
-MOST_WORKERS = 8  # more loading processes than this rarely help one that trains
-# Flags of processors that multiply bfloat16 natively; elsewhere it is emulated and slower.
+MOST_WORKERS = 8  # loading processes: more rarely make training faster
+# Flags of processors that multiply bfloat16 natively; others emulate it, which is slow.
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
 def choose_device(device: Device = "auto") -> torch.device:
-    """The device of that name; ``auto`` is a GPU where there is one.
+    """Return the device of that name; ``auto`` uses a GPU if there is one.
 
     Raises:
-        InputError: where this machine has no such device.
+        InputError: If this machine has no such device.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -40,27 +40,33 @@ def choose_device(device: Device = "auto") -> torch.device:
 
 
 def resolve_precision(precision: Precision, *, device: torch.device) -> NumberFormat:
-    """``auto`` is bfloat16 autocast where the hardware multiplies it natively, else float32."""
+    """Return the number format to compute in.
+
+    ``auto`` uses bfloat16 if the hardware multiplies it natively, otherwise float32.
+    """
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
+        native = torch.cuda.get_device_capability(device) >= (8, 0)  # since Ampere
     else:
         native = device.type == "cpu" and any(flag in _cpu_flags() for flag in BFLOAT16_FLAGS)
     return "bfloat16" if native else "float32"
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """The context that computes on `device` in `precision`."""
+    """Return the autocast context that computes on `device` in `precision`."""
     wanted = resolve_precision(precision, device=device) == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 
 
 def loading_workers(workers: int | None) -> int:
-    """The number of loading processes: `workers`, or one less than cores where it is None.
+    """Return the number of loading processes.
+
+    This is `workers`, or if `workers` is None, one less than the number of cores, but at least 1
+    and at most `MOST_WORKERS`.
 
     Raises:
-        InputError: where it is negative.
+        InputError: If `workers` is negative.
     """
     if workers is None:
         return max(1, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))
@@ -70,7 +76,7 @@ def loading_workers(workers: int | None) -> int:
 
 
 def _cpu_flags() -> set[str]:
-    """What the processor says it can do; empty where it cannot be asked."""
+    """Return the feature flags of the processor; empty if the system does not list them."""
     described = Path("/proc/cpuinfo")
     if not described.is_file():
         return set()

@@ -1,9 +1,9 @@
-"""The one kind of error a user can cause."""
+"""The exception for errors in what a user passes in."""
 
 
 class InputError(ValueError):
-    """Something a user handed in is not what was expected.
+    """Raised if an argument or a file of the user is not as expected.
 
-    The message is one line that names the thing, its value and the expectation; the command
-    line prints it alone and exits with code 2.
+    The message is one line that names the thing, its value and what was expected. The command line
+    prints the message without a traceback and exits with code 2.
     """

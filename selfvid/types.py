@@ -1,10 +1,10 @@
-"""The letters of every shape, and the small types that baselines hand to one another.
+"""The letters of all shapes, and the data types that the parts of the package exchange.
 
 Letters: B batch, T time (frames of a clip), S steps (of an encoder along a clip), C channels,
 H height, W width, D features, K classes, L flow fields in a stack.
 
-Clips are ``(B, T, C, H, W)``; pixels are as decoded, 0 to 255, until an encoder's first layer
-turns them into what its network takes.
+Clips are ``(B, T, C, H, W)``. Pixels keep their decoded values, 0 to 255; the first layer of an
+encoder converts them into the input of its network.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from torch import Tensor
 from selfvid.errors import InputError
 
 FLOW_ZERO = 128
-"""Code of no motion in eight-bit flow."""
+"""The eight-bit code of zero flow; codes above it are positive, codes below it negative."""
 
 
 @dataclass(frozen=True, repr=False)
 class Clip:
-    """T frames cut from one video, or T fields of its flow.
+    """T frames cut from one video, or T fields of its optical flow.
 
     Attributes:
-        frames: pixels as decoded, uint8 (T, 3, H, W); of flow its codes, uint8 (T, 2, H, W), or
-            (T, 4, H, W) with backward fields behind forward ones.
+        frames: decoded pixels, uint8 (T, 3, H, W); for flow its codes, uint8 (T, 2, H, W), or
+            (T, 4, H, W) with two channels of forward and two channels of backward flow.
         times: presentation time of each frame in seconds, float64 (T,).
         video: content id of the video that the frames were cut from.
-        label: class index, or None for footage nobody labelled.
-        step: of flow, pixels from one code to the next, 128 being none; None for pixels.
-        places: which frames of the file they are, int64 (T,); None where that is not told.
+        label: class index, or None for an unlabelled video.
+        step: for flow, pixels per code, where code 128 is zero; None for pixels.
+        places: indices of the frames in the file, int64 (T,); None if they are not recorded.
     """
 
     frames: Tensor
@@ -57,15 +57,15 @@ class Clip:
 
 @dataclass(frozen=True, repr=False)
 class ClipBatch:
-    """Clips of one size and length side by side.
+    """A batch of clips of one size and length.
 
     Attributes:
-        frames: uint8 (B, T, C, H, W).
-        times: seconds, float64 (B, T).
+        frames: pixels or codes of flow, uint8 (B, T, C, H, W).
+        times: presentation times in seconds, float64 (B, T).
         videos: content id of each clip's video.
-        labels: class indices, int64 (B,), or None where any clip has no label.
+        labels: class indices, int64 (B,), or None if a clip has no label.
         faults: one line for each clip that could not be read and was replaced by another.
-        steps: of flow, pixels from one code to the next in each clip, (B,); None for pixels.
+        steps: for flow, pixels per code in each clip, (B,); None for pixels.
     """
 
     frames: Tensor
@@ -89,7 +89,7 @@ class ClipBatch:
         return len(self.frames)
 
     def to(self, device: torch.device | str) -> ClipBatch:
-        """The same batch with its tensors on `device`."""
+        """Return the batch with its tensors on `device`."""
         return replace(
             self,
             frames=self.frames.to(device, non_blocking=True),
@@ -99,7 +99,7 @@ class ClipBatch:
         )
 
     def pin_memory(self) -> ClipBatch:
-        """The same batch in page-locked memory, as a DataLoader asks for it."""
+        """Return the batch in page-locked memory; a DataLoader calls this method."""
         return replace(
             self,
             frames=self.frames.pin_memory(),
@@ -109,38 +109,38 @@ class ClipBatch:
         )
 
     def clip(self) -> Tensor:
-        """What encoders eat, (B, T, C, H, W): pixels 0 to 255, or flow in pixels."""
+        """Return the input of an encoder, (B, T, C, H, W): pixels 0 to 255, or flow in pixels."""
         if self.steps is None:
             return self.frames
         return (self.frames.float() - FLOW_ZERO) * self.steps.view(-1, 1, 1, 1, 1)
 
     @staticmethod
     def of(clips: list[Clip], faults: tuple[str, ...] = ()) -> ClipBatch:
-        """Collate clips of one frame size and length."""
+        """Collate clips of one size and length."""
         shapes = {tuple(clip.frames.shape) for clip in clips}
         if len(shapes) > 1:
             raise ValueError(f"clips of a batch must have one shape, got {sorted(shapes)}")
-        known = [clip.label for clip in clips if clip.label is not None]
+        labels = [clip.label for clip in clips if clip.label is not None]
         steps = [clip.step for clip in clips if clip.step is not None]
         return ClipBatch(
             frames=torch.stack([clip.frames for clip in clips]),  # (B, T, C, H, W)
             times=torch.stack([clip.times for clip in clips]).double(),  # (B, T)
             videos=tuple(clip.video for clip in clips),
-            labels=torch.tensor(known) if len(known) == len(clips) else None,
+            labels=torch.tensor(labels) if len(labels) == len(clips) else None,  # (B,)
             faults=faults,
-            steps=torch.tensor(steps) if steps else None,
+            steps=torch.tensor(steps) if steps else None,  # (B,)
         )
 
 
 @dataclass(frozen=True)
 class Widths:
-    """The D and C_l of an encoder, told before any data is seen.
+    """The sizes D and C_l of an encoder's features, known before the encoder sees any data.
 
     Attributes:
         clip: D of the clip vector.
-        steps: D of the step vectors, or None where the encoder has none.
-        maps: channels of each map from fine to coarse; empty where the encoder has none.
-        flow: whether flow is predicted.
+        steps: D of the step vectors, or None if the encoder has none.
+        maps: number of channels of each map, from fine to coarse; empty if the encoder has none.
+        flow: whether the encoder predicts optical flow.
     """
 
     clip: int
@@ -149,7 +149,14 @@ class Widths:
     flow: bool = False
 
     def need_steps(self, who: str) -> int:
-        """D of the step vectors, or an InputError that says `who` needs them."""
+        """Return D of the step vectors.
+
+        Args:
+            who: name of the caller, for the error message.
+
+        Raises:
+            InputError: If the encoder has none.
+        """
         if self.steps is None:
             raise InputError(f"{who} needs step vectors (B, S, D); this encoder has none")
         return self.steps
@@ -157,17 +164,17 @@ class Widths:
 
 @dataclass(frozen=True, repr=False)
 class Features:
-    """What an encoder makes of a batch of clips.
+    """The output of an encoder for a batch of clips.
 
     Attributes:
         clip: one vector per clip, (B, D).
         steps: one vector per step along the clip, (B, S, D), or None.
-        window: frames that one step sees.
-        stride: frames between the starts of neighbouring steps.
+        window: number of frames that a step sees.
+        stride: number of frames between the starts of neighbouring steps.
         maps: feature maps (B, S, C_l, H_l, W_l) from fine to coarse, or None.
-        flow: where each frame goes next, for encoders that predict it, or None: what pixel p of
-            the next frame shows is expected to be in this one at p + flow(p), in pixels of the
-            frame, x then y, (B, S, 2, H, W).
+        flow: predicted optical flow from each frame to the next, (B, S, 2, H, W), or None. What
+            pixel p of the next frame shows is expected in this frame at p + flow(p). Flow is in
+            pixels of the frame, x before y.
     """
 
     clip: Tensor
@@ -189,11 +196,11 @@ class Features:
         return f"Features(clip={_shape(self.clip)}, steps={steps}, maps={maps})"
 
     def of(self, clips: slice) -> Features:
-        """The features of some of the clips."""
+        """Return the features of some of the clips."""
         return self._each(lambda tensor: tensor[clips])
 
     def to(self, device: torch.device | str) -> Features:
-        """The same features with their tensors on `device`."""
+        """Return the features with their tensors on `device`."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Features:
@@ -206,30 +213,51 @@ class Features:
         )
 
     def need_steps(self, who: str) -> Tensor:
-        """The step vectors (B, S, D), or an InputError that says `who` needs them."""
+        """Return the step vectors (B, S, D).
+
+        Args:
+            who: name of the caller, for the error message.
+
+        Raises:
+            InputError: If the encoder has none.
+        """
         if self.steps is None:
             raise InputError(f"{who} needs step features (B, S, D); this encoder has none")
         return self.steps
 
     def need_maps(self, who: str) -> tuple[Tensor, ...]:
-        """The feature maps, or an InputError that says `who` needs them."""
+        """Return the feature maps.
+
+        Args:
+            who: name of the caller, for the error message.
+
+        Raises:
+            InputError: If the encoder has none.
+        """
         if not self.maps:
             raise InputError(f"{who} needs feature maps (B, S, C, H, W); this encoder has none")
         return self.maps
 
     def need_flow(self, who: str) -> Tensor:
-        """The predicted flow, or an InputError that says `who` needs it."""
+        """Return the predicted flow.
+
+        Args:
+            who: name of the caller, for the error message.
+
+        Raises:
+            InputError: If the encoder predicts none.
+        """
         if self.flow is None:
             raise InputError(f"{who} needs predicted flow (B, S, 2, H, W); this encoder has none")
         return self.flow
 
 
 class FrameFeatures(NamedTuple):
-    """What a backbone makes of N frames.
+    """The output of a backbone for N frames.
 
     Attributes:
-        vector: (N, D).
-        maps: (N, C_l, H_l, W_l) from fine to coarse.
+        vector: one vector per frame, (N, D).
+        maps: feature maps (N, C_l, H_l, W_l) from fine to coarse.
     """
 
     vector: Tensor
@@ -238,7 +266,12 @@ class FrameFeatures(NamedTuple):
 
 @dataclass(frozen=True)
 class Losses:
-    """An objective's scalar and the named parts it is made of."""
+    """The loss of an objective.
+
+    Attributes:
+        total: the loss, a scalar.
+        parts: named parts of the loss, scalars, for the log.
+    """
 
     total: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
@@ -250,13 +283,13 @@ class Losses:
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """What a head says of a batch of clips.
+    """The output of a head for a batch of clips.
 
     Attributes:
-        votes: class scores before the softmax, (B, S, K): a vote of each step, or of each
-            classifier where a head has several.
-        probabilities: what the votes come to, (B, K).
-        state: what to carry on to the clips that follow, or None.
+        votes: class scores before the softmax, (B, S, K): one vote per step, or per classifier if
+            a head has several.
+        probabilities: class probabilities computed from the votes, (B, K).
+        state: recurrent state to pass on with the next clips, or None.
     """
 
     votes: Tensor

@@ -1,1 +1,1 @@
-"""Networks that turn frames into a vector and feature maps, one per file."""
+"""Backbones: networks that map frames or clips to a vector and feature maps, one per file."""

@@ -1,4 +1,4 @@
-"""AlexNet in its one-tower form (Krizhevsky, 2014, arXiv:1404.5997), torchvision's."""
+"""AlexNet in its one-tower form (Krizhevsky, 2014, arXiv:1404.5997), from torchvision."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from selfvid.backbones.base import Backbone, check_channels
 from selfvid.backbones.pretrained import load_weights
 from selfvid.types import FrameFeatures, Widths
 
+# Number of torchvision's classifier layers up to the ReLU of each dense layer.
 CLASSIFIER_LAYERS = {"fc6": 3, "fc7": 6}
 
 
 class AlexNet(Backbone):
-    """AlexNet up to fc6 or fc7, 4096 features after their ReLU.
+    """AlexNet up to the ReLU of fc6 or fc7, which has 4096 features.
 
     The maps are pool1, pool2 and pool5.
 
     Args:
-        vector: the layer that the vector is read from.
+        vector: the layer whose output is the vector.
         weights: ``random``, ``imagenet`` or the path of a state dict.
-        channels: C of the frames; weights of another first layer, of three colours, are inflated
-            to it: their mean, repeated.
+        channels: C of the frames; if it is not 3, the first layer's weights for RGB are replaced
+            by their mean over the colours, repeated.
 
     Raises:
-        InputError: where weights cannot be had or do not fit.
+        InputError: If the weights are not available or do not fit.
     """
 
     network: models.AlexNet
@@ -55,12 +56,11 @@ class AlexNet(Backbone):
             )
 
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, D) and three maps of frames (N, C, H, W), H and W at least 63."""
+        """Compute the vector (N, D) and three maps of frames (N, C, H, W); H and W are >= 63."""
         maps, x = [], frames
         for layer in self.network.features:
             x = layer(x)
             if isinstance(layer, nn.MaxPool2d):
                 maps.append(x)
-        return FrameFeatures(
-            self.network.classifier(self.network.avgpool(x).flatten(1)), tuple(maps)
-        )
+        vector = self.network.classifier(self.network.avgpool(x).flatten(1))  # (N, 4096)
+        return FrameFeatures(vector, tuple(maps))

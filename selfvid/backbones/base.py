@@ -1,4 +1,4 @@
-"""What every backbone keeps to."""
+"""The base classes of backbones: networks on frames and networks on clips."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ class Backbone(Recorded, nn.Module, ABC):
     """A 2-D network on frames.
 
     Attributes:
-        channels: C that the network takes.
-        widths: D of its vector (as `clip`) and C_l of its maps.
-        stride: pixels of the frame from one place of the last map to the next, where H and W are
-            multiples of it; None for networks whose places do not tile the frame.
-        torchvision_code: Python lines that leave torchvision's own bare network, able to load
-            the state dict of `network`, in a variable `model`; empty for networks of our own.
+        channels: C of the frames.
+        widths: D of the vector (as `clip`) and C_l of the maps.
+        stride: pixels of the frame per place of the last map, if H and W are multiples of it; None
+            for networks whose places do not tile the frame.
+        torchvision_code: Python lines that assign torchvision's own network, which can load the
+            state dict of `network`, to a variable `model`; empty for other networks.
+        network: the layers with weights.
     """
 
     channels: int
@@ -32,17 +33,11 @@ class Backbone(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, D) and maps (N, C_l, H_l, W_l) of frames (N, C, H, W)."""
-
-
-def check_channels(channels: int) -> None:
-    """Refuse frames without channels."""
-    if channels < 1:
-        raise InputError(f"channels must be at least 1, got {channels}")
+        """Compute the vector (N, D) and maps (N, C_l, H_l, W_l) of frames (N, C, H, W)."""
 
 
 class ClipMaps(NamedTuple):
-    """What a network makes of N clips.
+    """The features that a network computes from N clips.
 
     Attributes:
         vector: (N, D).
@@ -57,10 +52,11 @@ class ClipBackbone(Recorded, nn.Module, ABC):
     """A network on clips of a fixed number of frames.
 
     Attributes:
-        channels: C that the network takes.
-        frames: T that it sees at once.
-        least: pixels that H and W must have for every map to have a place.
-        widths: D of its vector (as `clip`) and C_l of its maps.
+        channels: C of the clips.
+        frames: T of the clips.
+        least: smallest H and W for which no map is empty.
+        widths: D of the vector (as `clip`) and C_l of the maps.
+        network: the layers with weights.
     """
 
     channels: int
@@ -71,13 +67,13 @@ class ClipBackbone(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, clips: Tensor) -> ClipMaps:
-        """Vector (N, D) and maps (N, C_l, T_l, H_l, W_l) of clips (N, C, T, H, W)."""
+        """Compute the vector (N, D) and maps (N, C_l, T_l, H_l, W_l) of clips (N, C, T, H, W)."""
 
     def check(self, clips: Tensor) -> None:
-        """Refuse clips that the network cannot see.
+        """Raise an error if the network cannot take clips of this shape.
 
         Raises:
-            InputError: where channels or frames are others, or frames too small.
+            InputError: If the number of channels or frames differs, or frames are too small.
         """
         who = type(self).__name__
         if clips.ndim != 5 or clips.shape[1] != self.channels or clips.shape[2] != self.frames:
@@ -89,3 +85,13 @@ class ClipBackbone(Recorded, nn.Module, ABC):
                 f"frames of {clips.shape[-2]}×{clips.shape[-1]} are too small for {who}; "
                 f"expected at least {self.least} pixels on each side"
             )
+
+
+def check_channels(channels: int) -> None:
+    """Raise an error if there are no channels.
+
+    Raises:
+        InputError: If `channels` is below 1.
+    """
+    if channels < 1:
+        raise InputError(f"channels must be at least 1, got {channels}")

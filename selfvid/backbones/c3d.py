@@ -10,20 +10,20 @@ from typing import Literal
 from torch import Tensor, nn
 
 from selfvid.backbones.base import ClipBackbone, ClipMaps
+from selfvid.backbones.conv3d import convolution, dense, places
 from selfvid.backbones.pretrained import load_weights
-from selfvid.backbones.short_clips import convolution, dense, places
 from selfvid.errors import InputError
 from selfvid.types import Widths
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large the network is.
+    """The size of the network.
 
     Attributes:
-        stages: channels of the convolutions in front of each of five poolings.
-        units: of fc6 and fc7.
-        side: H and W of pool5 of frames of the size that this is made for.
+        stages: channels of the convolutions before each of the five poolings.
+        units: D of fc6 and fc7.
+        side: H and W of pool5 for frames of the intended size.
     """
 
     stages: tuple[tuple[int, ...], ...]
@@ -32,14 +32,14 @@ class Size:
 
 
 SIZES = {
-    # 112x112.
+    # For frames of 112x112.
     "published": Size(((64,), (128,), (256, 256), (512, 512), (512, 512)), units=4096, side=4),
-    # 64x64.
+    # For frames of 64x64.
     "small": Size(((16,), (32,), (64,), (96,), (96,)), units=256, side=3),
 }
 
-
-# As files made from the authors' release call them: conv1a or conv1, conv3b, fc6.
+# Names of the layers in state dicts made from the authors' release (conv1a or conv1, conv3b, fc6),
+# and their names in `network`.
 RELEASED = {
     **{f"conv{n + 1}{end}": f"features.{n}.0" for n in range(5) for end in ("", "a")},
     **{f"conv{n}b": f"features.{n - 1}.2" for n in (3, 4, 5)},
@@ -49,28 +49,29 @@ RELEASED = {
 
 
 class C3D(ClipBackbone):
-    """Convolutions of 3x3x3 and poolings of 2x2x2 on 16 frames, the first pooling in space only.
+    """Convolutions of 3x3x3 and poolings of 2x2x2 on 16 frames; pool1 is spatial only.
 
-    The maps are pool1 to pool5. Zeros around conv5b, in space, make pool5 of 112x112 frames 4x4,
-    as in the network that its authors released.
+    The maps are pool1 to pool5. The output of conv5b is padded with zeros in space, so that pool5
+    of 112x112 frames is 4x4, as in the network that the authors released.
 
     Args:
         vector: ``fc6`` or ``fc7``, after its ReLU.
         size: ``published``, for frames of 112x112, or ``small``, for 64x64, with one convolution
-            in front of each pooling.
+            before each pooling.
         channels: C of the clips.
-        norm: ``none`` as published, or ``batch`` behind every convolution.
-        dropout: share dropped of what fc7 reads in training; a head drops what it reads.
-        weights: ``random`` or the path of a state dict of `network`, or of the released layers.
+        norm: ``none`` as published, or ``batch`` after every convolution.
+        dropout: share of the inputs of fc7 that is dropped in training; dropout of the vector
+            belongs to the head.
+        weights: ``random``, or the path of a state dict with the layer names of `network` or of
+            the authors' release.
 
     Raises:
-        InputError: where the size is not known, dropout is no share or drops what
-            nothing reads, or the weights do not fit.
+        InputError: If the size is unknown, dropout is not in [0, 1) or is given although `vector`
+            is ``fc6``, or the weights do not fit.
     """
 
     frames = 16
-    # Four halvings, then one more of a place with zeros around it.
-    least = 16
+    least = 16  # four poolings halve H and W; the fifth, padded, needs one place
     network: nn.ModuleDict
 
     def __init__(
@@ -106,7 +107,7 @@ class C3D(ClipBackbone):
         self.widths = Widths(clip=plan.units, maps=tuple(ends[1:]))
 
     def forward(self, clips: Tensor) -> ClipMaps:
-        """Vector (N, D) and five maps of clips (N, C, 16, H, W)."""
+        """Compute the vector (N, D) and five maps of clips (N, C, 16, H, W)."""
         self.check(clips)
         maps, x = [], clips
         for stage in self.network["features"].children():
@@ -116,6 +117,7 @@ class C3D(ClipBackbone):
 
 
 def _stage(ends: Sequence[int], *, norm: Literal["none", "batch"], number: int) -> nn.Sequential:
+    """Build the convolutions from `ends[0]` to `ends[-1]` channels and the pooling after them."""
     layers = [
         layer
         for before, after in pairwise(ends)
@@ -124,6 +126,6 @@ def _stage(ends: Sequence[int], *, norm: Literal["none", "batch"], number: int) 
     if number == 0:
         pool = nn.MaxPool3d((1, 2, 2))
     else:
-        # Behind a ReLU a maximum among zeros is one among minus infinities too.
+        # MaxPool3d pads with minus infinity; after a ReLU the result is the same as with zeros.
         pool = nn.MaxPool3d(2, padding=(0, 1, 1) if number == 4 else 0)
     return nn.Sequential(*layers, pool)

@@ -1,4 +1,4 @@
-"""The hybrid of CaffeNet and Zeiler-Fergus that LRCN stands on (Donahue et al., CVPR 2015)."""
+"""The hybrid of CaffeNet and Zeiler-Fergus that LRCN uses (Donahue et al., CVPR 2015)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from torch import nn
 
 from selfvid.backbones.layered import LayeredNet, dense
 
+SIDE = 6  # H and W of pool5 for frames of 227x227
+
 
 class HybridCaffeNet(LayeredNet):
-    """Five convolutions and fc6, or fc7 too, of 4096 features, for frames of 227x227.
+    """Five convolutions and fc6, optionally fc7, of 4096 features, for frames of 227x227.
 
-    The maps are pool1, pool2 and pool5, before normalisation. Sizes are those of the authors'
-    released network: 111, 55, 26, 13 and 6 places on a side.
+    The maps are pool1, pool2 and pool5, before normalisation. The maps have the sizes of the
+    authors' released network: 111, 55, 26, 13 and 6 places on a side.
 
     Args:
-        vector: the layer that the vector is read from.
-        channels: C of the frames; flow images have 3 like pictures.
-        dropout: share dropped behind fc6 and fc7 in training. The single-frame network drops
-            half; an LRCN head has a dropout of its own before the LSTM, so set 0 there.
+        vector: the layer whose output is the vector.
+        channels: C of the frames; flow images have 3 channels, like RGB images.
+        dropout: share of the outputs of fc6 and fc7 that is dropped in training. The paper's
+            single-frame network drops half. An LRCN head has its own dropout before the LSTM, so
+            set 0 for it.
         weights: ``random`` or the path of a state dict.
 
     Raises:
-        InputError: where the weights do not fit.
+        InputError: If the weights do not fit.
     """
 
     def __init__(
@@ -51,8 +54,7 @@ class HybridCaffeNet(LayeredNet):
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2),
         )
-        side = 6
-        layers = dense(384 * side**2, 4096, dropout)
+        layers = dense(384 * SIDE**2, 4096, dropout)
         if vector == "fc7":
             layers += dense(4096, 4096, dropout)
         super().__init__(
@@ -61,11 +63,14 @@ class HybridCaffeNet(LayeredNet):
             channels=channels,
             maps=(96, 384, 384),
             width=4096,
-            side=side,
+            side=SIDE,
             weights=weights,
         )
 
 
 def _norm() -> nn.LocalResponseNorm:
-    """As in the released network; Caffe and PyTorch both divide alpha by the window."""
+    """Build the released network's normalisation.
+
+    Caffe and PyTorch both divide alpha by the size of the window.
+    """
     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)

@@ -1,4 +1,4 @@
-"""CNN-M-2048 (Chatfield et al., BMVC 2014), the network of both streams of two-stream."""
+"""CNN-M-2048 (Chatfield et al., BMVC 2014), the network of both streams of two-stream models."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from torch import nn
 
 from selfvid.backbones.layered import LayeredNet, dense
 
+SIDE = 6  # H and W of pool5 for frames of 224x224
+
 
 class CNNM2048(LayeredNet):
     """Five convolutions, full6 of 4096 and full7 of 2048 features, for frames of 224x224.
 
-    The maps are pool1, pool2 and pool5. Simonyan and Zisserman (2014) do not state the padding:
-    none on conv1 and 1 on the others is what Chatfield et al. have. Poolings keep a window that
-    hangs over the border, as Caffe's do, which makes full6 see 6x6 places.
+    The maps are pool1, pool2 and pool5. Simonyan and Zisserman (2014) do not state the padding;
+    Chatfield et al. use none in conv1 and 1 in the other convolutions. Poolings keep a window
+    that extends over the border, as in Caffe, so that full6 sees 6x6 places.
 
     Args:
         channels: C of the frames: 3, or 2L for a stack of L flow fields.
-        norms: local response normalisations, behind conv1 and conv2; the temporal stream leaves
-            out the second.
-        dropout: share dropped behind full6 and full7 in training; from scratch the paper drops
-            0.9.
+        norms: number of local response normalisations: 2 after conv1 and conv2, or 1 after conv1
+            only, as in the temporal stream.
+        dropout: share of the outputs of full6 and full7 that is dropped in training; the paper
+            drops 0.9 when it trains from random weights.
         weights: ``random`` or the path of a state dict.
 
     Raises:
-        InputError: where the weights do not fit.
+        InputError: If the weights do not fit.
     """
 
     def __init__(
@@ -53,18 +55,20 @@ class CNNM2048(LayeredNet):
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, ceil_mode=True),
         )
-        side = 6
         super().__init__(
             features,
-            nn.Sequential(*dense(512 * side**2, 4096, dropout), *dense(4096, 2048, dropout)),
+            nn.Sequential(*dense(512 * SIDE**2, 4096, dropout), *dense(4096, 2048, dropout)),
             channels=channels,
             maps=(96, 256, 512),
             width=2048,
-            side=side,
+            side=SIDE,
             weights=weights,
         )
 
 
 def _norm() -> nn.LocalResponseNorm:
-    """Local response normalisation as in Krizhevsky et al. (2012)."""
+    """Build the local response normalisation of Krizhevsky et al. (2012).
+
+    PyTorch divides alpha by the size of the window, which the paper does not.
+    """
     return nn.LocalResponseNorm(5, alpha=1e-4 * 5, beta=0.75, k=2.0)

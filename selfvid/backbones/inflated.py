@@ -1,4 +1,4 @@
-"""A network on frames, inflated to one on clips (Carreira and Zisserman, arXiv:1705.07750)."""
+"""2-D networks inflated to networks on clips (Carreira and Zisserman, arXiv:1705.07750)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from selfvid.errors import InputError
 
 
 class Inflated(ClipBackbone):
-    """A 2-D network whose convolutions see neighbouring frames too.
+    """A copy of a 2-D network whose convolutions also cover neighbouring frames.
 
-    Kernels larger than one pixel are repeated over `extent` frames; where a convolution behind
-    the first has a stride in space it has the same in time. A clip of one frame repeated gives
-    what the 2-D network gives for that frame, whatever its weights: pretrained ones are a
-    beginning. Beyond the ends of a clip its first and last frame stand still.
+    Kernels larger than one pixel are repeated over `extent` frames. If a convolution other than
+    the first has a stride in space, it has the same stride in time. Clips are padded in time by
+    repeating their first and last frame. A clip that repeats one frame therefore gives the
+    features that the 2-D network computes for that frame, so that pretrained weights are a good
+    initialisation.
 
     Args:
-        backbone: a `ResNet` or a `SmallNet`; it stays as it is, its copy is inflated.
+        backbone: a `ResNet` or a `SmallNet`; it is copied and not changed.
         frames: T of the clips.
-        extent: frames that a kernel sees, odd.
+        extent: number of frames that a kernel covers, odd.
 
     Raises:
-        InputError: where the backbone is another, there are no frames, or the extent is even.
+        InputError: If the backbone is of another class, there are no frames, or the extent is
+            even.
     """
 
     def __init__(self, backbone: Backbone, *, frames: int = 16, extent: int = 3) -> None:
@@ -47,13 +49,13 @@ class Inflated(ClipBackbone):
         self.widths = backbone.widths
 
     def forward(self, clips: Tensor) -> ClipMaps:
-        """Vector (N, D) and maps (N, C_l, T_l, H_l, W_l) of clips (N, C, T, H, W)."""
+        """Compute the vector (N, D) and maps (N, C_l, T_l, H_l, W_l) of clips (N, C, T, H, W)."""
         self.check(clips)
         return ClipMaps(*self.network(clips))
 
 
 class _Convolution(nn.Conv3d):
-    """A 3-D convolution beyond whose first and last frame time stands still."""
+    """A 3-D convolution that pads clips in time by repeating their first and last frame."""
 
     def __init__(self, flat: nn.Conv2d, *, extent: int, every: int) -> None:
         kernel, stride, padding = flat.kernel_size, flat.stride, flat.padding
@@ -77,7 +79,7 @@ class _Convolution(nn.Conv3d):
 
 
 def _inflate(network: nn.Module, extent: int) -> None:
-    """Put 3-D layers in the place of all 2-D ones."""
+    """Replace all 2-D layers by 3-D layers, in place."""
     first = True
     for name, layer in list(network.named_modules()):
         if isinstance(layer, nn.Conv2d):

@@ -1,8 +1,8 @@
-"""Fusion in time: single frame, early, late and slow.
+"""Four networks that fuse frames in time: single frame, early, late and slow fusion.
 
 After Karpathy, Toderici, Shetty, Leung, Sukthankar and Fei-Fei, Large-scale video classification
-with convolutional neural networks, CVPR 2014. Letters are frames; a bracket is what one place of
-a layer sees::
+with convolutional neural networks, CVPR 2014. In the table letters are frames, and brackets are
+the frames that each place of a layer sees::
 
     SingleFrame  a            conv1 [a]
     EarlyFusion  a .. j       conv1 [a b c d e f g h i j]
@@ -21,25 +21,35 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from selfvid.backbones.base import ClipBackbone, ClipMaps
+from selfvid.backbones.conv3d import convolution, dense, places
 from selfvid.backbones.layered import ResponseNorm
-from selfvid.backbones.short_clips import convolution, dense, places
 from selfvid.errors import InputError
 from selfvid.types import Widths
 
-POOLINGS = 3
+Streams = Literal["whole", "both", "fovea", "context"]
+# For each of three convolutions, the frames that its kernel covers and its stride in time.
 Times = Sequence[tuple[int, int]]
+
+# The streams of a network, each of which has a tower of its own.
+PARTS: dict[Streams, tuple[str, ...]] = {
+    "whole": ("whole",),
+    "both": ("fovea", "context"),
+    "fovea": ("fovea",),
+    "context": ("context",),
+}
+POOLINGS = 3  # poolings of a tower on whole frames
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a network is.
+    """The size of a network.
 
     Attributes:
         filters: channels of conv1 to conv5.
-        kernels: their sides.
-        stride: of conv1 in H and W.
-        units: of fc6 and fc7.
-        side: H and W of the last map of frames of the size that this is made for.
+        kernels: spatial sides of their kernels.
+        stride: stride of conv1 in H and W.
+        units: D of fc6 and fc7.
+        side: H and W of the last map for frames of the intended size.
     """
 
     filters: tuple[int, int, int, int, int]
@@ -50,90 +60,34 @@ class Size:
 
 
 SIZES = {
-    # 170x170, or 178x178 in two streams.
+    # For frames of 170x170, or 178x178 with two streams.
     "published": Size((96, 256, 384, 384, 256), (11, 5, 3, 3, 3), stride=3, units=4096, side=7),
-    # 64x64.
+    # For frames of 64x64.
     "small": Size((32, 64, 96, 96, 64), (7, 5, 3, 3, 3), stride=2, units=256, side=4),
 }
 
 
-class Tower(nn.Module):
-    """Five convolutions; a map is left by each pooling, and by the end.
-
-    Args:
-        size: filters and kernels.
-        channels: C of the clips.
-        times: frames that conv1, conv2 and conv3 see at once, and frames from one place to the
-            next.
-        norm: behind conv1 and conv2 responses are normalised, or every convolution has a batch
-            norm.
-        last_pool: whether conv5 is pooled too.
-    """
-
-    def __init__(
-        self,
-        size: Size,
-        channels: int,
-        *,
-        times: Times,
-        norm: Literal["response", "batch"],
-        last_pool: bool,
-    ) -> None:
-        super().__init__()
-        ends = [channels, *size.filters]
-        every_layer = [*times, (1, 1), (1, 1)]
-        first, second, *others = [
-            convolution(
-                ends[n],
-                ends[n + 1],
-                size.kernels[n],
-                extent=extent,
-                every=every,
-                stride=size.stride if n == 0 else 1,
-                norm=norm,
-            )
-            for n, (extent, every) in enumerate(every_layer)
-        ]
-        behind = [
-            [ResponseNorm(filters)] if norm == "response" else [] for filters in size.filters[:2]
-        ]
-        last = [layer for layers in others for layer in layers]
-        self.stages = nn.ModuleList(
-            [
-                nn.Sequential(*first, *behind[0], _pool()),
-                nn.Sequential(*second, *behind[1], _pool()),
-                nn.Sequential(*last, *([_pool()] if last_pool else [])),
-            ]
-        )
-
-    def forward(self, clips: Tensor) -> list[Tensor]:
-        """Maps (N, C_l, T_l, H_l, W_l) of clips (N, C, T, H, W)."""
-        maps, x = [], clips
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
-
-
 class FusionNet(ClipBackbone):
-    """Five convolutions and two dense layers; how frames are fused is up to subclasses.
+    """Five convolutions and two dense layers; subclasses define how frames are fused.
 
     The vector is fc7, the maps are pool1, pool2 and pool5. With two streams, fovea and context,
-    each has convolutions of its own without the last pooling; their maps lie side by side, and
-    so do their places in front of fc6. The weights of the streams lie in ``network.whole``, or
-    ``network.fovea`` and ``network.context``, those of fc6 and fc7 in ``network.classifier``.
+    each stream has its own convolutions, without the last pooling; their maps are concatenated
+    along the channels before fc6. The weights of the streams are in ``network.whole``, or
+    ``network.fovea`` and ``network.context``; those of fc6 and fc7 are in ``network.classifier``.
 
     Args:
         size: ``published``, for frames of 170x170 and streams of 89x89 from 178x178, or
             ``small``, for frames of 64x64.
-        streams: the ``whole`` frame, ``both`` its fovea and its context, or one of the two.
+        streams: ``whole`` for the whole frame, ``both`` for the fovea (the central half of H and
+            W) and the context (the frame at half its size), or one of these two.
         channels: C of the clips.
-        norm: ``response`` normalises the responses of conv1 and conv2, as the paper does;
-            ``batch`` puts a batch norm behind every convolution, which needs far fewer steps.
-        dropout: share dropped of what fc6 and fc7 read in training.
+        norm: ``response`` normalises the responses of conv1 and conv2, as in the paper;
+            ``batch`` adds a batch norm after every convolution, which needs far fewer steps.
+        dropout: share of the inputs of fc6 and fc7 that is dropped in training.
 
     Raises:
-        InputError: where the size is not known, there are no channels, or dropout is no share.
+        InputError: If the size or streams are unknown, there are no channels, or dropout is not in
+            [0, 1).
     """
 
     every = 1
@@ -169,71 +123,123 @@ class FusionNet(ClipBackbone):
         self.network = nn.ModuleDict({**towers, "classifier": classifier})
         maps = [len(self.parts) * plan.filters[n] for n in (0, 1, 4)]
         self.widths = Widths(clip=plan.units, maps=tuple(maps))
-        halvings = POOLINGS if last_pool else POOLINGS - 1
-        least = plan.stride * (2**halvings - 1) + 1
-        self.least = least if last_pool else 2 * least
+        poolings = POOLINGS if last_pool else POOLINGS - 1
+        least = plan.stride * (2**poolings - 1) + 1  # smallest input of a tower
+        self.least = least if last_pool else 2 * least  # a stream has half of H and W
 
     def forward(self, clips: Tensor) -> ClipMaps:
-        """Vector (N, D) and three maps of clips (N, C, T, H, W)."""
+        """Compute the vector (N, D) and three maps of clips (N, C, T, H, W)."""
         self.check(clips)
-        seen = clips[:, :, :: self.every]
-        found = [self.network[part](stream(seen, part)) for part in self.parts]
+        clips = clips[:, :, :: self.every]
+        towers = [self.network[part](stream(clips, part)) for part in self.parts]
         maps = [
             level[0] if len(level) == 1 else torch.cat(level, 1)
-            for level in zip(*found, strict=True)
+            for level in zip(*towers, strict=True)
         ]
         return ClipMaps(self.network["classifier"](places(maps[-1], self.side)), tuple(maps))
 
     def _last_frames(self) -> int:
-        """T of the last map."""
+        """Return T of the last map."""
         frames = len(range(0, self.frames, self.every))
-        for extent, step in self.times:
-            frames = (frames - extent) // step + 1
+        for extent, stride in self.times:
+            frames = (frames - extent) // stride + 1
         return frames
 
 
 class SingleFrame(FusionNet):
-    """One frame: what all that follow are compared with."""
+    """A network on one frame, the baseline for the three fusion networks."""
 
     frames = 1
 
 
 class EarlyFusion(FusionNet):
-    """Ten frames, fused by the very first layer, whose filters see them all."""
+    """A network on ten frames, which are fused by conv1: its kernels cover all frames."""
 
     frames = 10
     times = ((10, 1), (1, 1), (1, 1))
 
 
 class LateFusion(FusionNet):
-    """Two frames 15 apart, the ends of a clip of 16; one tower sees each, fc6 sees both."""
+    """A network on the first and last frame of 16, which are fused by fc6.
+
+    The same tower processes both frames.
+    """
 
     frames = 16
     every = 15
 
 
 class SlowFusion(FusionNet):
-    """Ten frames, fused step by step by the first three layers."""
+    """A network on ten frames, which are fused step by step by conv1, conv2 and conv3."""
 
     frames = 10
     times = ((4, 2), (2, 2), (2, 2))
 
 
-def _pool() -> nn.MaxPool3d:
-    return nn.MaxPool3d((1, 2, 2))
+class Tower(nn.Module):
+    """Five convolutions in three stages; the output of each stage is a map.
 
+    Args:
+        size: filters and kernels.
+        channels: C of the clips.
+        times: frames that the kernels of conv1, conv2 and conv3 cover, and their strides in time.
+        norm: ``response`` for response normalisation after conv1 and conv2, ``batch`` for a batch
+            norm after every convolution.
+        last_pool: whether there is a pooling after conv5.
+    """
 
-Streams = Literal["whole", "both", "fovea", "context"]
-PARTS: dict[Streams, tuple[str, ...]] = {
-    "whole": ("whole",),
-    "both": ("fovea", "context"),
-    "fovea": ("fovea",),
-    "context": ("context",),
-}
+    def __init__(
+        self,
+        size: Size,
+        channels: int,
+        *,
+        times: Times,
+        norm: Literal["response", "batch"],
+        last_pool: bool,
+    ) -> None:
+        super().__init__()
+        ends = [channels, *size.filters]
+        first, second, *others = [
+            convolution(
+                ends[n],
+                ends[n + 1],
+                size.kernels[n],
+                extent=extent,
+                every=every,
+                stride=size.stride if n == 0 else 1,
+                norm=norm,
+            )
+            for n, (extent, every) in enumerate([*times, (1, 1), (1, 1)])
+        ]
+        norms = [
+            [ResponseNorm(filters)] if norm == "response" else [] for filters in size.filters[:2]
+        ]
+        last = [layer for layers in others for layer in layers]
+        self.stages = nn.ModuleList(
+            [
+                nn.Sequential(*first, *norms[0], _pool()),
+                nn.Sequential(*second, *norms[1], _pool()),
+                nn.Sequential(*last, *([_pool()] if last_pool else [])),
+            ]
+        )
+
+    def forward(self, clips: Tensor) -> list[Tensor]:
+        """Compute maps (N, C_l, T_l, H_l, W_l) of clips (N, C, T, H, W)."""
+        maps, x = [], clips
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
 
 
 def stream(clips: Tensor, part: str) -> Tensor:
-    """What one stream sees of clips (N, C, T, H, W): all of it, or half of H and of W."""
+    """Return the input of one stream.
+
+    Args:
+        clips: (N, C, T, H, W).
+        part: ``whole`` for the clips themselves, ``fovea`` for their central half of H and W,
+            ``context`` for the clips at half their size.
+    """
     if part == "whole":
         return clips
     if part == "context":
@@ -241,3 +247,7 @@ def stream(clips: Tensor, part: str) -> Tensor:
     height, width = clips.shape[-2] // 2, clips.shape[-1] // 2
     top, left = (clips.shape[-2] - height) // 2, (clips.shape[-1] - width) // 2
     return clips[..., top : top + height, left : left + width]
+
+
+def _pool() -> nn.MaxPool3d:
+    return nn.MaxPool3d((1, 2, 2))

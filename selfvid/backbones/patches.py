@@ -1,4 +1,4 @@
-"""Frames cut into patches, for networks that shall do all the learning themselves."""
+"""A backbone without weights that cuts frames into patches."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from selfvid.types import FrameFeatures, Widths
 
 
 class PatchNet(Backbone):
-    """A map with one place per patch, whose channels are the pixels of the patch; no weights.
+    """Makes a map with one place per patch, whose channels are the pixels of the patch.
 
-    The vector is the mean patch.
+    The vector is the mean patch. The network has no weights; it suits encoders that learn
+    everything in their recurrent layers.
 
     Args:
-        channels: C of the frames, 1 for grey and 3 for colour.
+        channels: C of the frames, 1 for grey and 3 for RGB.
         patch: side of a patch in pixels.
 
     Raises:
-        InputError: where channels or patch are not positive; of frames that patches do not tile.
+        InputError: If channels or patch are not positive, or, in `forward`, if H or W are not
+            multiples of the patch.
     """
 
     network: nn.PixelUnshuffle
@@ -35,12 +37,13 @@ class PatchNet(Backbone):
         self.widths = Widths(clip=width, maps=(width,))
 
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, C * patch**2) and map (N, C * patch**2, H / patch, W / patch)."""
+        """Compute the vector (N, D) and map (N, D, H / patch, W / patch), D = C * patch**2."""
+        patch = self.network.downscale_factor
         height, width = frames.shape[-2:]
-        if height % self.network.downscale_factor or width % self.network.downscale_factor:
+        if height % patch or width % patch:
             raise InputError(
                 f"frames of {height}×{width} are not tiled by patches; expected multiples of "
-                f"{self.network.downscale_factor}"
+                f"{patch}"
             )
-        patches = self.network(frames)
+        patches = self.network(frames)  # (N, D, H / patch, W / patch)
         return FrameFeatures(patches.mean((2, 3)), (patches,))

@@ -1,4 +1,4 @@
-"""Weights that somebody else trained: torchvision's, downloaded or from a file at hand."""
+"""Functions that load pretrained weights, from torchvision or from a file, into a network."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from selfvid.errors import InputError
 
 Published = Literal["imagenet", "kinetics"]
 
+COLOURS = 3  # input channels of networks that were pretrained on RGB
+
 
 def load_weights(
     network: nn.Module,
@@ -24,47 +26,75 @@ def load_weights(
     published: Published | None = "imagenet",
     layers: Mapping[str, str] | None = None,
 ) -> None:
-    """Fill `network` in place; a first layer of three colours is inflated to its channels.
+    """Load weights into `network`, in place.
+
+    If the first layer of the weights takes RGB and the network's takes another number of channels,
+    it is converted by `inflate_colours`.
 
     Args:
         network: a torchvision network, possibly without its classifier.
-        weights: ``random`` (leave as it is), what `published` says (torchvision's default
-            weights, from its cache or downloaded), or the path of a state dict (.pth or
+        weights: ``random`` (leave the network unchanged), the value of `published` (torchvision's
+            default weights, from its cache or downloaded), or the path of a state dict (.pth or
             .safetensors).
         name: torchvision's name of the network, such as ``resnet18``.
-        published: what torchvision's weights of it were trained on; None where it has none.
-        layers: of `network` by the names that files of others give them.
+        published: the data set of torchvision's weights; None if it has none for this network.
+        layers: names of layers in other people's files, and the names of the same layers in
+            `network`.
 
     Raises:
-        InputError: without a network connection, or where the weights do not fit.
+        InputError: If there is no network connection, or the weights do not fit.
     """
     if weights == "random":
         return
     state = _downloaded(name, weights) if weights == published else _from_file(weights, published)
     state = _renamed(state, layers or {})
-    wanted = set(network.state_dict())
-    missing = sorted(wanted - set(state))
+    ours = network.state_dict()
+    missing = sorted(set(ours) - set(state))
     if missing:
         raise InputError(
-            f"weights {weights!r} lack {len(missing)} of {len(wanted)} entries of {name}, "
+            f"weights {weights!r} lack {len(missing)} of {len(ours)} entries of {name}, "
             f"first {missing[0]!r}; expected a state dict of {_whose(published, layers)} {name}"
         )
-    ours = network.state_dict()
     try:
-        network.load_state_dict(
-            {key: inflate_colours(state[key], like=ours[key]) for key in wanted}
-        )
+        network.load_state_dict({key: inflate_colours(state[key], like=ours[key]) for key in ours})
     except RuntimeError as error:
         cause = str(error).splitlines()[-1].strip()
         raise InputError(f"weights {weights!r} do not fit {name}: {cause}") from None
 
 
+def inflate_colours(weight: Tensor, *, like: Tensor) -> Tensor:
+    """Convert filters of RGB to filters of as many channels as `like` has.
+
+    The mean over the colours is repeated, as Wang et al. (arXiv:1507.02159) initialise networks on
+    stacks of flow from networks on RGB. Other weights are returned unchanged.
+
+    Args:
+        weight: (D, 3, ...).
+        like: (D, C, ...), or a weight of any other shape.
+    """
+    fits = weight.shape[:1] + weight.shape[2:] == like.shape[:1] + like.shape[2:]
+    if weight.ndim < 4 or not fits or weight.shape[1] != COLOURS:
+        return weight
+    if like.shape[1] == COLOURS:
+        return weight
+    return weight.mean(1, keepdim=True).expand_as(like)
+
+
+def inflate_kernel(weight: Tensor, extent: int) -> Tensor:
+    """Convert a filter of images (D, C, h, w) to a filter of clips (D, C, extent, h, w).
+
+    The filter is repeated over time and divided by `extent`, so that its response to a clip that
+    repeats one image is its response to that image (Carreira and Zisserman, arXiv:1705.07750).
+    """
+    return weight.unsqueeze(2).repeat(1, 1, extent, 1, 1) / extent
+
+
 def _renamed(state: dict[str, Tensor], layers: Mapping[str, str]) -> dict[str, Tensor]:
-    found = {}
+    renamed = {}
     for name, value in state.items():
-        layer, _, kind = name.rpartition(".")
-        found[f"{layers.get(layer, layer)}.{kind}"] = value
-    return found
+        layer, dot, kind = name.rpartition(".")
+        renamed[f"{layers.get(layer, layer)}{dot}{kind}"] = value
+    return renamed
 
 
 def _whose(published: Published | None, layers: Mapping[str, str] | None) -> str:
@@ -106,33 +136,3 @@ def _from_file(weights: str, published: Published | None) -> dict[str, Tensor]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-COLOURS = 3
-
-
-def inflate_colours(weight: Tensor, *, like: Tensor) -> Tensor:
-    """Filters of three colours for as many channels as `like` has; any other weight as it is.
-
-    The mean over the colours is repeated, as Wang et al. (arXiv:1507.02159) made networks of RGB
-    begin to see stacks of flow.
-
-    Args:
-        weight: (D, 3, ...).
-        like: (D, C, ...), or a weight of any other shape.
-    """
-    fits = weight.shape[:1] + weight.shape[2:] == like.shape[:1] + like.shape[2:]
-    if weight.ndim < 4 or not fits or weight.shape[1] != COLOURS:
-        return weight
-    if like.shape[1] == COLOURS:
-        return weight
-    return weight.mean(1, keepdim=True).expand_as(like)
-
-
-def inflate_kernel(weight: Tensor, extent: int) -> Tensor:
-    """A filter of pictures (D, C, h, w) for clips, (D, C, extent, h, w).
-
-    It is repeated over time and divided by its extent, so that a picture repeated over time is
-    seen as it was (Carreira and Zisserman, arXiv:1705.07750).
-    """
-    return weight.unsqueeze(2).repeat(1, 1, extent, 1, 1) / extent

@@ -1,4 +1,4 @@
-"""Residual networks (He et al., CVPR 2016, arXiv:1512.03385), torchvision's."""
+"""Residual networks (He et al., CVPR 2016, arXiv:1512.03385), from torchvision."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ BUILDERS = {18: models.resnet18, 34: models.resnet34, 50: models.resnet50}
 class ResNet(Backbone):
     """ResNet-18, 34 or 50 without its classifier.
 
-    The vector is the average over the last map; the maps are the outputs of the four stages, at
-    1/4, 1/8, 1/16 and 1/32 of the frame's size.
+    The vector is the spatial average of the last map. The maps are the outputs of the four
+    stages, at 1/4, 1/8, 1/16 and 1/32 of the frame's size.
 
     Args:
         depth: number of layers.
         weights: ``random``, ``imagenet`` or the path of a state dict.
-        channels: C of the frames; weights of another first layer, of three colours, are inflated
-            to it: their mean, repeated.
+        channels: C of the frames; if it is not 3, the first layer's weights for RGB are replaced
+            by their mean over the colours, repeated.
 
     Raises:
-        InputError: where weights cannot be had or do not fit.
+        InputError: If the weights are not available or do not fit.
     """
 
     stride = 32
+    # In a smaller frame a convolution with a stride would act on a single place. On a CPU its
+    # gradient in bfloat16 reads uninitialised memory (torch 2.11 to 2.15, oneDNN).
     least = 17
     network: models.ResNet
 
@@ -55,10 +57,10 @@ class ResNet(Backbone):
             )
 
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, D) and four maps of frames (N, C, H, W), H and W at least 17.
+        """Compute the vector (N, D) and four maps of frames (N, C, H, W).
 
-        Smaller ones would put a stride over a single place, whose gradient in bfloat16 a CPU takes
-        from memory nobody wrote (torch 2.11 to 2.15, oneDNN).
+        Raises:
+            InputError: If H or W is below 17.
         """
         if min(frames.shape[-2:]) < self.least:
             raise InputError(

@@ -1,4 +1,4 @@
-"""A small convolutional network for small footage."""
+"""A small convolutional network for small frames."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from selfvid.types import FrameFeatures, Widths
 
 Norm = Literal["group", "batch", "none"]
 Activation = Literal["relu", "tanh"]
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+GROUPS = 8  # groups of a group norm: four channels each in the narrowest default stage
 
 
 class SmallNet(Backbone):
-    """Stages of convolution, norm, activation and 2x2 maximum; then a grid of averages.
+    """Stages of convolution, norm, activation and 2x2 max pooling, then average pooling.
 
-    Frames of 32 to 64 pixels are its home: each stage halves H and W.
+    Each stage halves H and W. The network is intended for frames of 32 to 64 pixels.
 
     Args:
-        channels: C of the frames, 1 for grey and 3 for colour.
+        channels: C of the frames, 1 for grey and 3 for RGB.
         stages: C_l of each stage from fine to coarse.
         kernel: side of the convolutions, odd.
-        norm: ``group`` (8 groups, the same in training and use), ``batch`` or ``none``.
-        activation: ``relu``, or ``tanh`` as in the LeNet tradition.
-        grid: the last map is averaged to grid x grid cells; 1 forgets where things are.
-        features: D of a last linear layer with the same activation; None leaves it out.
+        norm: ``group`` (8 groups, the same in training and evaluation), ``batch`` or ``none``.
+        activation: ``relu``, or ``tanh`` as in LeNets.
+        grid: the last map is averaged to grid x grid cells; 1 discards all positions.
+        features: D of a final linear layer with the same activation; None omits the layer.
 
     Raises:
-        InputError: where a stage or the grid is not positive, or the kernel even.
+        InputError: If a stage or the grid is not positive, or the kernel is even.
     """
 
     network: nn.ModuleList
@@ -76,7 +78,7 @@ class SmallNet(Backbone):
         self.stride = 2 ** len(stages)
 
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, D) and one map per stage of frames (N, C, H, W)."""
+        """Compute the vector (N, D) and one map per stage of frames (N, C, H, W)."""
         maps, x = [], frames
         for stage in self.network:
             x = stage(x)
@@ -88,8 +90,7 @@ def _norm(norm: Norm, channels: int) -> nn.Module:
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     if norm == "group":
-        groups = 8
-        if channels % groups:
-            raise InputError(f"norm 'group' needs stages in multiples of {groups}, got {channels}")
-        return nn.GroupNorm(groups, channels)
+        if channels % GROUPS:
+            raise InputError(f"norm 'group' needs stages in multiples of {GROUPS}, got {channels}")
+        return nn.GroupNorm(GROUPS, channels)
     return nn.Identity()

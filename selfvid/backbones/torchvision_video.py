@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torchvision.models import video
 
 from selfvid.backbones.base import ClipBackbone, ClipMaps, check_channels
+from selfvid.backbones.conv3d import for_short_clips
 from selfvid.backbones.pretrained import load_weights
-from selfvid.backbones.short_clips import for_short_clips
 from selfvid.errors import InputError
 from selfvid.types import Widths
 
@@ -20,27 +20,35 @@ BUILDERS = {
     "mc3_18": video.mc3_18,
     "s3d": video.s3d,
 }
-RESNET_MAPS = (64, 64, 128, 256, 512)
-S3D_MAPS = (64, 192, 480, 832, 1024)
+RESNET_MAPS = (64, 64, 128, 256, 512)  # C_l
+S3D_MAPS = (64, 192, 480, 832, 1024)  # C_l
+# Smallest H and W. In smaller frames a convolution with a stride would act on a single place,
+# whose gradient in bfloat16 is wrong on a CPU (see `ResNet.least`).
+RESNET_LEAST = 9
+# Smallest H and W, and smallest T, for which no map of S3D is empty.
+S3D_LEAST = 17
+S3D_FRAMES = 5
 
 
 class TorchvisionVideo(ClipBackbone):
-    """A 3-D network of torchvision's without its classifier.
+    """A 3-D network of torchvision without its classifier.
 
-    The vector is the average over the last map. The maps of the three residual networks are
-    their stem and four stages, those of S3D what stands before each pooling, and its end. Weights
-    of Kinetics expect frames of 112x112 (S3D: 224x224) in an input of mean
-    ``[0.43216, 0.394666, 0.37645]`` and deviation ``[0.22803, 0.22145, 0.216989]``.
+    The vector is the average of the last map over space and time. The maps of the three residual
+    networks are the outputs of their stem and four stages. The maps of S3D are the inputs of its
+    poolings and its last output. The Kinetics weights expect frames of 112x112 (S3D: 224x224),
+    normalised with mean ``[0.43216, 0.394666, 0.37645]`` and deviation
+    ``[0.22803, 0.22145, 0.216989]``.
 
     Args:
         name: torchvision's name of the network.
         weights: ``random``, ``kinetics`` or the path of a state dict.
-        frames: T of the clips; Kinetics weights are used to 16.
-        channels: C of the clips; weights of three colours are inflated to others.
+        frames: T of the clips; the Kinetics weights were trained with 16.
+        channels: C of the clips; if it is not 3, the first layer's weights for RGB are replaced
+            by their mean over the colours, repeated.
 
     Raises:
-        InputError: where the name is not known, frames are too few, or weights cannot be had or
-            do not fit.
+        InputError: If the name is unknown, there are too few frames, or the weights are not
+            available or do not fit.
     """
 
     def __init__(
@@ -53,7 +61,7 @@ class TorchvisionVideo(ClipBackbone):
     ) -> None:
         super().__init__()
         check_channels(channels)
-        least = 5 if name == "s3d" else 1
+        least = S3D_FRAMES if name == "s3d" else 1
         if name not in BUILDERS or frames < least:
             raise InputError(
                 f"name is {name!r} and frames {frames}; expected one of {', '.join(BUILDERS)} and "
@@ -62,20 +70,19 @@ class TorchvisionVideo(ClipBackbone):
         network = BUILDERS[name]()
         if name == "s3d":
             network.classifier = nn.Identity()
-            maps, self.least = S3D_MAPS, 17
+            maps, self.least = S3D_MAPS, S3D_LEAST
         else:
             network.fc = nn.Identity()
-            # A stride over a single place is the fault that `ResNet` names.
-            maps, self.least = RESNET_MAPS, 9
+            maps, self.least = RESNET_MAPS, RESNET_LEAST
         if channels != 3:
-            _widen(network, channels)
+            _change_channels(network, channels)
         load_weights(network, weights, name=name, published="kinetics")
         self.network = for_short_clips(network)
         self.frames, self.channels = frames, channels
         self.widths = Widths(clip=maps[-1], maps=maps)
 
     def forward(self, clips: Tensor) -> ClipMaps:
-        """Vector (N, D) and five maps of clips (N, C, T, H, W)."""
+        """Compute the vector (N, D) and five maps of clips (N, C, T, H, W)."""
         self.check(clips)
         net: Any = self.network
         maps, x = [], clips
@@ -89,11 +96,11 @@ class TorchvisionVideo(ClipBackbone):
             for stage in (net.stem, net.layer1, net.layer2, net.layer3, net.layer4):
                 x = stage(x)
                 maps.append(x)
-        return ClipMaps(x.mean((2, 3, 4)), tuple(maps))
+        return ClipMaps(x.mean((2, 3, 4)), tuple(maps))  # (N, D)
 
 
-def _widen(network: nn.Module, channels: int) -> None:
-    """Let the first convolution read as many channels in the place of colours."""
+def _change_channels(network: nn.Module, channels: int) -> None:
+    """Let the first convolution take `channels` channels instead of RGB."""
     first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv3d))
     first.in_channels = channels
     first.weight = nn.Parameter(torch.empty(first.out_channels, channels, *first.kernel_size))

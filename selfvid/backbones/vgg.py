@@ -1,4 +1,4 @@
-"""VGG-16 (Simonyan and Zisserman, 2015, arXiv:1409.1556), torchvision's."""
+"""VGG-16 (Simonyan and Zisserman, 2015, arXiv:1409.1556), from torchvision."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from selfvid.backbones.base import Backbone, check_channels
 from selfvid.backbones.pretrained import load_weights
 from selfvid.types import FrameFeatures, Widths
 
+# Number of torchvision's classifier layers up to the ReLU of each dense layer.
 CLASSIFIER_LAYERS = {"pool5": 0, "fc6": 2, "fc7": 5}
 
 
@@ -20,14 +21,14 @@ class VGG16(Backbone):
     The maps are pool1 to pool5, at 1/2 to 1/32 of the frame's size.
 
     Args:
-        vector: ``fc6`` or ``fc7`` (4096 features, after their ReLU), or ``pool5`` (the average
-            over the last map, 512 features).
+        vector: the layer whose output is the vector: ``fc6`` or ``fc7`` (4096 features, after
+            their ReLU), or ``pool5`` (the spatial average of the last map, 512 features).
         weights: ``random``, ``imagenet`` or the path of a state dict.
-        channels: C of the frames; weights of another first layer, of three colours, are inflated
-            to it: their mean, repeated.
+        channels: C of the frames; if it is not 3, the first layer's weights for RGB are replaced
+            by their mean over the colours, repeated.
 
     Raises:
-        InputError: where weights cannot be had or do not fit.
+        InputError: If the weights are not available or do not fit.
     """
 
     network: models.VGG
@@ -56,14 +57,13 @@ class VGG16(Backbone):
             )
 
     def forward(self, frames: Tensor) -> FrameFeatures:
-        """Vector (N, D) and five maps of frames (N, C, H, W), H and W at least 32."""
+        """Compute the vector (N, D) and five maps of frames (N, C, H, W); H and W are >= 32."""
         maps, x = [], frames
         for layer in self.network.features:
             x = layer(x)
             if isinstance(layer, nn.MaxPool2d):
                 maps.append(x)
         if self.averaged:
-            return FrameFeatures(x.mean((2, 3)), tuple(maps))
-        return FrameFeatures(
-            self.network.classifier(self.network.avgpool(x).flatten(1)), tuple(maps)
-        )
+            return FrameFeatures(x.mean((2, 3)), tuple(maps))  # (N, 512)
+        vector = self.network.classifier(self.network.avgpool(x).flatten(1))  # (N, 4096)
+        return FrameFeatures(vector, tuple(maps))

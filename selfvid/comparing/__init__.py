@@ -1,1 +1,1 @@
-"""`selfvid compare`: compare two runs on the same videos, class by class."""
+"""The command `selfvid compare`: compare two runs on the same videos, class by class."""

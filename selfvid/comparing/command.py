@@ -1,4 +1,4 @@
-"""`selfvid compare`: is one run better than another, and on which classes?"""
+"""The command `selfvid compare`: compare two runs on the same videos, class by class."""
 
 from __future__ import annotations
 
@@ -25,52 +25,51 @@ from selfvid.statistics.words import about_groups
 
 
 def compare(
-    first: Path,
-    second: Path,
+    first: Path | str,
+    second: Path | str,
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     common: bool = False,
-    data: Path | None = None,
+    data: Path | str | None = None,
     seed: int = 0,
     quiet: bool = False,
 ) -> CompareResult:
-    """Hold one run against another on the same videos, over all and class by class.
+    """Compare two runs on the same videos: over all videos, and class by class.
 
     Args:
-        first: a run's folder, or its scores.csv. Of a folder its scores.csv is read, else its
-            probe/scores.csv.
-        second: what it is held against; differences are the first minus this.
+        first: a run's folder, or a scores.csv. In a folder, scores.csv is read, or
+            probe/scores.csv if there is no scores.csv.
+        second: the run to compare with; all differences are the first run minus this one.
         out: folder for result.json and per_class.png; by default nothing is written.
-        common: compare the videos that both have, where one lacks a few.
-        data: manifest that was tested on, whose groups intervals and test keep whole; without it
-            every video file stands for itself.
-        seed: of the resampling.
+        common: compare only the videos that both runs have, if one lacks some.
+        data: manifest of the tested videos. Intervals and tests treat a group of it as one unit.
+            Without a manifest, each video file is a group of its own.
+        seed: seed of the resampling.
         quiet: print nothing.
 
     Returns:
-        Both accuracies, the paired difference with interval and exact test, and the same class
-        by class from the largest gain to the largest loss; printed, and written to OUT.
+        Both accuracies, the paired difference with its interval and exact test, and the same for
+        each class, from the largest gain to the largest loss.
 
     Raises:
-        InputError: where the runs differ in videos, labels or classes, or a path is not what it
-            must be.
+        InputError: If the runs differ in videos, labels or classes, or a path is not as expected.
     """
-    asked = command("compare", compare, dict(locals()))
+    command_line = command("compare", compare, dict(locals()))
     if out is not None:
         check_folder(Path(out), kind=KIND, files=(PICTURE,))
     tables = read_all([Path(first), Path(second)])
     one, two = matched(tables, common=common)
     groups = find_groups(one.scores.videos, data)
-    facts = {
+    counts = {
         "videos": len(one.scores.videos),
         "left_out": left_out(tables, [one, two]),
         "groups": groups.count,
         "groups_from": groups.source,
     }
     protocol = {
-        "command": asked,
+        "command": command_line,
         "inputs": [one.about(), two.about()],
-        "data": facts,
+        "data": counts,
         "method": {"interval": METHOD, "classes": "Holm over classes", "seed": seed},
         **about_machine(torch.device("cpu")),
     }
@@ -88,11 +87,11 @@ def _result(
     standing = stand(first.right, second.right, groups.names, seed=seed)
     rows, missing = by_class(first, second, groups, seed=seed), absent(first)
 
-    def about(run: Scored, alone: int) -> ComparedRun:
+    def compared(run: Scored, alone: int) -> ComparedRun:
         accuracy = accuracy_interval(run.right, groups.names, seed=seed)
         return ComparedRun(run.name, accuracy, int(run.right.sum()), alone)
 
-    said = [
+    sentences = [
         standing.in_words(first.name, second.name),
         *in_words(rows, missing),
         groups.caution,
@@ -102,11 +101,11 @@ def _result(
     return CompareResult(
         heading=f"{first.name} (first) against {second.name} (second) on {data['videos']} videos "
         f"of {len(rows)} classes in {groups.count} groups",
-        runs=(about(first, standing.only_first), about(second, standing.only_second)),
+        runs=(compared(first, standing.only_first), compared(second, standing.only_second)),
         standing=standing,
         classes=tuple(rows),
         absent=missing,
-        verdicts=tuple(sentence for sentence in said if sentence),
+        verdicts=tuple(sentence for sentence in sentences if sentence),
         protocol=protocol,
         path=out,
     )

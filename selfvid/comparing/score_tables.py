@@ -1,4 +1,4 @@
-"""Score tables of several runs: found, and brought to the same videos and classes."""
+"""Reading the score tables of several runs, and matching their videos and classes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from selfvid.errors import InputError
 from selfvid.results.scores import SCORES, Scores
 
 PLACES = (SCORES, f"probe/{SCORES}")
+"""Where the scores of a run are looked for, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A score table and what it is called.
+    """A score table with its name.
 
     Attributes:
-        name: as the user gave it.
-        path: of the file.
-        scores: what is in it, or a part of that.
+        name: the name of the run, as the user gave it.
+        path: the file.
+        scores: the table in the file, or a part of it.
     """
 
     name: str
@@ -34,11 +35,11 @@ class Scored:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether the most probable class is the true one, (N,)."""
+        """Whether the most probable class is the true class, bool (N,)."""
         return np.asarray(self.scores.predicted == self.scores.labels)
 
     def about(self) -> dict[str, Any]:
-        """Where it comes from, as plain data."""
+        """Return name, file and hash of the file, as plain data."""
         data = self.path.read_bytes() if self.path.is_file() else b""
         digest = hashlib.blake2b(data, digest_size=8).hexdigest() if data else None
         return {"name": self.name, "file": str(self.path), "hash": digest}
@@ -46,12 +47,12 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """What is resampled as a whole.
+    """The groups of videos; videos of one group depend on each other and are resampled together.
 
     Attributes:
         names: the group of each video, (N,).
         source: where the groups come from, in words.
-        known: whether a manifest gave them.
+        known: whether the groups come from a manifest.
     """
 
     names: NDArray[np.str_]
@@ -65,37 +66,40 @@ class Groups:
 
     @property
     def caution(self) -> str | None:
-        """A warning where videos were taken for independent; None where a manifest was asked."""
+        """A warning if every video is a group of its own; None if a manifest gave the groups."""
         if self.known:
             return None
         return (
-            "every video was taken for a group of its own, so intervals are too narrow where "
+            "every video was taken for a group of its own, so intervals are too narrow if "
             "videos resemble each other: give --data MANIFEST"
         )
 
 
 def read_scored(run: Path) -> Scored:
-    """The scores of a run's folder, of its probe, or in a file of their own.
+    """Read the scores of a run.
+
+    Args:
+        run: a run's folder, or a score table itself.
 
     Raises:
-        InputError: where there are none.
+        InputError: If there are no scores.
     """
     path = scores_file(Path(run))
     return Scored(str(run), path, Scores.read(path))
 
 
 def read_all(runs: Sequence[Path]) -> list[Scored]:
-    """The scores of every run.
+    """Read the scores of every run.
 
     Raises:
-        InputError: where one has none, or is named twice.
+        InputError: If a run has no scores, or is named twice.
     """
     check_different(runs)
     return [read_scored(run) for run in runs]
 
 
 def check_different(runs: Sequence[Path]) -> None:
-    """Raise an InputError where a run is named twice."""
+    """Raise an InputError if a run is named twice."""
     places = [Path(run).resolve() for run in runs]
     for place, run in enumerate(runs):
         if places[place] in places[:place]:
@@ -103,10 +107,10 @@ def check_different(runs: Sequence[Path]) -> None:
 
 
 def scores_file(run: Path) -> Path:
-    """Where the scores of `run` lie, a folder or the file itself.
+    """Return the file with the scores of `run`, which is a folder or the file itself.
 
     Raises:
-        InputError: where there are none.
+        InputError: If there are no scores.
     """
     if run.is_dir():
         for place in PLACES:
@@ -124,10 +128,10 @@ def scores_file(run: Path) -> Path:
 
 
 def same_classes(tables: Sequence[Scored]) -> list[Scored]:
-    """The tables with their columns in the order of the first one's.
+    """Return the tables with the columns in the order of the first table.
 
     Raises:
-        InputError: where a class is in one and not in another.
+        InputError: If a class is missing in one of the tables.
     """
     first = tables[0]
     classes = first.scores.classes
@@ -145,14 +149,15 @@ def same_classes(tables: Sequence[Scored]) -> list[Scored]:
 
 
 def matched(tables: Sequence[Scored], *, common: bool = False) -> list[Scored]:
-    """The tables with the same videos, in the first one's order, and classes.
+    """Return the tables with the same videos and classes, in the order of the first table.
 
     Args:
-        tables: one for each run.
-        common: leave out videos that not all of them have.
+        tables: one table for each run.
+        common: leave out videos that not all tables have.
 
     Raises:
-        InputError: naming the first difference in classes, videos or labels.
+        InputError: If the tables differ in classes, videos or labels; the message names the first
+            difference.
     """
     ordered = same_classes(tables)
     first, *others = ordered
@@ -172,21 +177,26 @@ def matched(tables: Sequence[Scored], *, common: bool = False) -> list[Scored]:
 
 
 def left_out(before: Sequence[Scored], after: Sequence[Scored]) -> int:
-    """Number of videos that some table had before matching and none has after it."""
+    """Return the number of videos that matching left out.
+
+    Args:
+        before: the tables before matching.
+        after: the tables after matching.
+    """
     had = {video for each in before for video in each.scores.videos}
     return len(had - set(after[0].scores.videos))
 
 
-def find_groups(videos: Sequence[str], data: Path | None) -> Groups:
-    """What belongs together among `videos`, content ids with or without a segment's seconds.
+def find_groups(videos: Sequence[str], data: Path | str | None) -> Groups:
+    """Return the group of each video.
 
     Args:
-        videos: as scores name them.
-        data: manifest whose groups hold; without one, segments of a file belong together and
-            files stand alone.
+        videos: ids as in a score table: content ids, with the seconds of a segment if it is one.
+        data: manifest with the groups. Without one, each video file is a group of its own, with
+            all its segments.
 
     Raises:
-        InputError: where the manifest lacks a video.
+        InputError: If the manifest lacks a video.
     """
     contents = [video.partition("@")[0] for video in videos]
     if data is None:
@@ -205,7 +215,7 @@ def find_groups(videos: Sequence[str], data: Path | None) -> Groups:
 
 
 def _picked(scores: Scores, videos: tuple[str, ...], classes: tuple[str, ...]) -> Scores:
-    """Some rows, and all columns in another order."""
+    """Return the rows of `videos`, with the columns in the order of `classes`."""
     row_of = {video: row for row, video in enumerate(scores.videos)}
     rows = np.array([row_of[video] for video in videos], dtype=np.int64)
     columns = np.array([scores.classes.index(name) for name in classes])
@@ -213,14 +223,15 @@ def _picked(scores: Scores, videos: tuple[str, ...], classes: tuple[str, ...]) -
         videos=videos,
         labels=np.argsort(columns)[scores.labels[rows]],
         classes=classes,
-        probabilities=scores.probabilities[rows][:, columns],
+        probabilities=scores.probabilities[rows][:, columns],  # (N, K)
     )
 
 
 def _check_videos(first: Scored, other: Scored) -> None:
-    mine, theirs = set(first.scores.videos), set(other.scores.videos)
-    different = len(mine ^ theirs)
-    for one, two, others in ((first, other, theirs), (other, first, mine)):
+    """Raise an InputError if a video is in one of two tables only."""
+    of_first, of_other = set(first.scores.videos), set(other.scores.videos)
+    different = len(of_first ^ of_other)
+    for one, two, others in ((first, other, of_other), (other, first, of_first)):
         for video in one.scores.videos:
             if video not in others:
                 raise InputError(
@@ -230,6 +241,7 @@ def _check_videos(first: Scored, other: Scored) -> None:
 
 
 def _check_labels(first: Scored, other: Scored) -> None:
+    """Raise an InputError if a video has different labels in two matched tables."""
     classes = first.scores.classes
     for row in np.nonzero(first.scores.labels != other.scores.labels)[0][:1].tolist():
         one, two = classes[first.scores.labels[row]], classes[other.scores.labels[row]]

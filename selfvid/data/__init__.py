@@ -1,1 +1,1 @@
-"""Videos, manifests, clips and flow: everything that is read from files."""
+"""Videos, manifests, clips, annotations and optical flow: everything that is read from files."""

@@ -1,4 +1,4 @@
-"""Guesses that never look at a video: what a detector has to beat."""
+"""The baselines of `detect eval`: guesses that use no pixels, which a detector has to beat."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from selfvid.detecting.corpus import Recording
 from selfvid.detecting.segments import Segment
 
 Guess = tuple[list[Segment], NDArray[np.float64]]
-"""The segments of one video, and what it shows as a whole, (K,)."""
+"""The segments of one video, and the score of each activity for the whole video, (K,)."""
 
 EVERYWHERE = "most frequent activity everywhere"
 AT_RANDOM = "segments laid at random"
 MEANINGS = {
-    EVERYWHERE: "one segment over the whole video, of the activity with most training segments; "
-    "activities of a video ranked by their share of training segments",
-    AT_RANDOM: "as many segments per minute as in training, each of an activity drawn by its share "
-    "of training segments and as long as its training segments are on average, laid at random, "
-    "scored at random; mean over seeds",
+    EVERYWHERE: "one segment over the whole video, of the activity with the most training "
+    "segments; for whole videos, activities are ranked by their share of the training segments",
+    AT_RANDOM: "segments at random places with random scores: as many per minute as in training, "
+    "each with an activity drawn by its share of the training segments and with the mean length of "
+    "that activity's training segments; mean over seeds",
 }
 
 
 @dataclass(frozen=True)
 class TrainingStatistics:
-    """What training segments are like.
+    """How many training segments there are, and how long they are.
 
     Attributes:
         labels: names of the K activities.
-        counts: training segments of each, (K,).
-        lengths: their mean length in seconds, (K,); that of all where an activity has none.
-        per_second: segments in a second of video.
-        assume: what may be taken for granted of activities.
+        counts: number of training segments of each activity, (K,).
+        lengths: their mean length in seconds, (K,); the mean length of all training segments for
+            an activity that has none.
+        per_second: number of training segments per second of training video.
+        assume: whether a video shows one activity, one at a time, or several that overlap.
     """
 
     labels: tuple[str, ...]
@@ -48,7 +49,7 @@ class TrainingStatistics:
     def of(
         trained: Sequence[Recording], labels: tuple[str, ...], assume: Assume
     ) -> TrainingStatistics:
-        """The statistics of the training part."""
+        """Compute the statistics of the training videos."""
         spans = [
             (labels.index(activity.label), activity.end - activity.start)
             for recording in trained
@@ -62,12 +63,15 @@ class TrainingStatistics:
         return TrainingStatistics(labels, counts, lengths, len(spans) / whole, assume)
 
     def everywhere(self, recording: Recording) -> Guess:
-        """The most frequent activity from the beginning of a video to its end."""
+        """Guess the most frequent activity, from the beginning of the video to its end."""
         label = self.labels[int(self.counts.argmax())]
         return [Segment(0.0, recording.seconds, label, 1.0)], self.counts / self.counts.sum()
 
     def at_random(self, rng: np.random.Generator) -> Callable[[Recording], Guess]:
-        """Segments of the usual number and length, anywhere."""
+        """Return a function that guesses segments at random places.
+
+        Their number, activities and lengths follow the training segments.
+        """
         shares = self.counts / self.counts.sum()
 
         def guess(recording: Recording) -> Guess:
@@ -75,11 +79,11 @@ class TrainingStatistics:
             drawn = rng.choice(len(shares), number, p=shares)
             if self.assume == "one_per_video":
                 drawn[:] = drawn[0]
-            found = []
+            segments = []
             for label in drawn.tolist():
                 length = min(float(self.lengths[label]), recording.seconds)
                 start = rng.uniform(0, recording.seconds - length)
-                found.append(Segment(start, start + length, self.labels[label], rng.random()))
-            return found, rng.random(len(shares))
+                segments.append(Segment(start, start + length, self.labels[label], rng.random()))
+            return segments, rng.random(len(shares))
 
         return guess

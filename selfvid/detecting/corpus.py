@@ -1,4 +1,4 @@
-"""Annotated videos, looked at, checked and parted into what is trained and what is tested on."""
+"""Annotated videos: read, checked, and split into training and test videos."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ from selfvid.errors import InputError
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which videos, and what is asked of their annotations.
+class CorpusOptions:
+    """Which videos to use, and how to check their annotations.
 
     Attributes:
-        annotations: the file.
-        videos: folder that the videos lie in; None for that of `annotations`.
-        assume: what may be taken for granted of activities.
-        labels: activities that are looked for; None for all there are.
-        frames: T of a clip.
-        problems: whether what is wrong stops the work or is repaired.
-        decoder: who decodes.
+        annotations: the file with the annotations.
+        videos: the folder of the videos; None for the folder of `annotations`.
+        assume: whether a video shows one activity, one at a time, or several that overlap.
+        labels: the activities to detect; None for all that occur.
+        frames: T, the frames of a clip.
+        problems: whether problems in the annotations stop the work ("stop") or are repaired
+            ("repair").
+        decoder: the decoder to use.
     """
 
     annotations: Path
@@ -56,12 +57,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Part:
-    """One way to part the videos, by place.
+    """One fold: which videos are for training and which are for testing.
 
     Attributes:
-        name: of the fold.
-        train: places of the videos that are trained on.
-        test: of those that are tested on.
+        name: name of the fold.
+        train: indices of the training videos in `Corpus.recordings`.
+        test: indices of the test videos.
     """
 
     name: str
@@ -74,8 +75,8 @@ class Recording:
     """A video that can be used.
 
     Attributes:
-        video: with what is annotated of it.
-        seconds: how long it is.
+        video: the video with its annotations.
+        seconds: its length.
         id: its content id.
     """
 
@@ -86,12 +87,12 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Videos whose annotations can be used.
+    """The videos that can be used, with their annotations.
 
     Attributes:
-        recordings: in the order of the annotations.
+        recordings: the videos, in the order of the annotations.
         labels: names of the K activities.
-        problems: what was repaired.
+        problems: the problems that were repaired.
     """
 
     recordings: tuple[Recording, ...]
@@ -100,7 +101,7 @@ class Corpus:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """A row for each activity, which is what splits are balanced by."""
+        """A manifest with a row for each activity, from which balanced folds are made."""
         rows = tuple(
             Row(
                 path=str(recording.video.path),
@@ -118,19 +119,22 @@ class Corpus:
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
-        """What each video must stay on one side of a split with."""
-        of = dict(
-            zip(
-                [row.path for row in self.manifest.rows], self.manifest.groups.tolist(), strict=True
-            )
-        )
-        return tuple(of[str(recording.video.path)] for recording in self.recordings)
+        """The group of each video; the videos of one group are all for training or all for test."""
+        paths = [row.path for row in self.manifest.rows]
+        group_of = dict(zip(paths, self.manifest.groups.tolist(), strict=True))
+        return tuple(group_of[str(recording.video.path)] for recording in self.recordings)
 
     def parts(self, folds: int | None, *, seed: int) -> tuple[Part, ...]:
-        """The annotations' own split, or folds by group; no activity is in a test part alone.
+        """Return the split that the annotations contain, or folds that keep groups together.
+
+        Args:
+            folds: number of folds; None for the split of the annotations, or 5 folds if there is
+                none.
+            seed: seed of the folds.
 
         Raises:
-            InputError: where that cannot be, as `selfvid.data.manifest.splits.folds` explains.
+            InputError: If `selfvid.data.manifest.splits.folds` cannot make such folds; for
+                example, each activity must occur among the training videos of each fold.
         """
         place = {str(each.video.path): at for at, each in enumerate(self.recordings)}
         of_row = np.array([place[row.path] for row in self.manifest.rows])
@@ -144,28 +148,33 @@ class Corpus:
         )
 
     def without(self, faults: Mapping[str, Problem]) -> Corpus:
-        """The other videos, when those of some names proved unreadable."""
+        """Return this corpus without some videos.
+
+        Args:
+            faults: name of each video to leave out, and the problem with it.
+        """
         kept = tuple(each for each in self.recordings if each.video.name not in faults)
         return Corpus(kept, self.labels, (*self.problems, *faults.values()))
 
 
-def find_corpus(wanted: Wanted, *, quiet: bool = False) -> Corpus:
-    """Read annotations, look at every video's length, and repair or refuse what is wrong.
+def find_corpus(options: CorpusOptions, *, quiet: bool = False) -> Corpus:
+    """Read the annotations, measure every video, and repair problems if the options allow it.
 
     Raises:
-        InputError: where something is wrong that must not be repaired, or nothing is left.
+        InputError: If an option is wrong, there is a problem that must not be repaired, or no
+            video is left.
     """
-    check_assumption(wanted.assume)
-    if wanted.frames < 1:
-        raise InputError(f"frames is {wanted.frames}; expected at least 1 in a clip")
-    annotations = read_annotations(Path(wanted.annotations), videos=wanted.videos)
+    check_assumption(options.assume)
+    if options.frames < 1:
+        raise InputError(f"frames is {options.frames}; expected at least 1 in a clip")
+    annotations = read_annotations(Path(options.annotations), videos=options.videos)
     _check_paths(annotations)
-    bar = tqdm(annotations.videos, "looking", unit="video", disable=quiet)
-    lengths = {v.name: measure_length(v.path, decoder=wanted.decoder) for v in bar}
-    known = frozenset(wanted.labels or ()) or annotations.known
-    rules = Rules(wanted.frames, wanted.assume, known)
+    bar = tqdm(annotations.videos, "measuring", unit="video", disable=quiet)
+    lengths = {v.name: measure_length(v.path, decoder=options.decoder) for v in bar}
+    labels = frozenset(options.labels or ()) or annotations.known
+    rules = Rules(options.frames, options.assume, labels)
     kept, problems = checked(annotations, lengths, rules)
-    settle(problems, wanted.problems, source=str(annotations.source))
+    settle(problems, options.problems, source=str(annotations.source))
     if not kept.videos:
         raise InputError(
             f"annotations {str(annotations.source)!r} leave no video to use; the first problem: "
@@ -175,18 +184,7 @@ def find_corpus(wanted: Wanted, *, quiet: bool = False) -> Corpus:
         Recording(video, lengths[video.name].seconds, content_id(video.path))
         for video in kept.videos
     )
-    return Corpus(recordings, tuple(wanted.labels or kept.labels), problems)
-
-
-def _check_paths(annotations: Annotations) -> None:
-    """Two names of one file would let it stand on both sides of a split unseen."""
-    names: dict[Path, str] = {}
-    for video in annotations.videos:
-        other = names.setdefault(video.path.absolute(), video.name)
-        if other != video.name:
-            raise InputError(
-                f"{video.place}: {video.name!r} and {other!r} are the same file; expected one name"
-            )
+    return Corpus(recordings, tuple(options.labels or kept.labels), problems)
 
 
 def clip_labels(
@@ -196,26 +194,37 @@ def clip_labels(
     labels: Sequence[str],
     several: bool,
 ) -> Tensor:
-    """The class of every clip; a clip shows what at least half of its frames show.
+    """Return the label of every clip, which is what at least half of its frames show.
 
     Args:
         times: seconds of each frame of each clip, (clips, T).
-        activities: of the video.
+        activities: the activities of the video.
         labels: names of the K activities.
-        several: whether several may go on at once.
+        several: whether several activities may go on at the same time.
 
     Returns:
-        Where several may, 0 or 1 for each activity, int64 (clips, K). Else int64 (clips,): 0
-        where fewer than half of the frames lie in any activity, and otherwise 1 + the number of
-        the activity that most of them lie in.
+        If several may go on: 0 or 1 for each activity, int64 (clips, K). Otherwise the class of
+        each clip, int64 (clips,): 0 if fewer than half of its frames lie in any activity, else 1 +
+        the index of the activity that contains most of them.
     """
-    inside = np.zeros((len(labels), *times.shape), bool)
+    inside = np.zeros((len(labels), *times.shape), bool)  # (K, clips, T)
     for activity in activities:
         during = (times >= activity.start) & (times < activity.end)
         inside[labels.index(activity.label)] |= during
     frames = inside.sum(-1)  # (K, clips)
     if several:
         return torch.from_numpy((2 * frames >= times.shape[1]).T.astype(np.int64))
-    covered = inside.any(0).sum(-1)
-    found = np.where(2 * covered >= times.shape[1], 1 + frames.argmax(0), 0)
-    return torch.from_numpy(found.astype(np.int64))
+    covered = inside.any(0).sum(-1)  # (clips,)
+    classes = np.where(2 * covered >= times.shape[1], 1 + frames.argmax(0), 0)
+    return torch.from_numpy(classes.astype(np.int64))
+
+
+def _check_paths(annotations: Annotations) -> None:
+    """Refuse two names of one file: the file could be a training and a test video at once."""
+    names: dict[Path, str] = {}
+    for video in annotations.videos:
+        other = names.setdefault(video.path.absolute(), video.name)
+        if other != video.name:
+            raise InputError(
+                f"{video.place}: {video.name!r} and {other!r} are the same file; expected one name"
+            )

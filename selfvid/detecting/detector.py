@@ -1,4 +1,4 @@
-"""A trained detector: along the vectors of a video's clips, and in its folder."""
+"""A trained detector: applying it to a video's vectors, and saving and loading it."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ KIND = "detector"
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """A head with all that it takes to use it on the vectors of its encoder.
+    """A detection head with everything that is needed to use it.
 
     Attributes:
-        head: in evaluation mode.
+        head: the network, in evaluation mode.
         labels: names of the K activities.
-        assume: what was taken for granted of activities.
-        frames: T of a clip.
+        assume: whether a video shows one activity, one at a time, or several that overlap.
+        frames: T, the frames of a clip.
         size: (H, W) of a frame.
-        precision: of the encoder's arithmetic.
-        trained: names of the videos that it was trained on.
-        tested: names of those that it is to be tested on.
+        precision: precision of the encoder's arithmetic.
+        trained: names of the training videos.
+        tested: names of the test videos.
     """
 
     head: ActivityDetector
@@ -53,31 +53,35 @@ class Detector:
 
     @torch.inference_mode()
     def chances(self, vectors: Iterable[Tensor], *, clips: int) -> NDArray[np.float64]:
-        """Probabilities along one video, (N, K + 1) with background first, or (N, K).
+        """Return the probabilities of each clip of one video.
 
         Args:
-            vectors: of its clips in order, in blocks (n, D); the state is carried on from each
-                block to the next, so that how they are cut changes nothing.
-            clips: N, how many there are in all.
+            vectors: the vectors of the video's clips in order, in blocks (n, D). The state is
+                carried from each block to the next, so the size of the blocks changes nothing.
+            clips: N, the number of clips.
+
+        Returns:
+            (N, K + 1) with background first, or (N, K) if activities may overlap.
         """
         device = next(self.head.parameters()).device
-        # One array from the beginning: many small ones between the encoder's large and short-lived
-        # tensors would keep the allocator from giving their memory back.
-        found = np.empty((clips, self.head.last.out_features))
+        # One array from the beginning: many small arrays between the encoder's large, short-lived
+        # tensors would prevent the allocator from returning their memory.
+        chances = np.empty((clips, self.head.last.out_features))
         state: State | None = None
-        at = 0
+        done = 0
         for block in vectors:
-            steps = block.to(device, torch.float32)[None]
+            steps = block.to(device, torch.float32)[None]  # (1, n, D)
             prediction = self.head(Features(steps[:, 0], steps), state)
             state = prediction.state
-            found[at : at + len(block)] = self.head.chances(prediction.votes)[0].cpu().numpy()
-            at += len(block)
-        if at != clips:
-            raise ValueError(f"{at} vectors for {clips} clips")
-        return found
+            own = self.head.chances(prediction.votes)[0]  # (n, K + 1) or (n, K)
+            chances[done : done + len(block)] = own.cpu().numpy()
+            done += len(block)
+        if done != clips:
+            raise ValueError(f"{done} vectors for {clips} clips")
+        return chances
 
     def save(self, folder: Path) -> Path:
-        """Write it to a new folder, whole or not at all."""
+        """Write the detector to a new folder, completely or not at all."""
         about = {
             "labels": list(self.labels),
             "assume": self.assume,
@@ -91,26 +95,105 @@ class Detector:
 
 
 def load_detector(folder: Path) -> Detector:
-    """The detector that was saved in `folder`.
+    """Return the detector that was saved in `folder`.
 
     Raises:
-        InputError: where there is none, or its config is not as it is written.
+        InputError: If there is none, or its config is damaged.
     """
     if not (folder / "config.json").is_file():
         raise InputError(f"{str(folder)!r} holds no detector; expected a run of detect train")
     head = load_module(folder, kind=KIND, expected=ActivityDetector)
     config = read_config(folder, kind=KIND)
     try:
-        found = _described(head, config)
+        detector = _described(head, config)
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(f"config in {str(folder)!r} is no detector's ({error!r})") from None
-    known = found.assume in get_args(Assume) and found.precision in get_args(Precision)
-    if len(found.labels) != head.classes or not known:
+    valid = detector.assume in get_args(Assume) and detector.precision in get_args(Precision)
+    if len(detector.labels) != head.classes or not valid:
         raise InputError(f"config in {str(folder)!r} does not fit its {head.classes} activities")
-    return found
+    return detector
+
+
+def detector_folders(run: Path) -> list[Path]:
+    """Return the folders of a run's detectors: one for each fold, or one for a single split.
+
+    Raises:
+        InputError: If `run` is not a finished run of detect train.
+    """
+    places = RunFolder(run).folds or (run,)
+    # Training writes the encoder last: one for all folds, or one for each.
+    if not all((encoder_under(place / KIND, run) / "encoder").is_dir() for place in places):
+        raise InputError(f"{str(run)!r} is no finished run; expected one of selfvid detect train")
+    if not all((place / KIND).is_dir() for place in places):
+        raise InputError(f"{str(run)!r} holds no detector; expected a run of detect train")
+    return [place / KIND for place in places]
+
+
+def encoder_under(detector: Path, run: Path) -> Path:
+    """Return the folder with the encoder of a detector: its own, or the one of the whole run.
+
+    Args:
+        detector: folder of the detector.
+        run: folder of the run that it belongs to.
+    """
+    own = detector.parent
+    return own if (own / "encoder").is_dir() else run
+
+
+def load_encoders(folder: Path | str) -> list[Encoder]:
+    """Return the encoder in `folder`; for a run with several folds, the encoder of each fold.
+
+    Raises:
+        InputError: If there is none.
+    """
+    return [load_encoder(place) for place in RunFolder(folder).encoders]
+
+
+def save_encoders(encoders: Sequence[Encoder], run: RunFolder) -> None:
+    """Write one encoder for the whole run, or one for each fold, unless it is written already."""
+    several = len(encoders) > 1
+    for number, encoder in enumerate(encoders, start=1):
+        place = RunFolder(run.fold(number)).encoder if several else run.encoder
+        if not place.exists():
+            encoder.cpu().save(place)
+
+
+def check_unseen(
+    encoders: Sequence[Encoder], corpus: Corpus, parts: Sequence[Part], *, source: Path | str
+) -> None:
+    """Check that the folds of the encoders are the folds of the detector.
+
+    Args:
+        encoders: one encoder for all folds, or one for each fold.
+        corpus: all videos.
+        parts: the folds of the detector.
+        source: where the encoders come from, for messages.
+
+    Raises:
+        InputError: If their numbers differ, or an encoder was trained with the labels of a test
+            video of its fold.
+    """
+    if len(encoders) == 1:
+        return
+    if len(encoders) != len(parts):
+        raise InputError(
+            f"encoder {str(source)!r} has {len(encoders)} folds and the annotations have "
+            f"{len(parts)}; expected as many"
+        )
+    for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True), start=1):
+        labelled = set(encoder.provenance.labelled)
+        tested = [corpus.recordings[place] for place in part.test]
+        leaks = [recording for recording in tested if recording.id in labelled]
+        if leaks:
+            raise InputError(
+                f"fold {number} of encoder {str(source)!r} was trained with the labels of "
+                f"{leaks[0].video.name!r}, which is a test video in fold {number} of the "
+                "annotations; expected the same groups, labels, folds and seed in both"
+            )
 
 
 def _described(head: ActivityDetector, config: dict[str, Any]) -> Detector:
+    """Return the detector that a config describes."""
     height, width = config["size"]
     return Detector(
         head=head,
@@ -122,75 +205,3 @@ def _described(head: ActivityDetector, config: dict[str, Any]) -> Detector:
         trained=tuple(map(str, config["trained"])),
         tested=tuple(map(str, config["tested"])),
     )
-
-
-def detector_folders(run: Path) -> list[Path]:
-    """Where the detectors of a run lie, that of each fold; of a run of one split there is one.
-
-    Raises:
-        InputError: where `run` is no finished run of detect train.
-    """
-    places = RunFolder(run).folds or (run,)
-    # An encoder is the last thing to be written: one for all folds, or one for each.
-    if not all((encoder_under(place / KIND, run) / "encoder").is_dir() for place in places):
-        raise InputError(f"{str(run)!r} is no finished run; expected one of selfvid detect train")
-    if not all((place / KIND).is_dir() for place in places):
-        raise InputError(f"{str(run)!r} holds no detector; expected a run of detect train")
-    return [place / KIND for place in places]
-
-
-def encoder_under(detector: Path, run: Path) -> Path:
-    """Where the encoder lies whose vectors the detector in a folder of `run` reads."""
-    own = detector.parent
-    return own if (own / "encoder").is_dir() else run
-
-
-def load_encoders(folder: Path | str) -> list[Encoder]:
-    """The encoder in `folder`; of a run of several folds those of all, in their order.
-
-    Raises:
-        InputError: where there is none.
-    """
-    return [load_encoder(place) for place in RunFolder(folder).encoders]
-
-
-def save_encoders(encoders: Sequence[Encoder], run: RunFolder) -> None:
-    """Write what was not written yet: one for the whole run, or one for each fold."""
-    several = len(encoders) > 1
-    for number, encoder in enumerate(encoders, start=1):
-        place = RunFolder(run.fold(number)).encoder if several else run.encoder
-        if not place.exists():
-            encoder.cpu().save(place)
-
-
-def check_unseen(
-    encoders: Sequence[Encoder], corpus: Corpus, parts: Sequence[Part], *, source: Path | str
-) -> None:
-    """Refuse encoders of folds that are other folds than those of the detector.
-
-    Args:
-        encoders: one for all parts, or one for each.
-        corpus: all videos.
-        parts: the detector's.
-        source: where the encoders come from.
-
-    Raises:
-        InputError: where their numbers differ, or an encoder was taught the labels of what its
-            part tests.
-    """
-    if len(encoders) == 1:
-        return
-    if len(encoders) != len(parts):
-        raise InputError(
-            f"encoder {str(source)!r} has {len(encoders)} folds and the annotations have "
-            f"{len(parts)}; expected as many"
-        )
-    for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True), start=1):
-        taught = set(encoder.provenance.labelled)
-        known = [corpus.recordings[at] for at in part.test if corpus.recordings[at].id in taught]
-        if known:
-            raise InputError(
-                f"fold {number} of encoder {str(source)!r} was taught the labels of "
-                f"{known[0].video.name!r}, which fold {number} of the annotations tests; expected "
-                "the same groups, labels, folds and seed in both"
-            )

@@ -1,4 +1,4 @@
-"""`selfvid detect eval`: what a detector finds in its test videos, beside guesses that see none."""
+"""`selfvid detect eval`: evaluate a detector on its test videos, next to two baselines."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from selfvid.detecting.baselines import AT_RANDOM, EVERYWHERE, Guess
-from selfvid.detecting.measures import DRAWS, Judge, Outcome
+from selfvid.detecting.measures import DRAWS, Evaluator, Outcome
 from selfvid.detecting.result import (
     KIND,
     MAIN_OVERLAP,
@@ -38,14 +37,13 @@ from selfvid.pictures import write_png
 from selfvid.results.files import check_folder
 from selfvid.results.protocol import about_machine, command
 
-SWEEP_SMOOTH, SWEEP_ALPHA = (0, 5, 10), (0.2, 0.3, 0.5)
+SWEEP_SMOOTH, SWEEP_ALPHA = (0, 5, 10), (0.2, 0.3, 0.5)  # those of the table in Montes et al.
 INTERVAL = (
-    f"95 % percentile bootstrap, {DRAWS} draws of whole groups of test videos, mean average "
-    "precision computed anew on each; differences are paired on the same draws; another training "
-    "run's spread is not in it"
+    f"95 % percentile bootstrap, {DRAWS} resamples of whole groups of test videos, mean average "
+    "precision computed again on each; differences are paired on the same resamples; the spread "
+    "between training runs is not included"
 )
-SWEPT = "on the test videos, to be read and not to choose by"
-Floats = NDArray[np.float64]
+SWEPT = "on the test videos: for information, not for choosing the filter or the threshold"
 
 
 def detect_eval(
@@ -62,30 +60,35 @@ def detect_eval(
     seed: int = 0,
     quiet: bool = False,
 ) -> DetectResult:
-    """Say how well a detector finds activities in its test videos, beside two baselines.
+    """Evaluate how well a detector finds activities in its test videos, next to two baselines.
+
+    A detected segment is right if its temporal intersection over union (tIoU) with a true segment
+    of the same activity reaches a threshold.
 
     Args:
         run: folder of a finished run of detect train.
         smooth: half the width, in clips, of the mean filter along a video.
-        alpha: a clip in which something goes on with this probability, or more, is active.
-        ends: "published" leaves a video's last clip out of every mean, as the authors' code did.
-        alphas: alpha of single activities, where several overlap.
-        seeds: tries of the baseline at random.
+        alpha: a clip is active if the probability that any activity goes on is at least this.
+        ends: whole, or published, which leaves the last clip of a video out of every mean, as the
+            authors' code did.
+        alphas: alpha of single activities, if activities may overlap.
+        seeds: number of tries of the random baseline.
         pictures: number of test videos whose timelines are drawn.
-        against: another run of detect train with the same test videos, or several, which this one
-            is held against, draw by draw.
+        against: one or several other runs of detect train with the same test videos, to compare
+            this run with.
         out: folder for the result; by default the run itself.
-        seed: of the baseline at random and of resampling.
+        seed: seed of the random baseline and of the resampling.
         quiet: print neither progress nor result.
 
     Returns:
         Mean average precision at tIoU 0.3, 0.5 and 0.7 with intervals, that of whole videos, and
-        hit@3; in OUT as result.json, beside detections.json, detections.csv and timelines.
+        hit@3 (the share of videos that show one of their three likeliest activities). They are
+        written to OUT as result.json, next to detections.json, detections.csv and timelines.
 
     Raises:
-        InputError: where a run or an option are not what they must be.
+        InputError: If a run or an option is not as expected.
     """
-    asked = command("detect eval", detect_eval, dict(locals()))
+    command_line = command("detect eval", detect_eval, dict(locals()))
     post = PostProcessing(smooth, alpha, ends, alphas or {})
     if seeds < 1 or pictures < 0:
         raise InputError(f"seeds is {seeds} and pictures {pictures}; expected 1 and 0 or more")
@@ -101,12 +104,12 @@ def detect_eval(
     result = _result(trial, others, post, folder, seeds=seeds, seed=seed)
     names = _draw(trial, post, folder / TIMELINES, most=pictures)
     protocol = {
-        "command": asked,
+        "command": command_line,
         "run": str(run),
         "data": trial.about(),
         "method": {
             **dataclasses.asdict(post),
-            "matching": "ActivityNet's: by falling score, each true segment once",
+            "matching": "as ActivityNet does: by falling score, each true segment once",
             "interval": INTERVAL,
             "swept": SWEPT,
             "seeds": seeds,
@@ -132,8 +135,8 @@ def _result(
     seeds: int,
     seed: int,
 ) -> DetectResult:
-    """The figures; detections are written to `folder`."""
-    judge = Judge(
+    """Return the result without pictures and protocol; write the detections to `folder`."""
+    evaluator = Evaluator(
         [each.recording for each in trial.tested],
         [each.group for each in trial.tested],
         trial.labels,
@@ -141,26 +144,23 @@ def _result(
     )
     guesses = [trial.guess(each, post) for each in trial.tested]
     segments = [found for found, _ in guesses]
-    baselines = {
-        EVERYWHERE: judge.outcome(
-            [each.statistics.everywhere(each.recording) for each in trial.tested]
-        ),
-        AT_RANDOM: Outcome.mean([judge.outcome(trial.at_random(seed, n)) for n in range(seeds)]),
-    }
-    rivals = {name: judge.outcome(found) for name, found in others.items()}
-    rows = rows_of(judge.outcome(guesses), baselines, rivals)
-    groups = len(set(judge.groups))
+    everywhere = [each.statistics.everywhere(each.recording) for each in trial.tested]
+    at_random = [evaluator.outcome(trial.at_random(seed, number)) for number in range(seeds)]
+    baselines = {EVERYWHERE: evaluator.outcome(everywhere), AT_RANDOM: Outcome.mean(at_random)}
+    outcomes = {name: evaluator.outcome(found) for name, found in others.items()}
+    rows = rows_of(evaluator.outcome(guesses), baselines, outcomes)
+    groups = len(set(evaluator.groups))
     folder.mkdir(parents=True, exist_ok=True)
     names = [each.recording.video.name for each in trial.tested]
     found = dict(zip(names, segments, strict=True))
     write_detections(found, folder, encoder=type(trial.stream_encoder.encoder).__name__)
     return DetectResult(
-        heading=f"{len(trial.tested)} test videos in {groups} groups, {len(judge.truth)} true "
+        heading=f"{len(trial.tested)} test videos in {groups} groups, {len(evaluator.truth)} true "
         f"segments of {len(trial.labels)} activities; smoothed by k = {post.smooth}, alpha = "
         f"{post.alpha:g}",
         rows=rows,
-        sweep=_sweep(trial, judge, post),
-        activities=_activities(judge, segments),
+        sweep=_sweep(trial, evaluator, post),
+        activities=_activities(evaluator, segments),
         verdicts=verdicts_of(rows, groups=groups, footage=dataclasses.asdict(trial.footage)),
         pictures=(),
         protocol={},
@@ -169,7 +169,7 @@ def _result(
 
 
 def _draw(trial: Trial, post: PostProcessing, folder: Path, *, most: int) -> tuple[str, ...]:
-    """Timelines of the first test videos; their names."""
+    """Draw the timelines of the first test videos; return the names of the pictures."""
     names = []
     for number, each in enumerate(trial.tested[:most], start=1):
         folder.mkdir(parents=True, exist_ok=True)
@@ -187,22 +187,26 @@ def _draw(trial: Trial, post: PostProcessing, folder: Path, *, most: int) -> tup
     return tuple(names)
 
 
-def _sweep(trial: Trial, judge: Judge, post: PostProcessing) -> tuple[Setting, ...]:
-    found = []
+def _sweep(trial: Trial, evaluator: Evaluator, post: PostProcessing) -> tuple[Setting, ...]:
+    """Return mean average precision with other mean filters and thresholds."""
+    settings = []
     for smooth in SWEEP_SMOOTH:
         for alpha in SWEEP_ALPHA:
             other = PostProcessing(smooth, alpha, post.ends)
             segments = [trial.guess(each, other)[0] for each in trial.tested]
-            precision = float(np.nanmean(judge.at(segments, MAIN_OVERLAP)))
-            found.append(Setting(smooth, alpha, precision))
-    return tuple(found)
+            precision = float(np.nanmean(evaluator.by_activity(segments, MAIN_OVERLAP)))
+            settings.append(Setting(smooth, alpha, precision))
+    return tuple(settings)
 
 
-def _activities(judge: Judge, segments: Sequence[Sequence[Segment]]) -> tuple[ActivityRow, ...]:
-    precision = judge.at(segments, MAIN_OVERLAP)
-    shown = np.bincount(judge.truth.labels, minlength=len(judge.labels))
+def _activities(
+    evaluator: Evaluator, segments: Sequence[Sequence[Segment]]
+) -> tuple[ActivityRow, ...]:
+    """Return the row of each activity."""
+    precision = evaluator.by_activity(segments, MAIN_OVERLAP)
+    shown = np.bincount(evaluator.truth.labels, minlength=len(evaluator.labels))
     names = [each.label for found in segments for each in found]
     return tuple(
-        ActivityRow(label, int(shown[at]), names.count(label), float(precision[at]))
-        for at, label in enumerate(judge.labels)
+        ActivityRow(label, int(shown[number]), names.count(label), float(precision[number]))
+        for number, label in enumerate(evaluator.labels)
     )

@@ -1,4 +1,4 @@
-"""Vectors of every clip of long videos, streamed through an encoder once and kept."""
+"""Vectors of all clips of long videos, computed by an encoder once and kept on disk."""
 
 from __future__ import annotations
 
@@ -22,53 +22,56 @@ from selfvid.data.video.streaming import ClipStream
 from selfvid.detecting.corpus import Corpus
 from selfvid.encoders.base import Encoder, fingerprint
 from selfvid.errors import InputError
-from selfvid.features.choices import check_eats_pixels
+from selfvid.features.choices import check_takes_pixels
 from selfvid.features.store import FeatureFile, FeatureStore
 
-_BLOCK = 1024  # vectors in memory at once, a few MB
+_BLOCK = 1024  # vectors read at once: a few MB, and few reads
 
 
 class ClipFeatures:
     """The vectors of the clips of one long video, on disk.
 
     Args:
-        file: what `extract` has kept.
+        file: a file that `extract` wrote.
 
     Attributes:
-        clips: how many there are.
+        clips: number of clips.
         width: D.
         times: seconds of each frame of each clip, float64 (clips, T).
-        spans: seconds at which each clip begins and is over, float64 (clips, 2).
+        spans: begin and end of each clip in seconds, float64 (clips, 2).
     """
 
     def __init__(self, file: FeatureFile) -> None:
         self._file = file
-        known = file.read(("times", "spans"))
-        self.times: NDArray[np.float64] = known["times"].numpy()
-        self.spans: NDArray[np.float64] = known["spans"].numpy()
+        arrays = file.read(("times", "spans"))
+        self.times: NDArray[np.float64] = arrays["times"].numpy()
+        self.spans: NDArray[np.float64] = arrays["spans"].numpy()
         self.clips, self.width = file.shapes["vectors"]
 
     def read(self, first: int, count: int) -> Tensor:
-        """Vectors `first` to `first + count`, float32 (count, D)."""
+        """Return `count` vectors, starting with vector `first`, float32 (count, D)."""
         return self._file.read(("vectors",), rows=slice(first, first + count))["vectors"]
 
     def blocks(self) -> Iterator[Tensor]:
-        """All vectors, in parts of bounded size."""
+        """Return all vectors in order, in blocks of bounded size."""
         return (self.read(first, _BLOCK) for first in range(0, self.clips, _BLOCK))
 
 
 @dataclass(frozen=True, eq=False)
 class StreamEncoder:
-    """An encoder, and how it is shown a video.
+    """An encoder that is applied to the consecutive clips of a video.
 
     Attributes:
-        encoder: on the device, in evaluation mode.
-        frames: T of a clip.
+        encoder: the encoder, on the device and in evaluation mode.
+        frames: T, the frames of a clip.
         size: (H, W) of a frame.
-        device: where the encoder computes.
-        precision: of its arithmetic.
-        decoder: who decodes.
+        device: the device that computes.
+        precision: precision of the encoder's arithmetic.
+        decoder: the decoder to use.
         threads: decoding threads.
+
+    Raises:
+        InputError: If the encoder does not take pixels, or no clips of so many frames.
     """
 
     encoder: Encoder
@@ -80,7 +83,7 @@ class StreamEncoder:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        check_eats_pixels(self.encoder)
+        check_takes_pixels(self.encoder)
         window, exactly = self.encoder.window, self.encoder.one_length
         if self.frames < window or (exactly and self.frames != window):
             raise InputError(
@@ -90,8 +93,8 @@ class StreamEncoder:
 
     @property
     def key(self) -> str:
-        """What the vectors depend on, beside the video, as text."""
-        kept = {
+        """A text that names everything that the vectors depend on, besides the video."""
+        settings = {
             "encoder": fingerprint(self.encoder),
             "frames": self.frames,
             "size": list(self.size),
@@ -99,83 +102,89 @@ class StreamEncoder:
             "device": self.device.type,
             "decoder": [resolve_decoder(self.decoder), decoder_versions()],
         }
-        return json.dumps(kept, sort_keys=True)
+        return json.dumps(settings, sort_keys=True)
 
-    def through(self, encoder: Encoder) -> StreamEncoder:
-        """The same with another encoder."""
+    def with_encoder(self, encoder: Encoder) -> StreamEncoder:
+        """Return a copy that uses another encoder."""
         return dataclasses.replace(self, encoder=encoder)
 
     def open(self, path: Path) -> ClipStream:
-        """The clips of a video.
+        """Open a video and return its clips.
 
         Raises:
-            DecodeError: where it cannot be decoded.
+            DecodeError: If the video cannot be decoded.
         """
         return ClipStream(
             path, frames=self.frames, size=self.size, decoder=self.decoder, threads=self.threads
         )
 
     def vectors(self, clips: Iterable[Tensor], *, of: Path) -> Iterator[Tensor]:
-        """Vectors (n, D) of blocks of clips (n, T, 3, H, W) of a video, float32 on the device.
+        """Yield the vectors of each block of clips, float32 (n, D) on the device.
+
+        Args:
+            clips: blocks of consecutive clips, uint8 (n, T, 3, H, W).
+            of: the video that they come from, for messages.
 
         Raises:
-            InputError: where a vector is not finite.
+            InputError: If a vector is not finite.
         """
         for block in clips:
             with torch.inference_mode(), autocast(self.precision, self.device):
-                found: Tensor = self.encoder(block.to(self.device)).clip.float()
-            if not torch.isfinite(found).all():
+                vectors: Tensor = self.encoder(block.to(self.device)).clip.float()  # (n, D)
+            if not torch.isfinite(vectors).all():
                 raise InputError(f"vectors of {of} are not finite; expected numbers")
-            yield found
+            yield vectors
 
 
 def extract(
     stream_encoder: StreamEncoder, corpus: Corpus, folder: Path, *, problems: Policy, quiet: bool
 ) -> tuple[Corpus, list[ClipFeatures]]:
-    """The vectors of every video, from files in `folder` where they are there already.
+    """Return the vectors of every video; those that `folder` contains already are not recomputed.
 
     Args:
-        stream_encoder: makes vectors.
+        stream_encoder: computes the vectors.
         corpus: the videos.
-        folder: for files of features, one for each video; need not exist.
-        problems: what becomes of videos that cannot be decoded to their end.
+        folder: folder of feature files, one for each video; it need not exist.
+        problems: whether a video that cannot be decoded to its end stops the work or is left out.
         quiet: show no progress.
 
     Returns:
         The videos that could be read, and their vectors.
 
     Raises:
-        InputError: where a video cannot be read that must be, or none can.
+        InputError: If a video cannot be read and `problems` is "stop", or if none can be read.
     """
-    key = stream_encoder.key
+    key = stream_encoder.key  # contains a hash of all weights, so it is computed only once
+    # A folder of its own for each key, so that several encoders can share `folder`.
     store = FeatureStore(folder / hashlib.sha256(key.encode()).hexdigest()[:16])
-    found: list[ClipFeatures] = []
+    features: list[ClipFeatures] = []
     faults: dict[str, Problem] = {}
     for recording in tqdm(corpus.recordings, "features", unit="video", disable=quiet):
         video = recording.video
         try:
-            kept = store.find(recording.id, key=key)
-            if kept is None:
-                kept = _made(stream_encoder, video.path, store, recording.id, key)
-            found.append(ClipFeatures(kept))
+            file = store.find(recording.id, key=key)
+            if file is None:
+                file = _compute(stream_encoder, video.path, store, recording.id, key)
+            features.append(ClipFeatures(file))
         except DecodeError as error:
             words = f"{video.place}: {video.name} cannot be read to its end ({error.cause})"
             faults[video.name] = Problem("unreadable", words, "left out")
     settle(list(faults.values()), problems, source="the videos")
-    if not found:
+    if not features:
         raise InputError("no video can be read to its end; expected at least one")
-    return corpus.without(faults), found
+    return corpus.without(faults), features
 
 
-def _made(
-    stream_encoder: StreamEncoder, video: Path, store: FeatureStore, name: str, key: str
+def _compute(
+    encoder: StreamEncoder, video: Path, store: FeatureStore, name: str, key: str
 ) -> FeatureFile:
-    with stream_encoder.open(video) as stream:
+    """Write the vectors of one video to the store, and return their file."""
+    with encoder.open(video) as stream:
         path = store.write_blocks(
             name,
-            stream_encoder.vectors(stream, of=video),
+            encoder.vectors(stream, of=video),
             tensor="vectors",
-            shape=(len(stream.times), stream_encoder.encoder.widths.clip),
+            shape=(len(stream.times), encoder.encoder.widths.clip),
             others={"times": stream.times, "spans": stream.spans},
             key=key,
             about={"video": str(video)},

@@ -1,4 +1,4 @@
-"""Figures of what was found in all test videos, and how far they are resolved."""
+"""Measures of the detections in all test videos, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from selfvid.detecting.segments import Segment
 from selfvid.statistics.intervals import GroupDraws, Interval, percentiles
 from selfvid.statistics.metrics import mean_average_precision
 
-OVERLAPS = (0.3, 0.5, 0.7)
-DRAWS = 1000
+OVERLAPS = (0.3, 0.5, 0.7)  # tIoU thresholds; 0.5 is the usual one, the others are around it
+DRAWS = 1000  # resamples: each computes mean average precision again, which takes time
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one way of guessing comes to.
+    """The measures of a detector or a baseline.
 
     Attributes:
-        detection: mean average precision at each tIoU: as it is, and on each draw, (1 + draws,).
-        classification: mean average precision of what videos show as a whole.
-        hit_at_3: share of videos of which one of the three likeliest activities is shown.
-        groups: how many the draws are drawn from.
+        detection: mean average precision at each tIoU threshold, (1 + draws,): first that of the
+            test videos themselves, then that of each resample.
+        classification: mean average precision of the activities that a whole video shows.
+        hit_at_3: share of videos that show one of their three likeliest activities.
+        groups: number of groups that are resampled.
     """
 
     detection: Mapping[float, Floats]
@@ -43,16 +44,16 @@ class Outcome:
     groups: int
 
     def interval(self, overlap: float) -> Interval:
-        """Mean average precision between the ends of its interval."""
+        """Return the mean average precision with its interval."""
         return self._between(self.detection[overlap])
 
     def over(self, other: Outcome, overlap: float) -> Interval:
-        """How much more it is than another's, on the same draws."""
+        """Return the difference to another outcome, paired on the same resamples."""
         return self._between(self.detection[overlap] - other.detection[overlap])
 
     @staticmethod
     def mean(outcomes: Sequence[Outcome]) -> Outcome:
-        """The mean over several tries."""
+        """Return the mean of several outcomes."""
         return Outcome(
             {
                 overlap: np.mean([each.detection[overlap] for each in outcomes], axis=0)
@@ -64,20 +65,20 @@ class Outcome:
         )
 
     def _between(self, values: Floats) -> Interval:
-        """The first value between the ends of what the others come to; one group has none."""
+        """Return the first value with the interval that the others give."""
         mean, draws = float(values[0]), values[1:]
         return percentiles(draws, mean, groups=self.groups)
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
-    """Holds guesses about test videos against what they show.
+class Evaluator:
+    """Compares guesses about test videos with their annotations.
 
     Attributes:
         tested: the test videos.
-        groups: the group of each.
+        groups: the group of each test video.
         labels: names of the K activities.
-        seed: of resampling.
+        seed: seed of the resampling.
     """
 
     tested: Sequence[Recording]
@@ -86,9 +87,9 @@ class Judge:
     seed: int
 
     def outcome(self, guesses: Sequence[Guess]) -> Outcome:
-        """The figures of one guess about each test video."""
+        """Return the measures of one guess about each test video."""
         found = self._table([segments for segments, _ in guesses])
-        scores = np.stack([whole for _, whole in guesses])
+        scores = np.stack([whole for _, whole in guesses])  # (videos, K)
         return Outcome(
             mean_average_precisions(
                 found,
@@ -102,18 +103,22 @@ class Judge:
             groups=len(set(self.groups)),
         )
 
-    def at(self, found: Sequence[Sequence[Segment]], overlap: float) -> Floats:
-        """Average precision of each activity, (K,); NaN for one that no test video shows."""
+    def by_activity(self, found: Sequence[Sequence[Segment]], overlap: float) -> Floats:
+        """Return the average precision of each activity at a tIoU threshold, (K,).
+
+        It is NaN for an activity that no test video shows.
+        """
         table = self._table(found)
         right = hits(table, self.truth, overlap=overlap)
         once = np.ones((1, len(self.tested)))
-        return average_precisions(table, self.truth, right, labels=len(self.labels), weights=once)[
-            0
-        ]
+        (each,) = average_precisions(
+            table, self.truth, right, labels=len(self.labels), weights=once
+        )
+        return each
 
     @cached_property
     def truth(self) -> SegmentTable:
-        """What the test videos show."""
+        """The true segments of the test videos."""
         shown = [
             [Segment(each.start, each.end, each.label, 1.0) for each in recording.video.activities]
             for recording in self.tested
@@ -122,14 +127,17 @@ class Judge:
 
     @cached_property
     def shown(self) -> NDArray[np.bool_]:
-        """Which activities each video shows, (videos, K)."""
+        """Which activities each test video shows, (videos, K)."""
         table = np.zeros((len(self.tested), len(self.labels)), bool)
         table[self.truth.videos, self.truth.labels] = True
         return table
 
     @cached_property
     def _weights(self) -> Floats:
-        """Every video once; then how often it is drawn, whole groups with replacement."""
+        """How often each video counts, (1 + draws, videos).
+
+        The first row counts every video once. Each further row draws whole groups with replacement.
+        """
         draws = GroupDraws.of(self.groups, draws=DRAWS, seed=self.seed)
         drawn = draws.counts[:, draws.place].astype(np.float64)
         return np.concatenate([np.ones((1, len(self.tested))), drawn])
@@ -145,5 +153,6 @@ class Judge:
         )
 
     def _hit(self, scores: Floats) -> float:
+        """Return hit@3 of scores (videos, K)."""
         best = np.argsort(-scores, axis=1, kind="stable")[:, :3]
         return float(np.take_along_axis(self.shown, best, 1).any(1).mean())

@@ -1,4 +1,4 @@
-"""What a detector came to on its test videos, beside its baselines."""
+"""The result of `detect eval`: measures of a detector, its baselines and other runs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from selfvid.statistics.intervals import Interval
 
 KIND = "selfvid detect eval"
 DETECTOR = "detector"
-MAIN_OVERLAP = 0.5
+MAIN_OVERLAP = 0.5  # the tIoU threshold that the verdicts use, as is usual
 TIMELINES = "timelines"
 
 
 @dataclass(frozen=True)
 class DetectRow:
-    """The detector, one baseline, or another run.
+    """The measures of the detector, of a baseline, or of another run.
 
     Attributes:
-        name: which.
-        meaning: what it is.
-        detection: mean average precision at each tIoU, by its text such as "0.5".
-        detector_over_it: the same of the detector minus this; None for the detector itself.
-        classification: mean average precision of what videos show as a whole.
-        hit_at_3: share of videos of which one of the three likeliest activities is shown.
+        name: name of the row.
+        meaning: what it stands for.
+        detection: mean average precision by tIoU threshold, which is a text such as "0.5".
+        detector_over_it: the detector's mean average precision minus that of this row; None for
+            the detector itself.
+        classification: mean average precision of the activities that a whole video shows.
+        hit_at_3: share of videos that show one of their three likeliest activities.
     """
 
     name: str
@@ -43,7 +44,7 @@ class DetectRow:
 
 @dataclass(frozen=True)
 class Setting:
-    """Mean average precision at tIoU 0.5 with another filter and threshold."""
+    """Mean average precision at tIoU 0.5 with another mean filter and threshold."""
 
     smooth: int
     alpha: float
@@ -52,7 +53,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class ActivityRow:
-    """One activity: how often it is shown and found, and its average precision at tIoU 0.5."""
+    """True and detected segments of one activity, and its average precision at tIoU 0.5."""
 
     label: str
     shown: int
@@ -62,16 +63,16 @@ class ActivityRow:
 
 @dataclass(frozen=True, eq=False)
 class DetectResult:
-    """The outcome.
+    """The result of `detect eval`.
 
     Attributes:
-        heading: what was tested, in a line.
-        rows: the detector first, then the baselines, then the runs that it is held against.
-        sweep: filters and thresholds, as in the paper's table.
-        activities: one by one.
+        heading: what was tested, in one line.
+        rows: the detector, then the baselines, then the other runs.
+        sweep: mean average precision with other filters and thresholds, as in the paper's table.
+        activities: the activities one by one.
         verdicts: what the figures say, in plain sentences.
-        pictures: names of files in timelines/.
-        protocol: everything that was decided, in plain data.
+        pictures: names of the files in timelines/.
+        protocol: all settings, as plain data.
         path: the folder.
     """
 
@@ -100,10 +101,11 @@ class DetectResult:
         )
 
     def write(self) -> Path:
-        """Write everything as JSON into the folder, whole or not at all."""
+        """Write the result as JSON into the folder, completely or not at all."""
         return write_result(self, self.path / RESULT, kind=KIND)
 
     def _swept(self) -> list[list[str]]:
+        """Return the sweep as a table with a row for each alpha."""
         smooths = list(dict.fromkeys(each.smooth for each in self.sweep))
         alphas = list(dict.fromkeys(each.alpha for each in self.sweep))
         value = {(each.smooth, each.alpha): each.precision for each in self.sweep}
@@ -117,9 +119,15 @@ class DetectResult:
 
 
 def rows_of(
-    outcome: Outcome, baselines: Mapping[str, Outcome], rivals: Mapping[str, Outcome]
+    outcome: Outcome, baselines: Mapping[str, Outcome], others: Mapping[str, Outcome]
 ) -> tuple[DetectRow, ...]:
-    """The detector beside its baselines, and other runs on the same videos and draws."""
+    """Return the rows of the detector, its baselines and other runs.
+
+    Args:
+        outcome: the measures of the detector.
+        baselines: the measures of the baselines, by name.
+        others: the measures of other runs on the same videos and resamples, by name.
+    """
 
     def row(name: str, meaning: str, found: Outcome) -> DetectRow:
         own = found is outcome
@@ -134,33 +142,41 @@ def rows_of(
         )
 
     return (
-        row(DETECTOR, "what was trained", outcome),
+        row(DETECTOR, "the trained detector", outcome),
         *(row(name, MEANINGS[name], found) for name, found in baselines.items()),
-        *(row(name, "another run", found) for name, found in rivals.items()),
+        *(row(name, "another run", found) for name, found in others.items()),
     )
 
 
 def verdicts_of(
     rows: Sequence[DetectRow], *, groups: int, footage: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """What the rows say: against the better baseline first, then against other runs."""
-    at = str(MAIN_OVERLAP)
+    """Return what the rows say in words.
+
+    The comparison with the better baseline comes first, then the comparisons with other runs.
+
+    Args:
+        rows: as `rows_of` returns them.
+        groups: number of groups of test videos.
+        footage: how many test videos the encoder was trained on.
+    """
+    overlap = str(MAIN_OVERLAP)
     baselines = [row for row in rows[1:] if row.name in MEANINGS]
-    best = max(baselines, key=lambda row: row.detection[at].mean)
-    precision = words.percents(rows[0].detection[at])
-    said = (
-        _standing(best, at),
-        *(_standing(row, at) for row in rows[1:] if row not in baselines),
-        f"mean average precision at tIoU {at}: {precision}",
+    best = max(baselines, key=lambda row: row.detection[overlap].mean)
+    precision = words.percents(rows[0].detection[overlap])
+    sentences = (
+        _comparison(best, overlap),
+        *(_comparison(row, overlap) for row in rows[1:] if row not in baselines),
+        f"mean average precision at tIoU {overlap}: {precision}",
         words.about_footage(**footage),
         words.about_groups(groups),
     )
-    return tuple(sentence for sentence in said if sentence is not None)
+    return tuple(sentence for sentence in sentences if sentence is not None)
 
 
-def _standing(row: DetectRow, at: str) -> str:
-    """The detector beside a baseline or another run, in words."""
+def _comparison(row: DetectRow, overlap: str) -> str:
+    """Return how the detector compares with a baseline or another run, in words."""
     assert row.detector_over_it is not None
-    gap = row.detector_over_it[at]
-    word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "not resolved from"
-    return f"{word} {row.name} at tIoU {at}: {words.points(gap)}"
+    gap = row.detector_over_it[overlap]
+    word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "no clear difference from"
+    return f"{word} {row.name} at tIoU {overlap}: {words.points(gap)}"

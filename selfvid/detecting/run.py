@@ -1,4 +1,4 @@
-"""`selfvid detect run`: activities in new videos, of any length."""
+"""`selfvid detect run`: find activities in new videos of any length."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ from selfvid.pictures import write_png
 
 logger = logging.getLogger(__name__)
 
+_REFRESH = 0.1  # seconds between refreshes of a progress bar on a terminal
+_REFRESH_IN_LOG = 30.0  # in a log file every refresh is a line, so there are few
+
 
 def detect_run(
     run: Path,
@@ -56,47 +59,48 @@ def detect_run(
     precision: Precision | None = None,
     quiet: bool = False,
 ) -> dict[str, list[Segment]]:
-    """Find activities in videos, each read once from end to end, however long it is.
+    """Find activities in videos of any length; each video is read once from beginning to end.
 
-    Beside pixels of a few clips, what is held of a video are its times and one probability for
-    each clip and activity.
+    Memory stays small: at any time it contains the pixels of a few clips, the times of the video
+    and one probability for each clip and activity.
 
     Args:
         run: folder of a finished run of detect train.
-        videos: files, or folders of frame images.
+        videos: video files, or folders of frame images.
         out: new folder for detections.json (ActivityNet's scheme), detections.csv and timelines.
-        fold: whose detector, counted from 1, where the run has several.
+        fold: number of the fold whose detector is used, counted from 1, if the run has several.
         smooth: half the width, in clips, of the mean filter along a video.
-        alpha: a clip in which something goes on with this probability, or more, is active.
-        ends: "published" leaves a video's last clip out of every mean, as the authors' code did.
-        alphas: alpha of single activities, where several overlap.
+        alpha: a clip is active if the probability that any activity goes on is at least this.
+        ends: whole, or published, which leaves the last clip of a video out of every mean, as the
+            authors' code did.
+        alphas: alpha of single activities, if activities may overlap.
         draw: draw a timeline of each video.
-        decoder: who decodes.
+        decoder: the decoder to use.
         threads: decoding threads.
-        device: where the detector computes: auto, cpu, cuda or mps.
-        precision: of the encoder's arithmetic; by default as in training.
+        device: the device that computes: auto, cpu, cuda or mps; auto uses a GPU if there is one.
+        precision: precision of the encoder's arithmetic; by default the same as in training.
         quiet: show no progress and no summary.
 
     Returns:
-        The segments of each video, by its name.
+        The segments of each video, by name.
 
     Raises:
-        InputError: where an argument does not fit, or no video can be read.
+        InputError: If an argument is not as expected, or no video can be read.
     """
     post = PostProcessing(smooth, alpha, ends, alphas or {})
     names = _names(videos)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"out {str(out)!r} exists; expected a new folder")
-    place = _detector_folder(run, fold)
-    detector = load_detector(place)
+    folder = _detector_folder(run, fold)
+    detector = load_detector(folder)
     post.check(detector.labels, detector.assume)
-    where = choose_device(device)
-    detector.head.to(where)
+    place = choose_device(device)
+    detector.head.to(place)
     stream_encoder = StreamEncoder(
-        encoder=load_encoder(encoder_under(place, run)).to(where),
+        encoder=load_encoder(encoder_under(folder, run)).to(place),
         frames=detector.frames,
         size=detector.size,
-        device=where,
+        device=place,
         precision=precision or detector.precision,
         decoder=decoder,
         threads=threads,
@@ -104,14 +108,14 @@ def detect_run(
     found, faults = {}, []
     for name, video in names.items():
         try:
-            seen = detect_in(stream_encoder, detector, video, quiet=quiet)
+            along = detect_in(stream_encoder, detector, video, quiet=quiet)
         except (DecodeError, InputError) as error:
             logger.warning("left out: %s", error)
             faults.append(str(error))
             continue
-        found[name] = seen.segments(post, detector)
+        found[name] = along.segments(post, detector)
         if draw:
-            _draw(seen, found[name], post, detector, out / f"{name}.png")
+            _draw(along, found[name], post, detector, out / f"{name}.png")
     if not found:
         raise InputError(f"none of {len(names)} videos could be read; the first: {faults[0]}")
     out.mkdir(parents=True, exist_ok=True)
@@ -123,37 +127,36 @@ def detect_run(
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What a detector says of one video.
+class ClipChances:
+    """The probabilities that a detector gives for the clips of one video.
 
     Attributes:
-        chances: (N, K + 1) with background first, or (N, K).
-        spans: seconds of each clip, (N, 2).
+        chances: probabilities, (N, K + 1) with background first, or (N, K).
+        spans: begin and end of each clip in seconds, (N, 2).
     """
 
     chances: NDArray[np.float64]
     spans: NDArray[np.float64]
 
     def segments(self, post: PostProcessing, detector: Detector) -> list[Segment]:
-        """The segments in it."""
+        """Return the segments that the probabilities give."""
         labels, assume = detector.labels, detector.assume
         return post.segments(self.chances, self.spans, labels=labels, assume=assume)
 
 
 def detect_in(
     stream_encoder: StreamEncoder, detector: Detector, video: Path, *, quiet: bool = False
-) -> Seen:
-    """Read a video through encoder and detector, a few clips at a time.
+) -> ClipChances:
+    """Apply encoder and detector to a video, a few clips at a time.
 
     Raises:
-        DecodeError: where it cannot be decoded.
-        InputError: where it does not exist, or is shorter than a clip.
+        DecodeError: If the video cannot be decoded.
+        InputError: If it does not exist, or is shorter than a clip.
     """
     with stream_encoder.open(video) as stream:
         if not stream.clips:
             raise InputError(f"{video} is shorter than a clip of {stream_encoder.frames} frames")
-        # Into a log file every refresh is a line of its own.
-        pause = 0.1 if sys.stderr.isatty() else 30.0
+        pause = _REFRESH if sys.stderr.isatty() else _REFRESH_IN_LOG
         bar = tqdm(
             desc=video.name, total=stream.clips, unit="clip", mininterval=pause, disable=quiet
         )
@@ -167,10 +170,11 @@ def detect_in(
             chances = detector.chances(
                 stream_encoder.vectors(counted(), of=video), clips=stream.clips
             )
-            return Seen(chances, stream.spans)
+            return ClipChances(chances, stream.spans)
 
 
 def _detector_folder(run: Path, fold: int | None) -> Path:
+    """Return the folder of a run's only detector, or of the detector of a fold."""
     folders = detector_folders(run)
     if len(folders) == 1 and fold is None:
         return folders[0]
@@ -183,7 +187,7 @@ def _detector_folder(run: Path, fold: int | None) -> Path:
 
 
 def _names(videos: Sequence[Path]) -> dict[str, Path]:
-    """The videos by their file's name without suffix."""
+    """Return the videos by the name of their file without its suffix."""
     if not videos:
         raise InputError("videos are none; expected at least one")
     named: dict[str, Path] = {}
@@ -195,11 +199,16 @@ def _names(videos: Sequence[Path]) -> dict[str, Path]:
 
 
 def _draw(
-    seen: Seen, found: Sequence[Segment], post: PostProcessing, detector: Detector, path: Path
+    along: ClipChances,
+    found: Sequence[Segment],
+    post: PostProcessing,
+    detector: Detector,
+    path: Path,
 ) -> None:
+    """Draw the timeline of one video."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = smoothed(seen.chances, half=post.smooth, ends=post.ends)
+    values = smoothed(along.chances, half=post.smooth, ends=post.ends)
     picture = draw_timeline(
-        values, seen.spans, found, truth=None, labels=detector.labels, title=path.stem
+        values, along.spans, found, truth=None, labels=detector.labels, title=path.stem
     )
     write_png(picture, path)

@@ -1,4 +1,4 @@
-"""Probabilities along a video's clips to segments with a label and a score."""
+"""Post-processing: from probabilities along a video's clips to segments, pictures and files."""
 
 from __future__ import annotations
 
@@ -18,48 +18,21 @@ from selfvid.heads.detection import BACKGROUND
 from selfvid.pictures import Picture, Stretch, timeline
 from selfvid.saving.whole import write_whole
 
+JSON, CSV = "detections.json", "detections.csv"
+
 Ends = Literal["whole", "published"]
-
-
-def smoothed(
-    values: NDArray[np.float64], *, half: int, ends: Ends = "whole"
-) -> NDArray[np.float64]:
-    """The mean of the 2 x `half` values from i - half up to, but without, i + half, for each i.
-
-    At the ends of the video the window is shorter. As published it never reaches the last clip::
-
-        half 1, clips a b c    whole: a, ab, bc    published: a, ab, b
-
-    Args:
-        values: (N, ...).
-        half: half the width of the window; 0 leaves the values as they are.
-        ends: "published" leaves the last clip out of every mean; one clip alone stays as it is
-            (the published code divides zero by zero there).
-    """
-    count = len(values)
-    if half == 0 or count < 2:
-        return values
-    last = count if ends == "whole" else count - 1
-    places = np.arange(count)
-    first, past = np.maximum(places - half, 0), np.minimum(places + half, last)
-    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-    width = (past - first).reshape(-1, *[1] * (values.ndim - 1))
-    means: NDArray[np.float64] = (sums[past] - sums[first]) / width
-    return means
-
-
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a video in which something goes on.
+    """A part of a video that shows an activity.
 
     Attributes:
-        start: second.
-        end: second.
-        label: what it is.
-        score: how sure that is.
+        start: begin in seconds.
+        end: end in seconds.
+        label: the activity.
+        score: the confidence.
     """
 
     start: float
@@ -70,13 +43,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class PostProcessing:
-    """How probabilities become segments; the defaults are Montes et al.'s.
+    """How probabilities become segments; the defaults are those of Montes et al.
 
     Attributes:
         smooth: k of the mean filter, which averages 2 k clips.
-        alpha: a clip in which something goes on with this probability, or more, is active.
-        ends: of the mean filter.
-        alphas: alpha of single activities, where several may go on at once.
+        alpha: a clip is active if the probability that any activity goes on is at least this.
+        ends: how the mean filter treats the last clip; see `smoothed`.
+        alphas: alpha of single activities, if several may go on at the same time.
     """
 
     smooth: int = 5
@@ -94,10 +67,10 @@ class PostProcessing:
             raise InputError(f"ends is {self.ends!r}; expected whole or published")
 
     def check(self, labels: Sequence[str], assume: Assume) -> None:
-        """Refuse single alphas that have no meaning.
+        """Check that the alphas of single activities have a meaning.
 
         Raises:
-            InputError: naming them.
+            InputError: If one names no activity, or activities do not overlap.
         """
         unknown = sorted(set(self.alphas) - set(labels))
         if unknown:
@@ -110,42 +83,74 @@ class PostProcessing:
     def segments(
         self, chances: Floats, spans: Floats, *, labels: Sequence[str], assume: Assume
     ) -> list[Segment]:
-        """The segments of one video, in order of time.
+        """Return the segments of one video, in order of time.
 
         Args:
-            chances: as the network gave them, (N, K + 1) with background first, or (N, K) where
-                activities overlap.
-            spans: seconds of each clip, (N, 2).
+            chances: the probabilities that the network gave, (N, K + 1) with background first, or
+                (N, K) if activities may overlap.
+            spans: begin and end of each clip in seconds, (N, 2).
             labels: names of the K activities.
-            assume: what may be taken for granted: with one_per_video active clips in a row are a
-                segment of the video's likeliest activity; with one_at_a_time, of the likeliest
-                one of each clip; with overlapping each activity has segments of its own.
+            assume: which activity the active clips belong to. With one_per_video it is the
+                likeliest activity of the whole video, with one_at_a_time the likeliest activity of
+                each clip; with overlapping each activity has its own active clips. Active clips in
+                a row make a segment.
         """
         values = smoothed(chances, half=self.smooth, ends=self.ends)
-        found: list[Segment] = []
-        for at, label in enumerate(labels):
-            active = self._active(chances, values, at, label, assume)
-            own = values[:, at if assume == "overlapping" else at + 1]
-            found += [
+        segments: list[Segment] = []
+        for number, label in enumerate(labels):
+            active = self._active(chances, values, number, label, assume)
+            own = values[:, number if assume == "overlapping" else number + 1]
+            segments += [
                 Segment(spans[first, 0], spans[past - 1, 1], label, float(own[first:past].mean()))
                 for first, past in runs(active)
             ]
-        return sorted(found, key=lambda segment: (segment.start, segment.end))
+        return sorted(segments, key=lambda segment: (segment.start, segment.end))
 
     def _active(
-        self, chances: Floats, values: Floats, at: int, label: str, assume: Assume
+        self, chances: Floats, values: Floats, number: int, label: str, assume: Assume
     ) -> NDArray[np.bool_]:
-        """In which clips activity number `at` goes on, (N,)."""
+        """Return in which clips activity `number` goes on, (N,)."""
         if assume == "overlapping":
-            return np.asarray(values[:, at] >= self.alphas.get(label, self.alpha))
+            return np.asarray(values[:, number] >= self.alphas.get(label, self.alpha))
         active = 1 - values[:, BACKGROUND] >= self.alpha
         if assume == "one_per_video":
-            return active & bool(video_scores(chances, assume).argmax() == at)
-        return np.asarray(active & (values[:, 1:].argmax(1) == at))
+            return active & bool(video_scores(chances, assume).argmax() == number)
+        return np.asarray(active & (values[:, 1:].argmax(1) == number))
+
+
+def smoothed(values: Floats, *, half: int, ends: Ends = "whole") -> Floats:
+    """Return, for each i, the mean of the 2 x `half` values from i - half to i + half - 1.
+
+    At the ends of the video the window is shorter. With ends "published" it never contains the
+    last clip::
+
+        half 1, clips a b c    whole: a, ab, bc    published: a, ab, b
+
+    Args:
+        values: (N, ...).
+        half: half the width of the window; 0 leaves the values as they are.
+        ends: "whole" uses all clips; "published" leaves the last clip out of every mean, as the
+            authors' code did. A video of one clip stays as it is (the authors' code divides zero
+            by zero there).
+    """
+    count = len(values)
+    if half == 0 or count < 2:
+        return values
+    last = count if ends == "whole" else count - 1
+    places = np.arange(count)
+    first, past = np.maximum(places - half, 0), np.minimum(places + half, last)
+    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+    width = (past - first).reshape(-1, *[1] * (values.ndim - 1))  # (N, 1, ...)
+    means: Floats = (sums[past] - sums[first]) / width
+    return means
 
 
 def video_scores(chances: Floats, assume: Assume) -> Floats:
-    """What a whole video shows: the mean over clips, (K,), without background and to the sum 1."""
+    """Return the score of each activity for a whole video, (K,).
+
+    It is the mean over clips. If activities do not overlap, background is left out and the others
+    are divided by their sum.
+    """
     means: Floats = chances.mean(0)
     if assume == "overlapping":
         return means
@@ -153,38 +158,29 @@ def video_scores(chances: Floats, assume: Assume) -> Floats:
 
 
 def runs(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Beginning and end (behind the last) of each row of true values in (N,)."""
+    """Return the first index and the index after the last of each run of true values in (N,)."""
     steps = np.diff(np.concatenate([[0], active.astype(np.int8), [0]]))
     return list(zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True))
 
 
-class _Span(Protocol):
-    @property
-    def start(self) -> float: ...
-    @property
-    def end(self) -> float: ...
-    @property
-    def label(self) -> str: ...
-
-
 def draw_timeline(
-    chances: NDArray[np.float64],
-    spans: NDArray[np.float64],
+    chances: Floats,
+    spans: Floats,
     found: Sequence[Segment],
     *,
     truth: Sequence[Activity] | None,
     labels: Sequence[str],
     title: str,
 ) -> Picture:
-    """Truth where it is known, prediction, and smoothed probabilities over seconds.
+    """Draw the true segments, the detected segments and the probabilities over seconds.
 
     Args:
-        chances: (N, K + 1) with background first, or (N, K).
-        spans: seconds of each clip, (N, 2).
-        found: what was found.
-        truth: what the video shows, or None where nobody knows.
+        chances: smoothed probabilities, (N, K + 1) with background first, or (N, K).
+        spans: begin and end of each clip in seconds, (N, 2).
+        found: the detected segments.
+        truth: the activities of the video; None if they are unknown.
         labels: names of the K activities.
-        title: which video.
+        title: title of the picture.
     """
     rows = [] if truth is None else [("truth", _stretches(truth))]
     rows.append(("prediction", _stretches(found)))
@@ -198,20 +194,15 @@ def draw_timeline(
     )
 
 
-def _stretches(spans: Iterable[_Span]) -> list[Stretch]:
-    return [Stretch(each.start, each.end, each.label) for each in spans]
-
-
-JSON, CSV = "detections.json", "detections.csv"
-
-
 def write_detections(found: Mapping[str, Sequence[Segment]], folder: Path, *, encoder: str) -> None:
-    """Write both files, each whole or not at all.
+    """Write the segments as detections.json, in ActivityNet's scheme, and as detections.csv.
+
+    Each file is written completely or not at all.
 
     Args:
-        found: segments by the name of their video.
-        folder: which exists.
-        encoder: what the vectors came from, in words.
+        found: the segments of each video, by name of the video.
+        folder: an existing folder.
+        encoder: what the vectors of the clips come from, in words.
     """
     plain = {
         "version": "VERSION 1.3",
@@ -242,3 +233,16 @@ def write_detections(found: Mapping[str, Sequence[Segment]], folder: Path, *, en
         for each in segments
     ]
     write_table(folder / CSV, columns, lines)
+
+
+class _Span(Protocol):
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+    @property
+    def label(self) -> str: ...
+
+
+def _stretches(spans: Iterable[_Span]) -> list[Stretch]:
+    return [Stretch(each.start, each.end, each.label) for each in spans]

@@ -1,12 +1,14 @@
-"""Long videos in streams side by side, read window by window, so that a state can be carried on.
+"""Long videos laid out in parallel streams, which are read window by window.
 
-Three streams, windows of three clips, state run on over the beginnings of videos::
+A recurrent state can then be carried from one window of a stream to the next. Below, videos a to f
+are laid out in three streams with windows of three clips. The state is carried across the
+beginnings of videos (reset "epoch")::
 
     stream 0   a a a | a a d | d d d        window k of a stream continues window k - 1
     stream 1   b b b | b e e | e e e
     stream 2   c c c | c c c | f f .        . is left over: padded, or discarded with its window
 
-With a state that begins anew with each video, videos begin with a window::
+If the state starts from zero with each video (reset "video"), each video starts a new window::
 
     stream 0   a a a | a a . | d d d | d . .
 """
@@ -27,19 +29,19 @@ from selfvid.training.batches import BatchStream
 Reset = Literal["video", "epoch"]
 LeftOver = Literal["pad", "discard"]
 Clips = NDArray[np.int64]
-"""Numbers of a video and of a clip in it, (N, 2); -1 where there is none."""
+"""The number of a video and the number of a clip in it, (N, 2); -1 in padded places."""
 
 
 @dataclass(frozen=True)
 class ParallelStreams:
-    """How videos are laid out for training.
+    """How videos are laid out in parallel streams for training.
 
     Attributes:
-        window: clips of a stream that make one step.
-        reset: where the state begins anew: with each "video", as in use, or only with each
-            "epoch", as Montes et al. trained.
-        left_over: clips that fill no window are padded to one, or "discard".
-        shuffle: whether videos are laid out in another order in each epoch.
+        window: number of consecutive clips of a stream in one training step.
+        reset: when the state starts from zero: with each "video", as when the detector is used,
+            or only with each "epoch", as Montes et al. trained.
+        left_over: what happens to clips that do not fill a window: "pad" or "discard".
+        shuffle: whether the videos are laid out in another order in each epoch.
     """
 
     window: int = 20
@@ -56,35 +58,37 @@ class ParallelStreams:
             raise InputError(f"left_over is {self.left_over!r}; expected pad or discard")
 
     def windows(self, lengths: Sequence[int], order: Sequence[int], *, streams: int) -> Clips:
-        """Which clip stands where, (W, streams, window, 2).
+        """Return the clip at each place of W windows, (W, streams, window, 2).
 
-        Each video goes to the stream that is shortest so far.
+        Each video is appended to the stream that is shortest so far.
 
         Args:
-            lengths: clips of each video.
-            order: in which videos are laid out.
-            streams: how many lie side by side.
+            lengths: number of clips of each video.
+            order: the order in which the videos are laid out.
+            streams: number of parallel streams.
         """
-        found: list[list[Clips]] = [[] for _ in range(streams)]
+        parts: list[list[Clips]] = [[] for _ in range(streams)]
         filled = np.zeros(streams, np.int64)
         for video in order:
             clips = self._clips_of(video, lengths[video])
             shortest = int(filled.argmin())
-            found[shortest].append(clips)
+            parts[shortest].append(clips)
             filled[shortest] += len(clips)
-        discard = self.left_over == "discard"
-        count = (
-            int(filled.min()) // self.window if discard else -(-int(filled.max()) // self.window)
-        )
+        if self.left_over == "discard":
+            count = int(filled.min()) // self.window
+        else:
+            count = -(-int(filled.max()) // self.window)
         nothing = np.zeros((0, 2), np.int64)
         rows = [
-            _padded(np.concatenate([nothing, *stream]), count * self.window) for stream in found
+            _padded(np.concatenate([nothing, *stream]), count * self.window) for stream in parts
         ]
-        laid = np.stack(rows).reshape(streams, count, self.window, 2)
-        return laid.transpose(1, 0, 2, 3)
+        table = np.stack(rows).reshape(streams, count, self.window, 2)
+        return table.transpose(1, 0, 2, 3)  # (W, streams, window, 2)
 
     def _clips_of(self, video: int, count: int) -> Clips:
-        clips = np.stack((np.full(count, video), np.arange(count)), 1).astype(np.int64)
+        clips = np.stack((np.full(count, video), np.arange(count)), 1).astype(
+            np.int64
+        )  # (count, 2)
         if self.reset == "epoch":
             return clips
         if self.left_over == "discard":
@@ -93,19 +97,20 @@ class ParallelStreams:
 
 
 class WindowStream(BatchStream):
-    """The windows of every stream, step by step, as cells of a table for each epoch.
+    """The order of windows in a training run; batch by batch, one window of every stream.
 
-    Cell (w, b) has the index w x streams + b: stream b's part of window w.
+    The windows of an epoch are the cells of a table. Cell (w, b), which is window w of stream b,
+    has the index w x streams + b.
 
     Args:
-        lengths: clips of each video.
-        plan: how they are laid out.
-        streams: how many lie side by side.
-        total: steps in the whole run.
+        lengths: number of clips of each video.
+        plan: how the videos are laid out.
+        streams: number of parallel streams.
+        total: number of batches in the whole run.
         seed: the run's seed.
 
     Raises:
-        InputError: where there are too few clips for one window.
+        InputError: If there are too few clips for one window.
     """
 
     def __init__(
@@ -113,8 +118,8 @@ class WindowStream(BatchStream):
     ) -> None:
         super().__init__(len(lengths), per_batch=streams, total=total, seed=seed)
         self.lengths, self.plan = lengths, plan
-        self._ends: list[int] = []  # number of the first batch behind each epoch
-        self._laid: tuple[int, Clips] | None = None
+        self._ends: list[int] = []  # number of the first batch after each epoch
+        self._table: tuple[int, Clips] | None = None  # the epoch that was used last
         if not len(self._epoch(0)):
             raise InputError(
                 f"{sum(lengths)} clips in {streams} streams fill no window of {plan.window}; "
@@ -122,7 +127,7 @@ class WindowStream(BatchStream):
             )
 
     def batch(self, number: int) -> list[ClipKey]:
-        """This process's cells of batch `number`."""
+        """Return this process's cells of batch `number`."""
         while not self._ends or self._ends[-1] <= number:
             before = self._ends[-1] if self._ends else 0
             self._ends.append(before + len(self._epoch(len(self._ends))))
@@ -132,28 +137,29 @@ class WindowStream(BatchStream):
         return [ClipKey(epoch, cell) for cell in cells[self.share]]
 
     def clips(self, key: ClipKey) -> Clips:
-        """The clips in a cell, (window, 2)."""
+        """Return the clips in a cell, (window, 2)."""
         window, stream = divmod(key.index, self.per_batch)
         return self._epoch(key.epoch)[window, stream]
 
     def begins(self, key: ClipKey) -> bool:
-        """Whether the state begins anew with a cell."""
+        """Return whether the state starts from zero with a cell."""
         if self.plan.reset == "epoch":
             return key.index < self.per_batch
         return bool(self.clips(key)[0, 1] == 0)
 
     def _epoch(self, epoch: int) -> Clips:
-        if self._laid is None or self._laid[0] != epoch:
+        """Return the table of an epoch, (W, streams, window, 2)."""
+        if self._table is None or self._table[0] != epoch:
             order = np.arange(self.videos)
             if self.plan.shuffle:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.videos)
-            laid = self.plan.windows(self.lengths, order.tolist(), streams=self.per_batch)
-            self._laid = (epoch, laid)
-        return self._laid[1]
+            table = self.plan.windows(self.lengths, order.tolist(), streams=self.per_batch)
+            self._table = (epoch, table)
+        return self._table[1]
 
 
 def _padded(clips: Clips, length: int) -> Clips:
-    """The first `length` clips, with none behind them where there are fewer."""
+    """Return the first `length` clips, padded at the end if there are fewer."""
     padded = np.full((length, 2), -1, np.int64)
     kept = clips[:length]
     padded[: len(kept)] = kept

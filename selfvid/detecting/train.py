@@ -1,4 +1,4 @@
-"""`selfvid detect train`: a detector of activities on any encoder's vectors of clips."""
+"""`selfvid detect train`: train a detector of activities on the vectors of an encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from selfvid.compute import Device, Precision, choose_device
 from selfvid.data.annotations.annotations import Assume
 from selfvid.data.annotations.checks import Policy
 from selfvid.data.video.decode import DecoderName
-from selfvid.detecting.corpus import Corpus, Part, Wanted, clip_labels, find_corpus
+from selfvid.detecting.corpus import Corpus, CorpusOptions, Part, clip_labels, find_corpus
 from selfvid.detecting.detector import KIND, Detector, check_unseen, load_encoders, save_encoders
 from selfvid.detecting.extract import ClipFeatures, StreamEncoder, extract
 from selfvid.detecting.streams import ParallelStreams
@@ -31,19 +31,19 @@ from selfvid.types import Widths
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_SIZE = (112, 112)
+DEFAULT_SIZE = (112, 112)  # H and W of a frame, as C3D takes them
 STREAMS = ParallelStreams()
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a detector is, and how it is kept from learning by heart.
+    """The size of a detector, and its regularisation.
 
     Args:
         hidden: units of each layer of the LSTM.
-        layers: how many lie on top of one another.
-        dropout: share dropped of what the LSTM reads, and of what it puts out.
-        background: weight in the loss of a clip in which nothing goes on; others have 1.
+        layers: number of stacked LSTM layers.
+        dropout: dropout rate before and after the LSTM.
+        background: weight of clips without an activity in the loss; other clips have weight 1.
     """
 
     hidden: int = 512
@@ -75,41 +75,41 @@ def detect_train(
     resume: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Train a detector of activities in untrimmed videos, on an encoder that is left as it is.
+    """Train a detector of activities in untrimmed videos, on the vectors of a frozen encoder.
 
     Args:
-        encoder: a run's folder, or an encoder's; of a run of several folds each fold takes the
-            encoder of its own.
-        annotations: when which activity goes on: ActivityNet's JSON, or a CSV with columns video,
-            start, end, label and, if wanted, split and group.
-        out: folder for the run; must not exist yet.
-        videos: folder that the videos lie in; by default that of the annotations.
-        features: folder that keeps vectors of clips, for several runs; by default in the run.
+        encoder: folder of a run, or of an encoder. If it is a run with several folds, each fold
+            uses its own encoder.
+        annotations: begin and end of each activity: a JSON file in ActivityNet's scheme, or a CSV
+            file with the columns video, start, end, label and, optionally, split and group.
+        out: folder for the run; it must not exist yet.
+        videos: folder of the videos; by default the folder of the annotations.
+        features: folder that keeps the vectors of clips, so that several runs can use them; by
+            default a folder in the run.
         assume: whether a video shows one activity, one at a time, or several that overlap.
-        labels: activities to look for; by default all there are.
-        problems: whether what is wrong with the annotations stops the work, or is named and
-            repaired.
-        frames: frames of a clip; clips lie end to end, and each has one vector.
-        size: H and W that frames are resized to while decoding, or one number for both; by
-            default what the encoder is used to, else 112.
-        head: how large the detector is.
+        labels: the activities to detect; by default all that occur.
+        problems: whether problems in the annotations stop the work, or are printed and repaired.
+        frames: frames of a clip; a video is cut into consecutive clips, and each has one vector.
+        size: H and W that frames are resized to while they are decoded, or one number for both;
+            by default the size that the encoder was trained on, or 112.
+        head: size and regularisation of the detector.
         streams: how videos are laid out for training.
-        training: steps, batch (streams side by side), optimiser and the like.
-        folds: number of folds by group, where the annotations have no split; 5 by default.
+        training: steps, batch size (the number of parallel streams), optimiser and so on.
+        folds: number of folds by group, if the annotations have no split; 5 by default.
         decoder: auto, decord or pyav.
-        device: where the run computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
-        precision: auto, float32 or bfloat16; auto is bfloat16 autocast where the hardware
+        device: the device that computes: auto, cpu, cuda or mps; auto uses a GPU if there is one.
+        precision: auto, float32 or bfloat16; auto uses bfloat16 autocast if the hardware
             multiplies it natively.
-        seed: of everything random in the run.
+        seed: seed of everything random in the run.
         resume: continue the run in `out`.
-        quiet: print neither progress nor what comes next.
+        quiet: print neither progress nor the next command.
 
     Returns:
         The run's folder.
 
     Raises:
-        InputError: where something handed in is not as expected.
-        Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
+        InputError: If an argument is not as expected.
+        Interrupted: If Ctrl-C or SIGTERM ended the run; its last step is saved.
     """
     recipe = _recipe(dict(locals()))
     check_training(training)
@@ -123,7 +123,7 @@ def detect_train(
         precision=precision,
         decoder=decoder,
     )
-    wanted = Wanted(
+    options = CorpusOptions(
         annotations=Path(annotations),
         videos=None if videos is None else Path(videos),
         assume=assume,
@@ -132,21 +132,22 @@ def detect_train(
         problems=problems,
         decoder=decoder,
     )
-    # Refused before videos are looked at.
+    # Wrong options of the head are refused before the videos are measured.
     _make_head(stream_encoder.encoder.widths.clip, 1, assume, head)
-    corpus = find_corpus(wanted, quiet=quiet)
+    corpus = find_corpus(options, quiet=quiet)
     check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
     run = RunFolder(out)
     start_or_resume(run, recipe, resume=resume)
-    kept = run.path / "features" if features is None else Path(features)
+    store = run.path / "features" if features is None else Path(features)
     encoded = [
-        extract(stream_encoder.through(each), corpus, kept, problems=problems, quiet=quiet)
+        extract(stream_encoder.with_encoder(each), corpus, store, problems=problems, quiet=quiet)
         for each in encoders
     ]
     corpus, _ = encoded[0]
     _write_problems(corpus, run)
     parts = corpus.parts(folds, seed=seed)
-    check_unseen(encoders, corpus, parts, source=encoder)  # fewer videos, other folds
+    # Videos that proved unreadable are left out, so these may be other folds than above.
+    check_unseen(encoders, corpus, parts, source=encoder)
     plan = _Plan(assume, head, streams, training, device, seed, quiet)
     for number, part in enumerate(parts, start=1):
         folder = run if len(parts) == 1 else RunFolder(run.fold(number))
@@ -160,7 +161,7 @@ def detect_train(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is trained on each part, and how; `detect_train` explains the fields."""
+    """The settings that all folds share; `detect_train` explains the fields."""
 
     assume: Assume
     shape: Shape
@@ -179,29 +180,28 @@ def _train_part(
     vectors: Sequence[ClipFeatures],
     stream_encoder: StreamEncoder,
 ) -> None:
-    """Train on one part of the videos, unless that is done already."""
+    """Train the detector of one fold, unless it exists already."""
     folder = place.path / KIND
     if folder.is_dir():
         return
-    several = plan.assume == "overlapping"
-    labelled = [
+    videos = [
         LabelledVideo(
-            name=corpus.recordings[at].video.name,
-            features=vectors[at],
+            name=corpus.recordings[number].video.name,
+            features=vectors[number],
             labels=clip_labels(
-                vectors[at].times,
-                corpus.recordings[at].video.activities,
+                vectors[number].times,
+                corpus.recordings[number].video.activities,
                 labels=corpus.labels,
-                several=several,
+                several=plan.assume == "overlapping",
             ),
         )
-        for at in part.train
+        for number in part.train
     ]
-    torch.manual_seed(plan.seed)  # every fold begins with the same weights
-    made = _make_head(vectors[0].width, len(corpus.labels), plan.assume, plan.shape)
+    torch.manual_seed(plan.seed)  # the detectors of all folds start from the same weights
+    head = _make_head(vectors[0].width, len(corpus.labels), plan.assume, plan.shape)
     train_detector(
-        made,
-        labelled,
+        head,
+        videos,
         place,
         plan=plan.streams,
         training=plan.training,
@@ -213,18 +213,19 @@ def _train_part(
     )
     names = [each.video.name for each in corpus.recordings]
     Detector(
-        head=made.cpu().eval(),
+        head=head.cpu().eval(),
         labels=corpus.labels,
         assume=plan.assume,
         frames=stream_encoder.frames,
         size=stream_encoder.size,
         precision=stream_encoder.precision,
-        trained=tuple(names[at] for at in part.train),
-        tested=tuple(names[at] for at in part.test),
+        trained=tuple(names[number] for number in part.train),
+        tested=tuple(names[number] for number in part.test),
     ).save(folder)
 
 
 def _write_problems(corpus: Corpus, run: RunFolder) -> None:
+    """Write the problems that were repaired to problems.txt, if there are any."""
     if corpus.problems:
         lines = (f"{problem}\n" for problem in corpus.problems)
         write_whole(run.path / "problems.txt", "".join(lines))
@@ -240,7 +241,7 @@ def _make_head(width: int, labels: int, assume: Assume, shape: Shape) -> Activit
 
 
 def _recipe(given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments as plain data that `detect train --config` reads."""
+    """Return the arguments as plain data, which `detect train --config` can read."""
 
     def plain(value: Any) -> Any:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Training a detector of activities on features of clips, window by window along videos."""
+"""The training loop of a detector: window by window along videos, on vectors of clips."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from selfvid.types import Losses
 
 
 class DetectorTraining(SeededTraining):
-    """Trains a detector, whose state runs on from window to window.
+    """The training step of a detector, which carries its state from window to window.
 
     Args:
-        detector: what is trained.
-        more: as `SeededTraining` explains them.
+        detector: the network to train.
+        more: arguments of `SeededTraining`.
     """
 
     def __init__(self, detector: ActivityDetector, **more: Any) -> None:
@@ -38,14 +38,14 @@ class DetectorTraining(SeededTraining):
 
     @property
     def learner(self) -> nn.Module:
-        """The detector; the encoder has done its work."""
+        """The detector; the encoder is not trained."""
         return self.detector
 
     def training_step(self, batch: Window, batch_idx: int) -> Tensor:
-        """Scalar loss of one window of every stream."""
+        """Return the loss of one window of every stream, a scalar."""
         del batch_idx
         self._reseed(self.stream.draw, 0)
-        state = begun(self.state, batch.begins)
+        state = reset_state(self.state, batch.begins)
         prediction = self.detector.along(batch.vectors, state, lengths=batch.lengths)
         assert prediction.state is not None
         self.state = tuple(part.detach() for part in prediction.state)
@@ -53,20 +53,20 @@ class DetectorTraining(SeededTraining):
         return self.finished(batch.videos)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state: the next window continues from it."""
+        """Save the state, from which the next window continues."""
         checkpoint["streams"] = None if self.state is None else list(self.state)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Carry it on."""
-        kept = checkpoint.get("streams", checkpoint.get("lanes"))  # as 0.1.0 called it
-        self.state = None if kept is None else tuple(kept)
+        """Restore the state."""
+        saved = checkpoint.get("streams", checkpoint.get("lanes"))  # "lanes" in version 0.1.0
+        self.state = None if saved is None else tuple(saved)
 
 
 def check_training(training: Training) -> None:
-    """Refuse what does not go with streams.
+    """Check that the settings can be used with parallel streams.
 
     Raises:
-        InputError: where there are several devices, or compiling is asked for.
+        InputError: If they name several devices, or compiling.
     """
     for name, wanted in (("devices", 1), ("compiled", False)):
         if getattr(training, name) != wanted:
@@ -86,23 +86,23 @@ def train_detector(
     what: str,
     quiet: bool = False,
 ) -> None:
-    """Train `detector` in place; where `run` holds checkpoints, on from the newest whole one.
+    """Train `detector` in place; continue from the newest complete checkpoint if there is one.
 
     Args:
-        detector: with the weights to begin with.
-        videos: the training part.
-        run: where checkpoints, history and events go.
-        plan: how videos are laid out; there are as many streams as clips in a batch.
-        training: how long, how fast and with what; `check_training` has seen it.
-        device: where.
-        precision: of the arithmetic.
-        seed: of dropout and of the order of videos.
-        what: what is being trained, for the progress bar.
+        detector: the network, with its initial weights.
+        videos: the training videos.
+        run: folder for checkpoints, history and TensorBoard events.
+        plan: how the videos are laid out; the batch size is the number of parallel streams.
+        training: the training settings; `check_training` has accepted them.
+        device: the device that computes.
+        precision: precision of the arithmetic.
+        seed: seed of dropout and of the order of videos.
+        what: what is trained, for the progress bar.
         quiet: show no progress bar.
 
     Raises:
-        InputError: where the plan does not go with so many clips.
-        Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
+        InputError: If there are too few clips for one window of every stream.
+        Interrupted: If Ctrl-C or SIGTERM ended the training; its last step is saved.
     """
     stream = WindowStream(
         [video.features.clips for video in videos],
@@ -128,9 +128,9 @@ def train_detector(
     checkpoints.raise_if_stopped()
 
 
-def begun(state: State | None, begins: Tensor) -> State | None:
-    """The state, set to zero where it begins anew."""
+def reset_state(state: State | None, begins: Tensor) -> State | None:
+    """Return the state (B, H) with zeros in the rows for which `begins` (B,) is true."""
     if state is None:
         return None
-    # A state that a checkpoint brought lies where the module lay then, in front of its move.
+    # A state from a checkpoint may still be on another device than the windows.
     return tuple(part.to(begins.device).masked_fill(begins[:, None], 0) for part in state)

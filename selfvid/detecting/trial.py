@@ -1,4 +1,4 @@
-"""What the detectors of a run say of their test videos."""
+"""Applying the detectors of a run to their test videos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from selfvid.data.annotations.annotations import Assume
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.detecting.baselines import Guess, TrainingStatistics
-from selfvid.detecting.corpus import Corpus, Recording, Wanted, find_corpus
+from selfvid.detecting.corpus import Corpus, CorpusOptions, Recording, find_corpus
 from selfvid.detecting.detector import (
     Detector,
     detector_folders,
@@ -34,7 +34,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """A test video with what its fold's detector says of it."""
+    """A test video with the probabilities that the detector of its fold gives.
+
+    Attributes:
+        recording: the video.
+        group: its group.
+        statistics: statistics of the training videos of its fold, for the baselines.
+        chances: probabilities of each clip, (N, K + 1) with background first, or (N, K).
+        spans: begin and end of each clip in seconds, (N, 2).
+    """
 
     recording: Recording
     group: str
@@ -45,12 +53,12 @@ class Tested:
 
 @dataclass(frozen=True, eq=False)
 class EncodedVideos:
-    """All videos as one encoder sees them.
+    """All videos, with the vectors that one encoder gives.
 
     Attributes:
         stream_encoder: the encoder.
         corpus: the videos that can be read.
-        vectors: of each.
+        vectors: the vectors of each video.
     """
 
     stream_encoder: StreamEncoder
@@ -58,9 +66,13 @@ class EncodedVideos:
     vectors: Sequence[ClipFeatures]
 
     def tested(self, detector: Detector) -> list[Tested]:
-        """The test videos of a detector on this encoder."""
+        """Apply a detector to its test videos.
+
+        Raises:
+            InputError: If a video that it was trained or tested on is missing.
+        """
         recordings = self.corpus.recordings
-        place = {each.video.name: at for at, each in enumerate(recordings)}
+        place = {each.video.name: number for number, each in enumerate(recordings)}
         missing = {*detector.trained, *detector.tested} - set(place)
         if missing:
             raise InputError(f"video {min(missing)!r} of the run cannot be used any more")
@@ -68,43 +80,45 @@ class EncodedVideos:
         statistics = TrainingStatistics.of(trained, detector.labels, detector.assume)
         return [
             Tested(
-                recording=recordings[at],
-                group=self.corpus.groups[at],
+                recording=recordings[number],
+                group=self.corpus.groups[number],
                 statistics=statistics,
-                chances=detector.chances(self.vectors[at].blocks(), clips=self.vectors[at].clips),
-                spans=self.vectors[at].spans,
+                chances=detector.chances(
+                    self.vectors[number].blocks(), clips=self.vectors[number].clips
+                ),
+                spans=self.vectors[number].spans,
             )
-            for at in map(place.__getitem__, detector.tested)
+            for number in map(place.__getitem__, detector.tested)
         ]
 
     def footage(self, tested: Sequence[Tested]) -> Footage:
-        """How tested videos relate to what the encoder has seen in training."""
+        """Count the test videos that the encoder was trained on."""
         rows = tuple(
             Row(path=str(each.video.path), group=each.video.group, video=each.id)
             for each in self.corpus.recordings
         )
         names = {str(each.recording.video.path) for each in tested}
-        past = self.stream_encoder.encoder.provenance
+        provenance = self.stream_encoder.encoder.provenance
         return relate_footage(
             Manifest(rows, Path()),
             [row for row in rows if row.path in names],
-            past.footage,
-            labelled=past.labelled,
-            generated=past.generated,
+            provenance.footage,
+            labelled=provenance.labelled,
+            generated=provenance.generated,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """All test videos of a run.
+    """The test videos of all folds of a run, with their probabilities.
 
     Attributes:
-        corpus: all its videos.
-        stream_encoder: its encoder, or that of its first fold.
-        tested: those of all folds.
-        footage: how they relate to what the encoder has seen in training.
+        corpus: all videos of the run.
+        stream_encoder: the encoder of the run, or of its first fold.
+        tested: the test videos of all folds.
+        footage: how many test videos the encoders were trained on.
         labels: names of the K activities.
-        assume: what is taken for granted of them.
+        assume: whether a video shows one activity, one at a time, or several that overlap.
     """
 
     corpus: Corpus
@@ -116,31 +130,35 @@ class Trial:
 
     @staticmethod
     def of(run: Path, *, quiet: bool) -> Trial:
-        """Everything that detectors of `run` say of their test videos."""
+        """Apply the detectors of the run in the folder `run` to their test videos.
+
+        Raises:
+            InputError: If it is not a finished run, or its videos cannot be used any more.
+        """
         detectors = {folder: load_detector(folder) for folder in detector_folders(run)}
         recipe = _recipe(run)
         first, *_ = detectors.values()
-        wanted = _wanted(recipe, first)
-        found = find_corpus(wanted, quiet=quiet)
-        shelf = run / "features" if recipe["features"] is None else Path(recipe["features"])
+        options = _options(recipe, first)
+        corpus = find_corpus(options, quiet=quiet)
+        store = run / "features" if recipe["features"] is None else Path(recipe["features"])
         encoded: dict[Path, EncodedVideos] = {}
         tested: list[Tested] = []
         footage = []
         for folder, detector in detectors.items():
-            under = encoder_under(folder, run)
-            if under not in encoded:
-                stream_encoder = _stream_encoder(load_encoder(under), first, recipe)
-                seen = extract(stream_encoder, found, shelf, problems=wanted.problems, quiet=quiet)
-                encoded[under] = EncodedVideos(stream_encoder, *seen)
-            mine = encoded[under].tested(detector)
-            tested += mine
-            footage.append(encoded[under].footage(mine))
+            source = encoder_under(folder, run)
+            if source not in encoded:
+                encoder = _stream_encoder(load_encoder(source), first, recipe)
+                usable = extract(encoder, corpus, store, problems=options.problems, quiet=quiet)
+                encoded[source] = EncodedVideos(encoder, *usable)
+            own = encoded[source].tested(detector)
+            tested += own
+            footage.append(encoded[source].footage(own))
         one = next(iter(encoded.values()))
-        met = Footage.summed(footage)
-        return Trial(one.corpus, one.stream_encoder, tested, met, first.labels, first.assume)
+        total = Footage.summed(footage)
+        return Trial(one.corpus, one.stream_encoder, tested, total, first.labels, first.assume)
 
     def about(self) -> dict[str, Any]:
-        """Which videos, as plain data."""
+        """Return which videos were tested, as plain data for the protocol."""
         return {
             "annotations": sorted({each.video.place for each in self.corpus.recordings})[:1],
             "videos": len(self.corpus.recordings),
@@ -153,20 +171,25 @@ class Trial:
         }
 
     def guess(self, each: Tested, post: PostProcessing) -> Guess:
-        """The segments of one test video, and what it shows as a whole."""
+        """Return the segments of one test video, and its score for each activity."""
         found = post.segments(each.chances, each.spans, labels=self.labels, assume=self.assume)
         return found, video_scores(each.chances, self.assume)
 
     def guesses_of(self, other: Trial, post: PostProcessing, *, called: str) -> list[Guess]:
-        """What the detectors of another run say of these test videos, in this order.
+        """Return the guesses of another run about these test videos, in this order.
+
+        Args:
+            other: the other run's test videos.
+            post: how probabilities become segments.
+            called: name of the other run, for messages.
 
         Raises:
-            InputError: where it was tested on others, or they are annotated in another way.
+            InputError: If it was tested on other videos, or with other annotations.
         """
         theirs = {each.recording.id: each for each in other.tested}
         for each in self.tested:
-            rival = theirs.get(each.recording.id)
-            if rival is None or _shown(rival) != _shown(each):
+            counterpart = theirs.get(each.recording.id)
+            if counterpart is None or _shown(counterpart) != _shown(each):
                 raise InputError(
                     f"run {called!r} was not tested on {each.recording.video.name!r} with the same "
                     "annotations; expected the same test videos"
@@ -180,19 +203,25 @@ class Trial:
         return [other.guess(theirs[each.recording.id], post) for each in self.tested]
 
     def at_random(self, seed: int, number: int) -> list[Guess]:
-        """One try of the baseline at random."""
+        """Return one guess of the random baseline about each test video.
+
+        Args:
+            seed: seed of the evaluation.
+            number: number of the try; each try draws other segments.
+        """
         rng = np.random.default_rng((seed, number))
         return [each.statistics.at_random(rng)(each.recording) for each in self.tested]
 
 
 def _shown(tested: Tested) -> list[tuple[float, float, str]]:
-    """What a test video shows, wherever that is written."""
+    """Return what a test video shows, without where the annotations say so."""
     activities = tested.recording.video.activities
     return [(each.start, each.end, each.label) for each in activities]
 
 
-def _wanted(recipe: dict[str, Any], detector: Detector) -> Wanted:
-    return Wanted(
+def _options(recipe: dict[str, Any], detector: Detector) -> CorpusOptions:
+    """Return the options with which a run found its videos."""
+    return CorpusOptions(
         annotations=Path(recipe["annotations"]),
         videos=None if recipe["videos"] is None else Path(recipe["videos"]),
         assume=detector.assume,
@@ -204,18 +233,17 @@ def _wanted(recipe: dict[str, Any], detector: Detector) -> Wanted:
 
 
 def _recipe(run: Path) -> dict[str, Any]:
+    """Return the part of a run's recipe that says where its videos and vectors come from."""
+    names = ("annotations", "videos", "features", "problems", "decoder", "device")
     try:
         plain = RunFolder(run).read_recipe()
-        return {
-            **{name: plain[name] for name in ("annotations", "videos", "features", "problems")},
-            "decoder": plain["decoder"],
-            "device": plain["device"],
-        }
+        return {name: plain[name] for name in names}
     except (LookupError, TypeError, InputError) as error:
         raise InputError(f"{str(run)!r} has no recipe of detect train ({error!r})") from None
 
 
 def _stream_encoder(encoder: Encoder, detector: Detector, recipe: dict[str, Any]) -> StreamEncoder:
+    """Return an encoder that is applied to clips as in training."""
     device = choose_device(recipe["device"])
     return StreamEncoder(
         encoder=encoder.to(device),

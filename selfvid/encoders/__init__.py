@@ -1,1 +1,1 @@
-"""What is pretrained, probed and exported: clips to features, pixels included."""
+"""Encoders: modules that map clips to features, including the preprocessing of pixels or flow."""

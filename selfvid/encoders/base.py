@@ -1,4 +1,4 @@
-"""The encoder's contract, and how one is saved to a folder and loaded from it."""
+"""The base class of encoders, and functions that load an encoder from a folder."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ KIND = "encoder"
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """Where an encoder comes from and what clips it is used to.
+    """What an encoder was trained on: its videos and the settings of its clips.
 
     Attributes:
         footage: content ids of the videos it was trained on, with labels or without.
-        labelled: those of them whose labels it was taught.
-        generated: what made the clips, in words, where they came from no file.
+        labelled: content ids of those videos whose labels were used in training.
+        generated: a description of the program that generated the clips, if they were not read
+            from files.
         recipe: SHA-256 of the recipe that trained it, empty if none did.
         size: H and W of the frames it was trained on.
         frames: T of the clips it was trained on.
-        stride: frames between neighbouring frames of a clip.
+        stride: distance between neighbouring frames of a clip, in frames of the video.
         fps: frames per second of a clip, instead of a stride.
-        notes: what else a user should know, such as averaged weights.
+        notes: further remarks for users, such as that weights were averaged.
     """
 
     footage: tuple[str, ...] = ()
@@ -55,16 +56,18 @@ class Provenance:
 
 
 class Encoder(Recorded, nn.Module, ABC):
-    """Maps clips (B, T, 3, H, W), pixels 0 to 255, or clips of flow in pixels, to `Features`.
+    """Maps clips (B, T, C, H, W) to `Features`.
+
+    Clips are pixels from 0 to 255 (C = 3) or optical flow in pixels (C = 2 or 4).
 
     Attributes:
-        widths: D and C_l of the features, known before any data is seen.
-        window: frames that one step sees; a clip must have as many.
+        widths: D and C_l of the features, available before any data is processed.
+        window: number of frames that one step sees; a clip must have at least as many.
         stride: frames between the starts of neighbouring steps.
         one_length: whether clips must have exactly `window` frames.
-        in_channels: C of the clips: 3 for pixels; 2 for flow, or 4 with backward behind forward
-            fields.
-        provenance: where the weights come from.
+        in_channels: C of the clips: 3 for pixels, 2 for flow, 4 for forward flow followed by
+            backward flow.
+        provenance: what the weights were trained on.
     """
 
     widths: Widths
@@ -76,72 +79,72 @@ class Encoder(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Features:
-        """Features of a clip (B, T, C, H, W).
+        """Compute the features of a clip (B, T, C, H, W).
 
         Args:
-            clip: pixels as decoded, uint8 or float 0 to 255; or flow in pixels, float.
+            clip: pixels as decoded, uint8 or float from 0 to 255; or flow in pixels, float.
         """
 
     def frames_for(self, steps: int) -> int:
-        """The number of frames that a clip must have to give so many steps."""
+        """Return the number of frames T that a clip needs to give `steps` steps."""
         return (steps - 1) * self.stride + self.window
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``config.json`` and ``model.safetensors``, whole or not at all.
+        """Write ``config.json`` and ``model.safetensors``; no partial folder is ever left.
 
         Raises:
-            InputError: where `folder` exists.
+            InputError: If `folder` exists.
         """
         about = {"provenance": dataclasses.asdict(self.provenance)}
         return save_module(self, Path(folder), kind=KIND, about=about)
 
 
 def load_encoder(folder: str | Path, *, allow: Sequence[str] = ()) -> Encoder:
-    """The encoder that was saved in `folder`, in evaluation mode.
+    """Load the encoder that was saved in `folder`, in evaluation mode.
 
     Nothing is downloaded, unpickled or executed.
 
     Args:
-        folder: an encoder's folder, or a run's folder (its ``encoder/`` is taken).
+        folder: the folder of an encoder, or the folder of a run (its ``encoder/`` is used).
         allow: prefixes of class paths, beside this package's, whose classes may be built.
 
     Raises:
-        InputError: where the folder holds no encoder, or one that does not fit its weights.
+        InputError: If the folder has no encoder, or one whose weights do not fit its config.
     """
     folder = encoder_folder(folder)
-    # mypy takes an abstract class for one that shall be made.
+    # mypy rejects an abstract class as an argument, because it expects it to be instantiated.
     encoder = load_module(folder, kind=KIND, expected=Encoder, allow=allow)  # type: ignore[type-abstract]
     encoder.provenance = read_provenance(folder)
     return encoder
 
 
 def read_provenance(folder: str | Path) -> Provenance:
-    """Where the weights in `folder` come from, without loading them.
+    """Read what the weights in `folder` were trained on, without loading them.
 
     Args:
-        folder: an encoder's folder, or a run's folder.
+        folder: the folder of an encoder, or the folder of a run.
 
     Raises:
-        InputError: where the folder holds no encoder.
+        InputError: If the folder has no encoder.
     """
     folder = encoder_folder(folder)
     plain = read_config(folder, kind=KIND).get("provenance", {})
     if not isinstance(plain, dict):
         raise InputError(f"{str(folder / CONFIG)!r} is no encoder config: provenance {plain}")
-    known = {f.name for f in dataclasses.fields(Provenance)}
+    names = {f.name for f in dataclasses.fields(Provenance)}
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in plain.items()
-        if key in known
+        if key in names
     }
     return Provenance(**values)
 
 
 def encoder_folder(folder: str | Path) -> Path:
-    """The folder itself, or its ``encoder/`` where it is a run's folder.
+    """Return the folder itself, or its subfolder ``encoder/`` if it is the folder of a run.
 
     Raises:
-        InputError: where neither holds an encoder.
+        InputError: If neither has an encoder.
     """
     folder = Path(folder)
     for candidate in (folder, folder / "encoder"):
@@ -154,7 +157,10 @@ def encoder_folder(folder: str | Path) -> Path:
 
 
 def fingerprint(encoder: Encoder) -> str:
-    """A hash of what an encoder computes: its construction and every weight and buffer."""
+    """Return a hash of the encoder's construction and of all its weights and buffers.
+
+    Two encoders with the same fingerprint compute the same features.
+    """
     digest = hashlib.sha256(json.dumps(describe(encoder), sort_keys=True).encode())
     for name, tensor in sorted(encoder.state_dict().items()):
         plain = tensor.detach().cpu().contiguous().numpy()

@@ -1,4 +1,4 @@
-"""A network on whole clips, such as 3-D convolutions or frames fused in time."""
+"""An encoder that applies a network on clips, such as a 3-D or fusion network, to a whole clip."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from selfvid.types import Features, Widths
 
 
 class ClipEncoder(Encoder):
-    """One step that sees the whole clip, which has exactly as many frames as the network takes.
+    """Encodes a clip in one step; the clip must have exactly as many frames as the network takes.
 
-    Maps are averaged over time. Longer clips are for a `SlidingEncoder` around it.
+    The step vector is the clip vector. Maps are averaged over time. For longer clips, use a
+    `SlidingEncoder` around this encoder.
 
     Args:
         backbone: the network on clips.
-        input: pixels to what the backbone takes; None takes RGB or grey pixels, by the
-            backbone's channels.
+        input: the layer that converts clips to the backbone's input; None uses RGB or grey
+            pixels, depending on the backbone's channels.
 
     Raises:
-        InputError: where input and backbone differ in channels.
+        InputError: If input and backbone differ in channels.
     """
 
     one_length = True
@@ -37,21 +38,21 @@ class ClipEncoder(Encoder):
         self.backbone = backbone
         for layer in backbone.modules():
             if isinstance(layer, nn.Conv3d):
-                # Channels innermost is how they are fastest; results are the same to rounding.
+                # Convolutions are fastest with channels last; results are the same to rounding.
                 layer.to(memory_format=torch.channels_last_3d)
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
 
     def forward(self, clip: Tensor) -> Features:
-        """Features with S = 1."""
+        """Compute features with S = 1 of a clip (B, T, C, H, W), where T is `window`."""
         self._check(clip)
-        frames = self.input(clip).transpose(1, 2)
+        frames = self.input(clip).transpose(1, 2)  # (B, C, T, H, W)
         vector, maps = self.backbone(frames.contiguous(memory_format=torch.channels_last_3d))
         return Features(
             clip=vector,
-            steps=vector.unsqueeze(1),
+            steps=vector.unsqueeze(1),  # (B, 1, D)
             window=self.window,
-            maps=tuple(m.mean(2).unsqueeze(1) for m in maps),
+            maps=tuple(m.mean(2).unsqueeze(1) for m in maps),  # (B, 1, C_l, H_l, W_l)
         )
 
     def _check(self, clip: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""A convolutional LSTM over the maps of a clip's frames.
+"""An encoder that runs a convolutional LSTM over the feature maps of a clip's frames.
 
 After Pătrăucean, Handa and Cipolla, Spatio-temporal video autoencoder with differentiable memory,
 ICLR 2016 workshop, arXiv:1511.06309.
@@ -23,33 +23,37 @@ from selfvid.types import Features, Widths
 
 
 class ConvLSTMEncoder(Encoder):
-    """Remembers the last map of each frame; a step is the average of the memory's output.
+    """Runs a ConvLSTM over the last map of each frame.
 
-    The clip vector is the last step's, as that has seen the whole clip. The maps are the
-    backbone's, then the memory's outputs, which are as large as the last of them. With a flow
-    head, which `FlowAutoencoder` teaches, the features hold predicted flow too.
+    A step vector is the spatial average of the ConvLSTM's output at that step. The clip vector is
+    the last step vector, because the last step has seen the whole clip. The maps are the
+    backbone's maps, followed by the ConvLSTM's outputs, which are as large as the backbone's last
+    map. If there is a flow head, which `FlowAutoencoder` trains, the features also contain
+    predicted flow.
 
     Args:
         backbone: the network on frames; its vector is not used.
-        input: pixels to what the backbone takes; None takes RGB or grey pixels, by the
-            backbone's channels.
-        hidden: channels of every layer's output.
+        input: the layer that converts clips to the backbone's input; None uses RGB or grey
+            pixels, depending on the backbone's channels.
+        hidden: channels of the output of each ConvLSTM layer.
         kernel: side of the input convolutions, odd.
         recurrent_kernel: side of the recurrent convolutions; None is the same as `kernel`.
-        layers: how many lie on top of one another.
-        untied_first: whether the first step has input convolutions of its own.
-        peepholes: ``none``, ``channel`` or ``place``, as `ConvLSTMCell` explains.
-        size: H and W of the backbone's last map, for peepholes by place.
-        forget_bias: bias of the forget gate at the start.
-        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
-        memory: False begins anew at every step, the same network without memory; the weights
-            that this leaves without a use stay as they are drawn.
-        grid: outputs are averaged to grid x grid cells; 1 forgets where things are.
+        layers: number of stacked ConvLSTM layers.
+        untied_first: whether the first step has its own input convolutions.
+        peepholes: ``none``, ``channel`` or ``place``. Peepholes are weights through which the
+            gates read the memory cell; `ConvLSTMCell` describes the choices.
+        size: H and W of the backbone's last map, required for peepholes by place.
+        forget_bias: initial bias of the forget gate.
+        bound: weights are drawn uniformly between -bound and bound; None scales them by the
+            fan-in.
+        memory: False starts every step from an empty state. This is the same network without
+            memory; the weights that are then unused are not trained.
+        grid: outputs are averaged to grid x grid cells; 1 discards all positions.
         flow_kernel: side of the convolutions of a flow head, odd (Pătrăucean: 15); None for an
-            encoder without one.
+            encoder without a flow head.
 
     Raises:
-        InputError: where input and backbone differ in channels, or a size cannot be.
+        InputError: If input and backbone differ in channels, or a size is not valid.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class ConvLSTMEncoder(Encoder):
         )
         self.memory = memory
         if not memory:
-            _freeze_what_remembers(self.lstm)
+            _freeze_recurrent_weights(self.lstm)
         self.flow_head = None if flow_kernel is None else FlowHead(hidden, kernel=flow_kernel)
         self.pool = nn.AdaptiveAvgPool2d(grid)
         width = hidden * grid**2
@@ -103,22 +107,22 @@ class ConvLSTMEncoder(Encoder):
         )
 
     def forward(self, clip: Tensor) -> Features:
-        """Features with S = T steps (fewer where the input looks at several frames at once)."""
+        """Compute features with S = T steps (fewer if the input uses several frames per step)."""
         features, _ = self.remember(clip)
         if self.flow_head is None:
             return features
-        memory = features.need_maps("the flow head")[-1]
+        memory = features.need_maps("the flow head")[-1]  # (B, S, D, h, w)
         size = (clip.shape[-2], clip.shape[-1])
-        flow = resize_flow(self.flow_head(memory.flatten(0, 1)), size)
+        flow = resize_flow(self.flow_head(memory.flatten(0, 1)), size)  # (B * S, 2, H, W)
         return replace(features, flow=flow.reshape(*memory.shape[:2], 2, *size))
 
     def remember(self, clip: Tensor) -> tuple[Features, State]:
-        """The features without flow, and the state that a decoder can begin with."""
-        frames = self.input(clip)
+        """Compute the features without flow, and the final state for a decoder to start from."""
+        frames = self.input(clip)  # (B, S, C, H, W)
         batch, steps = frames.shape[:2]
-        found = self.backbone(frames.flatten(0, 1)).maps
-        maps = [m.reshape(batch, steps, *m.shape[1:]) for m in found]
-        outputs, state = self._along(maps[-1])
+        frame_maps = self.backbone(frames.flatten(0, 1)).maps  # each (B * S, C_l, H_l, W_l)
+        maps = [m.reshape(batch, steps, *m.shape[1:]) for m in frame_maps]
+        outputs, state = self._run(maps[-1])  # (B, S, D, h, w)
         vectors = self.pool(outputs.flatten(0, 1)).reshape(batch, steps, self.widths.clip)
         features = Features(
             clip=vectors[:, -1],
@@ -128,21 +132,22 @@ class ConvLSTMEncoder(Encoder):
         )
         return features, state
 
-    def _along(self, maps: Tensor) -> tuple[Tensor, State]:
-        """Outputs (B, S, D, h, w) of the top layer, and the state after the last step."""
+    def _run(self, maps: Tensor) -> tuple[Tensor, State]:
+        """Return outputs (B, S, D, h, w) of the top layer, and the state after the last step."""
         if self.memory:
             outputs, state = self.lstm(maps)
             return outputs, state
         batch, steps = maps.shape[:2]
-        alone, each = self.lstm(maps.flatten(0, 1)[:, None])
-        state = tuple(s.reshape(batch, steps, *s.shape[1:])[:, -1] for s in each)
-        return alone.reshape(batch, steps, *alone.shape[2:]), state
+        outputs, states = self.lstm(maps.flatten(0, 1)[:, None])  # B * S sequences of one step
+        state = tuple(s.reshape(batch, steps, *s.shape[1:])[:, -1] for s in states)
+        return outputs.reshape(batch, steps, *outputs.shape[2:]), state
 
 
-def _freeze_what_remembers(lstm: ConvLSTM) -> None:
-    """No gradient for weights that only steps after the first use.
+def _freeze_recurrent_weights(lstm: ConvLSTM) -> None:
+    """Disable gradients of the weights that only steps after the first use.
 
-    Several processes would wait for one, and weight decay would shrink them all the same.
+    Otherwise, distributed training would wait for gradients that never come, and weight decay
+    would shrink the unused weights.
     """
     for cell in lstm.modules():
         if isinstance(cell, ConvLSTMCell):

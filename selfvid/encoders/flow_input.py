@@ -1,4 +1,7 @@
-"""The first layer of encoders that eat flow: fields in pixels to stacks or pictures."""
+"""First layers of encoders of optical flow: they convert fields in pixels to network input.
+
+A field (2, H, W) is the displacement of every pixel, x then y.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,23 @@ from selfvid.flow.stack import Along, flow_image, stack_flow
 
 
 class FlowStack(Input):
-    """L neighbouring fields side by side, as a temporal stream takes them.
+    """Stacks L neighbouring fields along the channels, the input of a temporal stream.
 
-    After Simonyan and Zisserman (2014): channels x1, y1, x2, y2 and so on, from each field its
-    mean displacement taken away. A clip of T fields gives S = T - L + 1 steps.
+    After Simonyan and Zisserman (2014): the channels are x1, y1, x2, y2 and so on, and the mean
+    displacement of each field is subtracted from it. A clip of T fields gives S = T - L + 1 steps.
 
     Args:
         length: L.
-        ways: ``forward`` takes clips (B, T, 2, H, W); ``both`` takes (B, T, 4, H, W), backward
-            fields behind forward ones, and looks half of L forward and half backward from the
-            middle of each stack.
-        subtract_mean: take the mean displacement from each field.
+        ways: ``forward`` takes clips (B, T, 2, H, W). ``both`` takes (B, T, 4, H, W), forward
+            fields followed by backward fields; each stack then has L / 2 forward fields and L / 2
+            backward fields, which start at the middle of the stack.
+        subtract_mean: whether the mean displacement of each field is subtracted.
         along: ``place``, or ``path`` for trajectory stacking.
-        scale: what displacements are divided by, in pixels.
+        scale: displacements are divided by it, in pixels.
 
     Raises:
-        InputError: where length or scale are not positive, or length is odd and both ways are
-            asked for.
+        InputError: If length or scale are not positive, or if length is odd and `ways` is
+            ``both``.
     """
 
     def __init__(
@@ -53,15 +56,15 @@ class FlowStack(Input):
         self.subtract_mean, self.scale = subtract_mean, scale
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 2 or 4, H, W) in pixels to (B, T - L + 1, 2L, H, W)."""
+        """Map fields (B, T, 2 or 4, H, W) in pixels to stacks (B, T - L + 1, 2L, H, W)."""
         check_flow(clip, self.in_channels)
         batch = clip.shape[0]
-        windows = clip.unfold(1, self.window, 1).movedim(-1, 2).flatten(0, 1)
+        windows = clip.unfold(1, self.window, 1).movedim(-1, 2).flatten(0, 1)  # (B * S, L, C, H, W)
         if self.ways == "forward":
-            stacks = self._stacked(windows)
+            stacks = self._stacked(windows)  # (B * S, 2L, H, W)
         else:
             half = self.window // 2
-            # Both halves lead away from the middle, so that paths can be followed.
+            # Both halves are ordered outward from the middle, so that paths can be followed.
             forward, backward = windows[:, half:, :2], windows[:, :half, 2:].flip(1)
             stacks = torch.cat((self._stacked(forward), self._stacked(backward)), 1)
         return (stacks / self.scale).unflatten(0, (batch, -1))
@@ -71,17 +74,17 @@ class FlowStack(Input):
 
 
 class FlowImage(Input):
-    """Each field as a picture of x, y and length, for networks that learnt from pictures.
+    """Converts each field to an image of x, y and length, for networks pretrained on images.
 
-    After Donahue et al. (2015): 16 grey levels per pixel around 128, clipped to 0 to 255; then 128
-    taken away and divided by `deviation`, on the 0..1 scale.
+    After Donahue et al. (2015): 16 grey levels per pixel of displacement around 128, clipped to 0
+    to 255. Then 128 is subtracted, and the result is divided by 255 and by `deviation`.
 
     Args:
         levels: grey levels per pixel of displacement.
-        deviation: what the picture is divided by.
+        deviation: the image, on the 0..1 scale, is divided by it.
 
     Raises:
-        InputError: where a number is not positive.
+        InputError: If a number is not positive.
     """
 
     channels = 3
@@ -96,19 +99,19 @@ class FlowImage(Input):
         self.levels, self.deviation = levels, deviation
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 2, H, W) in pixels to (B, T, 3, H, W)."""
+        """Map fields (B, T, 2, H, W) in pixels to images (B, T, 3, H, W)."""
         check_flow(clip, self.in_channels)
         return (flow_image(clip, scale=self.levels) - 128) / 255 / self.deviation
 
 
 class FlowFields(Input):
-    """Each field as it is, for LSTM encoders over flow.
+    """Keeps each field as it is, up to a scale, for LSTM encoders of flow.
 
     Args:
-        scale: what displacements are divided by, in pixels.
+        scale: displacements are divided by it, in pixels.
 
     Raises:
-        InputError: where the scale is not positive.
+        InputError: If the scale is not positive.
     """
 
     channels = 2
@@ -121,16 +124,16 @@ class FlowFields(Input):
         self.scale = scale
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 2, H, W) in pixels to the same, scaled."""
+        """Map fields (B, T, 2, H, W) in pixels to scaled fields of the same shape."""
         check_flow(clip, self.in_channels)
         return clip / self.scale
 
 
 def check_flow(clip: Tensor, channels: int) -> None:
-    """Refuse pixels where flow is expected.
+    """Raise an error unless `clip` is flow with this number of channels.
 
     Raises:
-        InputError: naming shape and expectation.
+        InputError: If the clip is not a float tensor (B, T, channels, H, W).
     """
     if clip.ndim != 5 or clip.shape[2] != channels or not clip.is_floating_point():
         raise InputError(

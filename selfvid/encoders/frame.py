@@ -1,4 +1,4 @@
-"""A 2-D network on each frame of a clip."""
+"""An encoder that applies a 2-D network to each frame of a clip."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from selfvid.types import Features, Widths
 
 
 class FrameEncoder(Encoder):
-    """Steps are frames; the clip vector is their mean over time.
+    """Encodes each frame separately; the clip vector is the mean of the frame vectors.
 
     Args:
         backbone: the network on frames.
-        input: pixels to what the backbone takes; None takes RGB or grey pixels, by the
-            backbone's channels.
+        input: the layer that converts clips to the backbone's input; None uses RGB or grey
+            pixels, depending on the backbone's channels.
 
     Raises:
-        InputError: where input and backbone differ in channels.
+        InputError: If input and backbone differ in channels.
     """
 
     def __init__(self, backbone: Backbone, *, input: Input | None = None) -> None:
         super().__init__()
         self.input = fitting_input(backbone, input)
         self.window, self.in_channels = self.input.window, self.input.in_channels
-        # Colours innermost is how convolutions are fastest; results are the same to rounding.
+        # Convolutions are fastest with channels last; results are the same to rounding.
         self.backbone = backbone.to(memory_format=torch.channels_last)
         vector = backbone.widths.clip
         self.widths = Widths(clip=vector, steps=vector, maps=backbone.widths.maps)
 
     def forward(self, clip: Tensor) -> Features:
-        """Features with S = T steps (fewer where the input looks at several frames at once)."""
-        frames = self.input(clip)
+        """Compute features with S = T steps (fewer if the input uses several frames per step)."""
+        frames = self.input(clip)  # (B, S, C, H, W)
         batch, steps = frames.shape[:2]
-        vector, maps = self.backbone(frames.flatten(0, 1))
-        vectors = vector.reshape(batch, steps, self.widths.clip)
+        vector, maps = self.backbone(frames.flatten(0, 1))  # (B * S, D)
+        vectors = vector.reshape(batch, steps, self.widths.clip)  # (B, S, D)
         return Features(
             clip=vectors.mean(1),
             steps=vectors,
@@ -48,10 +48,10 @@ class FrameEncoder(Encoder):
 
 
 def fitting_input(backbone: Backbone | ClipBackbone, input: Input | None) -> Input:
-    """The input, or where it is None RGB or grey pixels, by the backbone's channels.
+    """Return the input; if it is None, RGB or grey pixels, depending on the backbone's channels.
 
     Raises:
-        InputError: where input and backbone differ in channels.
+        InputError: If input and backbone differ in channels.
     """
     if input is None:
         input = PixelInput("grey" if backbone.channels == 1 else "rgb")

@@ -1,6 +1,6 @@
-"""The first layer of every encoder: pixels as decoded to what the network takes.
+"""The first layer of every encoder, which converts decoded pixels to the network's input.
 
-It is part of the encoder, so preprocessing is saved and exported with it.
+It is part of the encoder, so that preprocessing is saved and exported with it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from selfvid.saving.recorded import Recorded
 
 Colour = Literal["rgb", "bgr", "grey"]
 
+# Statistics of ImageNet's red, green and blue on the 0..1 scale, which pretrained networks expect.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+# Weights of red, green and blue in grey, after ITU-R BT.601.
+LUMA = (0.299, 0.587, 0.114)
 
 
 class Input(Recorded, nn.Module, ABC):
-    """Turns pixels (B, T, 3, H, W), 0 to 255, into network input (B, S, C, H, W).
+    """Converts clips of pixels or flow to network input (B, S, C, H, W).
 
     Attributes:
-        channels: C of what comes out.
-        window: frames that one step of the output is made from; S = T - window + 1.
+        channels: C of the network input.
+        window: number of frames from which one step is computed; S = T - window + 1.
         in_channels: C of the clips: 3 for pixels, 2 or 4 for flow.
     """
 
@@ -37,21 +39,30 @@ class Input(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Tensor:
-        """Network input (B, S, C, H, W) from a clip (B, T, 3, H, W), uint8 or float 0 to 255."""
+        """Compute network input (B, S, C, H, W).
+
+        Args:
+            clip: pixels (B, T, 3, H, W), uint8 or float from 0 to 255; or flow in pixels, float
+                (B, T, 2 or 4, H, W).
+        """
 
 
 class PixelInput(Input):
-    """Scaled to 0..1, made grey where asked, mean removed, divided by the deviation.
+    """Scales pixels to 0..1, optionally converts them to grey, and standardises them.
 
     Args:
-        colour: ``rgb`` keeps three channels, ``bgr`` puts blue first, ``grey`` makes one.
-        mean: per channel, on the 0..1 scale; None takes ImageNet's.
-        deviation: per channel, on the 0..1 scale; None takes ImageNet's.
+        colour: ``rgb`` keeps three channels, ``bgr`` reverses their order, ``grey`` makes one.
+        mean: value per channel that is subtracted, on the 0..1 scale; None uses ImageNet's.
+        deviation: value per channel to divide by, on the 0..1 scale; None uses ImageNet's.
 
     Raises:
-        InputError: where mean or deviation do not have one value per channel, or a deviation is
+        InputError: If mean or deviation do not have one value per channel, or if a deviation is
             not positive.
     """
+
+    mix: Tensor
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
@@ -64,30 +75,27 @@ class PixelInput(Input):
         self.channels = 1 if colour == "grey" else 3
         self.backwards = colour == "bgr"
         self.register_buffer("mix", _mix(colour), persistent=False)
-        centre = _of_imagenet(IMAGENET_MEAN, colour)
-        spread = _of_imagenet(IMAGENET_DEVIATION, colour)
-        self._per_channel("mean", centre if mean is None else mean)
-        self._per_channel("deviation", spread if deviation is None else deviation)
+        default_mean = _imagenet_statistic(IMAGENET_MEAN, colour)
+        default_deviation = _imagenet_statistic(IMAGENET_DEVIATION, colour)
+        self._register("mean", default_mean if mean is None else mean)
+        self._register("deviation", default_deviation if deviation is None else deviation)
         if bool((self.deviation <= 0).any()):
             raise InputError(f"deviation must be positive, got {list(deviation or ())}")
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 3, H, W) to (B, T, C, H, W)."""
+        """Map pixels (B, T, 3, H, W) to (B, T, C, H, W)."""
         return self.normalised(self.colours(clip))
 
     def colours(self, clip: Tensor) -> Tensor:
-        """The clip in the colours that the network sees, (B, T, C, H, W), on the 0..1 scale."""
-        return _coloured(clip, self.mix, backwards=self.backwards)
+        """Return the clip in the network's colours, (B, T, C, H, W), on the 0..1 scale."""
+        return _convert_colours(clip, self.mix, backwards=self.backwards)
 
     def normalised(self, colours: Tensor) -> Tensor:
-        """What the network takes of `colours` (..., C, H, W)."""
+        """Standardise `colours` (..., C, H, W) with the mean and deviation of each channel."""
         return (colours - self.mean) / self.deviation
 
-    mix: Tensor
-    mean: Tensor
-    deviation: Tensor
-
-    def _per_channel(self, name: str, values: Sequence[float]) -> None:
+    def _register(self, name: str, values: Sequence[float]) -> None:
+        """Register a buffer (C, 1, 1) with one value per channel."""
         if len(values) != self.channels:
             raise InputError(
                 f"{name} must have one value per channel ({self.channels}), got {list(values)}"
@@ -96,22 +104,23 @@ class PixelInput(Input):
 
 
 class DifferenceInput(Input):
-    """Differences of neighbouring frames: what moved, without what it looks like.
+    """Computes the differences of neighbouring frames, which show motion but not appearance.
 
     ::
 
         frames  a   b   c   d
-        steps    b-a c-b d-c        S = T - 1, each step seeing a window of two frames
+        steps    b-a c-b d-c        S = T - 1, each step has a window of two frames
 
     Args:
-        colour: ``rgb`` keeps three channels, ``bgr`` puts blue first, ``grey`` makes one.
+        colour: ``rgb`` keeps three channels, ``bgr`` reverses their order, ``grey`` makes one.
         deviation: differences, on the 0..1 scale, are divided by it.
 
     Raises:
-        InputError: where the deviation is not positive.
+        InputError: If the deviation is not positive.
     """
 
     window = 2
+    mix: Tensor
 
     def __init__(self, colour: Colour = "grey", *, deviation: float = 0.1) -> None:
         super().__init__()
@@ -122,33 +131,32 @@ class DifferenceInput(Input):
         self.deviation = deviation
         self.register_buffer("mix", _mix(colour), persistent=False)
 
-    mix: Tensor
-
     def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 3, H, W) to (B, T - 1, C, H, W)."""
-        pixels = _coloured(clip, self.mix, backwards=self.backwards)
+        """Map pixels (B, T, 3, H, W) to (B, T - 1, C, H, W)."""
+        pixels = _convert_colours(clip, self.mix, backwards=self.backwards)
         return (pixels[:, 1:] - pixels[:, :-1]) / self.deviation
 
 
 def _mix(colour: Colour) -> Tensor:
-    """Weights (C, 3) of the decoded channels in each channel of the network, over 255."""
+    """Return the weights (C, 3) of red, green and blue in each network channel, over 255."""
     colours = torch.eye(3)
     rows = {"rgb": colours, "bgr": colours.flip(0), "grey": torch.tensor([LUMA])}
     return rows[colour] / 255
 
 
-def _of_imagenet(colours: tuple[float, ...], colour: Colour) -> tuple[float, ...]:
-    """A statistic of ImageNet's three colours for the channels that the network takes."""
+def _imagenet_statistic(values: tuple[float, ...], colour: Colour) -> tuple[float, ...]:
+    """Convert a statistic of ImageNet's red, green and blue to the network's channels."""
     if colour == "grey":
-        return (sum(colours) / 3,)
-    return colours if colour == "rgb" else colours[::-1]
+        return (sum(values) / 3,)
+    return values if colour == "rgb" else values[::-1]
 
 
-def _coloured(clip: Tensor, mix: Tensor, *, backwards: bool) -> Tensor:
+def _convert_colours(clip: Tensor, mix: Tensor, *, backwards: bool) -> Tensor:
+    """Map pixels (B, T, 3, H, W) from 0 to 255 to (B, T, C, H, W) on the 0..1 scale."""
     if clip.ndim != 5 or clip.shape[2] != 3:
         raise InputError(f"clip is {tuple(clip.shape)}; expected (B, T, 3, H, W)")
     if len(mix) == 3:
         return (clip.flip(2) if backwards else clip).to(mix.dtype) / 255
-    # Channel by channel: an einsum copies the clip first and takes several times as long.
+    # One channel at a time: an einsum copies the clip first and takes several times as long.
     red, green, blue = mix[0]
     return clip[:, :, :1] * red + clip[:, :, 1:2] * green + clip[:, :, 2:] * blue

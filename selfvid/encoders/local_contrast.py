@@ -1,7 +1,7 @@
-"""Local contrast normalisation: how bright a place is among its neighbours.
+"""Local contrast normalisation: the brightness of each pixel relative to its neighbourhood.
 
 After Jarrett, Kavukcuoglu, Ranzato and LeCun, What is the best multi-stage architecture for object
-recognition, ICCV 2009, with a window that weighs all its pixels alike.
+recognition, ICCV 2009, but all pixels of a window have the same weight.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from torch.nn import functional
 from selfvid.encoders.input import Input, PixelInput
 from selfvid.errors import InputError
 
-FLAT = 0.01  # contrast, on the 0..1 scale, below which there is nothing to enhance
+FLAT = 0.01  # contrast on the 0..1 scale below which a frame is blank and must not be amplified
 
 
 class LocalContrast(Input):
-    """Grey frames, from each place the mean of its window taken away, over the window's contrast.
+    """Subtracts the local mean from grey frames and divides them by the local contrast.
 
-    A window of less contrast than the frame has on average is divided by that average.
+    The mean and the contrast (standard deviation) are those of a square window around each pixel.
+    If the contrast of a window is below the average contrast of the frame, the average is used.
 
     Args:
-        side: of the window in pixels, odd; what lies beyond the border is left out.
+        side: side of the window in pixels, odd; pixels outside the frame are not counted.
 
     Raises:
-        InputError: where the side is even.
+        InputError: If the side is even.
     """
 
     channels = 1
@@ -37,14 +38,14 @@ class LocalContrast(Input):
         self.grey = PixelInput("grey", mean=(0.0,), deviation=(1.0,))
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 3, H, W) to (B, T, 1, H, W)."""
-        frames = self.grey.colours(clip).flatten(0, 1)
-        around = frames - self._mean(frames)
-        contrast = self._mean(around.square()).sqrt()
-        usual = contrast.mean((2, 3), keepdim=True).clamp_min(FLAT)
-        return (around / contrast.maximum(usual)).unflatten(0, tuple(clip.shape[:2]))
+        """Map pixels (B, T, 3, H, W) to (B, T, 1, H, W)."""
+        frames = self.grey.colours(clip).flatten(0, 1)  # (B * T, 1, H, W)
+        centred = frames - self._window_mean(frames)
+        contrast = self._window_mean(centred.square()).sqrt()
+        average = contrast.mean((2, 3), keepdim=True).clamp_min(FLAT)  # (B * T, 1, 1, 1)
+        return (centred / contrast.maximum(average)).unflatten(0, tuple(clip.shape[:2]))
 
-    def _mean(self, frames: Tensor) -> Tensor:
+    def _window_mean(self, frames: Tensor) -> Tensor:
         return functional.avg_pool2d(
             frames, self.side, stride=1, padding=self.side // 2, count_include_pad=False
         )

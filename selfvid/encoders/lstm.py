@@ -1,4 +1,8 @@
-"""An LSTM over the frame vectors of a clip (Srivastava, Mansimov and Salakhutdinov, ICML 2015)."""
+"""An encoder that runs an LSTM over the frame vectors of a clip.
+
+After Srivastava, Mansimov and Salakhutdinov, Unsupervised learning of video representations using
+LSTMs, ICML 2015.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +21,22 @@ Read = Literal["hidden", "memory", "both"]
 
 
 class LSTMEncoder(Encoder):
-    """Reads a clip frame by frame; the clip vector is read from the state after the last one.
+    """Runs an LSTM over frame vectors; the clip vector is taken from its final state.
+
+    The step vectors are the outputs of the top layer.
 
     Args:
-        vectors: clips to frame vectors.
-        hidden: D of every layer.
-        layers: how many lie on top of one another.
-        read: what of the final state is the clip vector: the outputs of all layers (``hidden``),
-            their memories (``memory``), or ``both``.
-        peepholes: whether the gates see the memory.
-        bound: weights start uniformly between -bound and bound (Srivastava: 0.01); None is one
-            over the root of what is summed for one output.
+        vectors: the module that converts clips to frame vectors.
+        hidden: D of each layer.
+        layers: number of stacked layers.
+        read: the part of the final state that is the clip vector: the outputs of all layers
+            (``hidden``), their memory cells (``memory``), or ``both``.
+        peepholes: whether the gates read the memory cell (such connections are peepholes).
+        bound: weights are drawn uniformly between -bound and bound (Srivastava: 0.01); None uses
+            one over the square root of the fan-in.
 
     Raises:
-        InputError: where layers is below 1.
+        InputError: If layers is below 1, or `read` is not one of the choices.
     """
 
     def __init__(
@@ -59,31 +65,35 @@ class LSTMEncoder(Encoder):
         self.widths = Widths(clip=tensors * hidden, steps=hidden)
 
     def forward(self, clip: Tensor) -> Features:
-        """Features with S = T steps (fewer where vectors see several frames), the top outputs."""
-        vectors = self.vectors(clip)
+        """Compute features with S = T steps (fewer if a vector is made from several frames)."""
+        vectors = self.vectors(clip)  # (B, P, S, D)
         batch, parts = vectors.shape[:2]
-        outputs, state = self.run(vectors.flatten(0, 1))
+        outputs, state = self.run(vectors.flatten(0, 1))  # (B * P, S, D)
         return Features(
-            clip=self._read(state).unflatten(0, (batch, parts)).mean(1),
-            steps=outputs.unflatten(0, (batch, parts)).mean(1),
+            clip=self._clip_vectors(state).unflatten(0, (batch, parts)).mean(1),  # (B, D)
+            steps=outputs.unflatten(0, (batch, parts)).mean(1),  # (B, S, D)
             window=self.window,
         )
 
     def run(self, vectors: Tensor) -> tuple[Tensor, State]:
-        """Outputs (N, S, D) of the top layer and the final state, top layer first."""
+        """Run the LSTM over vectors (N, S, D).
+
+        Returns:
+            Outputs (N, S, D) of the top layer, and the final state, top layer first.
+        """
         return unroll(self.lstm, vectors)
 
-    def _read(self, state: State) -> Tensor:
+    def _clip_vectors(self, state: State) -> Tensor:
         outputs, memories = state[::2], state[1::2]
         chosen = {"hidden": outputs, "memory": memories, "both": (*outputs, *memories)}[self.read]
-        # A memory is kept in float32 beside outputs in bfloat16.
+        # Under autocast the memory is float32 and the outputs are bfloat16.
         return torch.cat([tensor.to(state[0].dtype) for tensor in chosen], 1)
 
 
 def stacked_lstm(
     inputs: int, hidden: int, *, layers: int, peepholes: bool, bound: float | None
 ) -> Stack:
-    """Layers of peephole LSTM; `inputs` of 0 makes one that runs by itself."""
+    """Build a stack of LSTM layers; with `inputs` of 0 the first layer has no input."""
     widths = [inputs, *[hidden] * (layers - 1)]
     return Stack(
         [PeepholeLSTMCell(width, hidden, peepholes=peepholes, bound=bound) for width in widths]

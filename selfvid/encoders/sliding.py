@@ -1,6 +1,7 @@
-"""Any encoder along a video, window by window.
+"""An encoder that applies another encoder to windows along a clip.
 
-Windows of 4 frames at stride 3 from 11, the last that fits whole ends with frame 9::
+For example, a clip of 11 frames has three windows of 4 frames at stride 3. The last complete
+window ends with frame 9, and frame 10 is not used::
 
     frames  0 1 2 3 4 5 6 7 8 9 10
     step 0  a a a a
@@ -17,24 +18,25 @@ from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 from selfvid.types import Features, Widths
 
-AT_ONCE = 64  # windows in memory when no gradients are wanted
+# Windows per forward pass if no gradients are needed: enough to be fast, few enough for the memory.
+WINDOWS_PER_PASS = 64
 
 
 class SlidingEncoder(Encoder):
-    """Steps are the clip vectors of windows; the clip vector is their mean over time.
+    """Encodes each window of a clip; the clip vector is the mean of the window vectors.
 
-    Without gradients windows go through the encoder a few at a time, so that what they need is
-    bounded however long the clip is.
+    The step vectors are the encoder's clip vectors of the windows. If no gradients are needed, a
+    limited number of windows is encoded at a time, so that the memory does not grow with the
+    length of the clip.
 
     Args:
-        encoder: sees each window as a clip; its gradients flow.
+        encoder: the encoder that is applied to each window; gradients flow through it.
         stride: frames between the starts of neighbouring windows.
-        window: frames in a window; None takes as many as one step of the encoder sees.
-        maps: whether windows keep their maps, averaged over the window's own steps, for heads
-            that read them.
+        window: number of frames of a window; None uses the window of the encoder's steps.
+        maps: whether the features include maps, averaged over the encoder's steps in each window.
 
     Raises:
-        InputError: where the stride is not positive, or the encoder cannot see such windows.
+        InputError: If the stride is not positive, or if the encoder cannot take such windows.
     """
 
     def __init__(
@@ -44,10 +46,10 @@ class SlidingEncoder(Encoder):
         window = encoder.window if window is None else window
         fits = window == encoder.window if encoder.one_length else window >= encoder.window
         if stride < 1 or not fits:
-            most = "" if encoder.one_length else " or more"
+            or_more = "" if encoder.one_length else " or more"
             raise InputError(
                 f"stride is {stride} and window {window}; expected at least 1, and the "
-                f"{encoder.window}{most} frames that {type(encoder).__name__} sees at once"
+                f"{encoder.window}{or_more} frames that {type(encoder).__name__} sees at once"
             )
         self.encoder, self.window, self.stride = encoder, window, stride
         self.in_channels, self.maps = encoder.in_channels, maps
@@ -55,12 +57,12 @@ class SlidingEncoder(Encoder):
         self.widths = Widths(clip=width, steps=width, maps=encoder.widths.maps if maps else ())
 
     def forward(self, clip: Tensor) -> Features:
-        """Features with S = (T - window) // stride + 1 steps."""
+        """Compute features with S = (T - window) // stride + 1 steps."""
         self._check(clip)
         batch, frames = clip.shape[:2]
         count = (frames - self.window) // self.stride + 1
-        vectors, maps = self._along(clip, count)
-        steps = vectors.unflatten(0, (batch, count))
+        vectors, maps = self._encode_windows(clip, count)
+        steps = vectors.unflatten(0, (batch, count))  # (B, S, D)
         return Features(
             clip=steps.mean(1),
             steps=steps,
@@ -69,22 +71,22 @@ class SlidingEncoder(Encoder):
             maps=tuple(m.unflatten(0, (batch, count)) for m in maps) if self.maps else None,
         )
 
-    def _along(self, clip: Tensor, count: int) -> tuple[Tensor, list[Tensor]]:
-        """Vectors (B * S, D) and maps (B * S, C_l, H_l, W_l) of all windows, clip by clip."""
+    def _encode_windows(self, clip: Tensor, count: int) -> tuple[Tensor, list[Tensor]]:
+        """Return vectors (B * S, D) and maps (B * S, C_l, H_l, W_l) of S = `count` windows."""
         starts = torch.arange(count, device=clip.device) * self.stride
-        places = starts[:, None] + torch.arange(self.window, device=clip.device)
+        frames = starts[:, None] + torch.arange(self.window, device=clip.device)  # (S, window)
         if torch.is_grad_enabled() or torch.compiler.is_exporting():
-            return self._seen(clip[:, places].flatten(0, 1))
-        of_clip = torch.arange(len(clip), device=clip.device).repeat_interleave(count)
-        of_window = places.repeat(len(clip), 1)
-        found = [
-            self._seen(clip[rows[:, None], frames])
-            for rows, frames in zip(of_clip.split(AT_ONCE), of_window.split(AT_ONCE), strict=True)
-        ]
-        vectors, maps = zip(*found, strict=True)
+            return self._encode(clip[:, frames].flatten(0, 1))
+        # The clip and the frames of each of the B * S windows, a limited number at a time.
+        clips = torch.arange(len(clip), device=clip.device).repeat_interleave(count)  # (B * S,)
+        frames = frames.repeat(len(clip), 1)  # (B * S, window)
+        passes = zip(clips.split(WINDOWS_PER_PASS), frames.split(WINDOWS_PER_PASS), strict=True)
+        encoded = [self._encode(clip[rows[:, None], columns]) for rows, columns in passes]
+        vectors, maps = zip(*encoded, strict=True)
         return torch.cat(vectors), [torch.cat(level) for level in zip(*maps, strict=True)]
 
-    def _seen(self, windows: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _encode(self, windows: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return vectors (N, D) and maps (N, C_l, H_l, W_l) of windows (N, window, C, H, W)."""
         features = self.encoder(windows)
         if not self.maps:
             return features.clip, []

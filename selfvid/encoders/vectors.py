@@ -1,6 +1,7 @@
-"""Clips as sequences of frame vectors: what a recurrent network over frames in_channels.
+"""Modules that convert clips to sequences of frame vectors, the input of a recurrent network.
 
-A clip may be seen in several parts, patches of its frames, each a sequence of its own.
+A clip may have several parts, for example patches of its frames. Each part is a sequence of its
+own.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from selfvid.saving.recorded import Recorded
 
 
 class FrameVectors(Recorded, nn.Module, ABC):
-    """Maps clips (B, T, 3, H, W), pixels 0 to 255, to vectors (B, P, S, D) of P parts.
+    """Maps clips (B, T, C, H, W) to vectors (B, P, S, D), where P is the number of parts.
 
     Attributes:
         width: D.
-        window: frames that one vector sees; S = T - window + 1.
-        in_channels: C of the clips, as `Encoder` has it.
-        unit: whether every value lies in 0..1, as cross-entropy asks of a target.
-        picture_shape: C, H and W of the picture that a vector is, or None where it is none.
+        window: number of frames from which one vector is made; S = T - window + 1.
+        in_channels: C of the clips, as in `Encoder`.
+        unit: whether every value is in 0..1, as a cross-entropy loss requires of its targets.
+        picture_shape: C, H and W of the image that a vector represents, or None if vectors are not
+            images.
     """
 
     width: int
@@ -36,18 +38,22 @@ class FrameVectors(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Tensor:
-        """Vectors (B, P, S, D) of a clip (B, T, 3, H, W), uint8 or float 0 to 255."""
+        """Compute vectors (B, P, S, D) of a clip (B, T, C, H, W).
+
+        Args:
+            clip: pixels, uint8 or float from 0 to 255; or flow in pixels, float.
+        """
 
     def picture(self, vectors: Tensor) -> Tensor:
-        """Vectors (..., D) as pictures for the eye, (..., 3, H, W) in 0..1.
+        """Convert vectors (..., D) to images (..., 3, H, W) in 0..1 that can be displayed.
 
         Raises:
-            InputError: where vectors of this kind are no pictures.
+            InputError: If vectors of this kind are not images.
         """
         if self.picture_shape is None:
             raise InputError(f"vectors of {type(self).__name__} are no pictures")
-        pixels = vectors.unflatten(-1, self.picture_shape).float()
-        # Differences and flow are around zero: grey is where nothing moves.
+        pixels = vectors.unflatten(-1, self.picture_shape).float()  # (..., C, H, W)
+        # Differences and flow are centred at zero: grey means that nothing moves.
         shown = pixels if self.unit else pixels / 4 + 0.5
         if shown.shape[-3] == 2:  # x in red, y in green
             shown = torch.cat((shown, torch.full_like(shown[..., :1, :, :], 0.5)), -3)
@@ -55,15 +61,15 @@ class FrameVectors(Recorded, nn.Module, ABC):
 
 
 class FlatFrames(FrameVectors):
-    """The pixels of each frame, or what `input` makes of them, in one row.
+    """Flattens each frame, or the output of `input` for it, to one vector.
 
     Args:
         size: H and W of the frames.
-        input: pixels to what is laid out; None takes grey pixels in 0..1. `DifferenceInput` is
-            what moved and nothing else.
+        input: the layer that converts clips to the frames to flatten; None uses grey pixels in
+            0..1. With `DifferenceInput` the vectors show only motion.
 
     Raises:
-        InputError: where the size is not positive; of a clip of another size.
+        InputError: If the size is not positive, or, in `forward`, if a clip has another size.
     """
 
     def __init__(self, size: Sequence[int] = (64, 64), *, input: Input | None = None) -> None:
@@ -76,27 +82,28 @@ class FlatFrames(FrameVectors):
         self.width = self.input.channels * self.size[0] * self.size[1]
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Vectors (B, 1, S, C * H * W)."""
+        """Compute vectors (B, 1, S, C * H * W)."""
         if tuple(clip.shape[-2:]) != self.size:
             raise InputError(
                 f"frames are {tuple(clip.shape[-2:])}; FlatFrames expected {self.size} (H, W)"
             )
-        return _within(self.input(clip), self.unit).flatten(2).unsqueeze(1)
+        return _clamped(self.input(clip), self.unit).flatten(2).unsqueeze(1)
 
 
 class FlatPatches(FrameVectors):
-    """Square patches of the frames: at random while training, all side by side in use.
+    """Flattens square patches of the frames: one random patch in training, otherwise a grid.
 
-    In training one patch of each clip is taken, at the same place in all its frames (Srivastava
-    et al. train on random 32x32 patches); in use the patches that fit side by side in the middle
-    of the frame are its parts.
+    In training mode one patch of each clip is used, at the same place in all its frames
+    (Srivastava et al. train on random 32x32 patches). In evaluation mode the parts are the patches
+    of the largest grid that fits into the middle of the frame.
 
     Args:
-        side: of a patch, in pixels.
-        input: pixels to what is laid out; None takes colours in 0..1.
+        side: side of a patch in pixels.
+        input: the layer that converts clips to the frames to flatten; None uses RGB pixels in
+            0..1.
 
     Raises:
-        InputError: where the side is not positive; of frames that are smaller.
+        InputError: If the side is not positive, or, in `forward`, if frames are smaller than it.
     """
 
     def __init__(self, side: int = 32, *, input: Input | None = None) -> None:
@@ -109,19 +116,19 @@ class FlatPatches(FrameVectors):
         self.width = self.input.channels * side * side
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Vectors (B, P, S, C * side * side); P is 1 while training."""
+        """Compute vectors (B, P, S, C * side * side); P is 1 in training mode."""
         if min(clip.shape[-2:]) < self.side:
             raise InputError(
                 f"frames are {tuple(clip.shape[-2:])}; FlatPatches expected at least "
                 f"{self.side} on each side"
             )
-        patches = self._one_each(clip)[:, None] if self.training else self._side_by_side(clip)
+        patches = self._random(clip)[:, None] if self.training else self._grid(clip)
         batch, parts = patches.shape[:2]
-        frames = _within(self.input(patches.flatten(0, 1)), self.unit)
+        frames = _clamped(self.input(patches.flatten(0, 1)), self.unit)  # (B * P, S, C, h, w)
         return frames.flatten(2).unflatten(0, (batch, parts))
 
-    def _one_each(self, clip: Tensor) -> Tensor:
-        """One random patch of each clip, (B, T, 3, side, side)."""
+    def _random(self, clip: Tensor) -> Tensor:
+        """Return one random patch of each clip, (B, T, C, side, side)."""
         height, width = clip.shape[-2:]
         tops = torch.randint(height - self.side + 1, (len(clip),)).tolist()
         lefts = torch.randint(width - self.side + 1, (len(clip),)).tolist()
@@ -132,28 +139,28 @@ class FlatPatches(FrameVectors):
             ]
         )
 
-    def _side_by_side(self, clip: Tensor) -> Tensor:
-        """All patches that fit, (B, P, T, 3, side, side), row by row."""
+    def _grid(self, clip: Tensor) -> Tensor:
+        """Return all patches of the grid, (B, P, T, C, side, side), row by row."""
         rows, columns = (length // self.side for length in clip.shape[-2:])
         top = (clip.shape[-2] - rows * self.side) // 2
         left = (clip.shape[-1] - columns * self.side) // 2
         middle = clip[..., top : top + rows * self.side, left : left + columns * self.side]
         tiled = middle.unflatten(-2, (rows, self.side)).unflatten(-1, (columns, self.side))
-        # (B, T, 3, rows, side, columns, side) to (B, rows, columns, T, 3, side, side)
+        # (B, T, C, rows, side, columns, side) to (B, rows, columns, T, C, side, side)
         return tiled.permute(0, 3, 5, 1, 2, 4, 6).flatten(1, 2)
 
 
 class Percepts(FrameVectors):
-    """What a network sees in each frame.
+    """Encodes each frame with a network; a percept is the feature vector of one frame.
 
     Args:
-        encoder: the network, frame by frame.
-        frozen: whether its weights stay as they are; then it also runs in evaluation mode.
-        squash: values x become 2 / (1 + exp(-squash * x)) - 1, which brings those that are never
-            negative into 0..1, for cross-entropy (Srivastava et al. take 2); None leaves them.
+        encoder: the network that encodes each frame.
+        frozen: whether its weights stay fixed; it then also stays in evaluation mode.
+        squash: values x become 2 / (1 + exp(-squash * x)) - 1, which maps non-negative values to
+            0..1, as cross-entropy requires (Srivastava et al. use 2); None leaves them unchanged.
 
     Raises:
-        InputError: where the encoder puts out no step vectors, or squash is not positive.
+        InputError: If the encoder has no step vectors, or squash is not positive.
     """
 
     def __init__(
@@ -166,18 +173,19 @@ class Percepts(FrameVectors):
         self.frozen = frozen
         self.squash = squash
         self.window, self.width = encoder.window, encoder.widths.clip
+        self.in_channels = encoder.in_channels
         self.unit = squash is not None
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Percepts:
-        """Training mode for all but a frozen encoder, whose statistics must not move."""
+        """Set the mode; a frozen encoder stays in evaluation mode, so its statistics stay fixed."""
         super().train(mode)
         if self.frozen:
             self.encoder.eval()
         return self
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Vectors (B, 1, S, D)."""
+        """Compute vectors (B, 1, S, D)."""
         steps = self.encoder(clip).need_steps("Percepts").unsqueeze(1)
         return steps if self.squash is None else (2 * (self.squash * steps).sigmoid() - 1).clamp(0)
 
@@ -190,17 +198,18 @@ def _unscaled_colour() -> PixelInput:
     return PixelInput("rgb", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0))
 
 
-def _within(frames: Tensor, unit: bool) -> Tensor:
-    """Frames, in 0..1 where they should be: weights of grey add up to a rounding error more."""
-    return frames.clamp(0, 1) if unit else frames
-
-
 def _is_unit(input: Input) -> bool:
+    """Whether the input leaves pixels in 0..1."""
     return (
         isinstance(input, PixelInput)
         and not bool(input.mean.any())
         and bool((input.deviation == 1).all())
     )
+
+
+def _clamped(frames: Tensor, unit: bool) -> Tensor:
+    """Clamp frames to 0..1 if `unit`: the weights of grey sum to slightly more than 1."""
+    return frames.clamp(0, 1) if unit else frames
 
 
 def _checked_size(size: Sequence[int]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""Handing an encoder on: ONNX, torch.export, a plain state dict or a native folder.
+"""`selfvid export`: write an encoder as ONNX, torch.export program, weights or native folder.
 
-`export` (in ``command.py``) is taken from here when it is first used, so that importing one
-format does not import the others.
+The function `export` of ``command.py`` can be imported from here. It is imported when it is first
+used, so that the import of one format does not import the others.
 """
 
 from typing import Any

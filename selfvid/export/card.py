@@ -1,4 +1,4 @@
-"""What the user of an exported encoder has to know, as plain data."""
+"""The card of an exported encoder (encoder.json), and the native format."""
 
 from __future__ import annotations
 
@@ -15,36 +15,7 @@ from selfvid.saving.recorded import describe
 
 CARD = "encoder.json"
 
-
-def card(encoder: Encoder, plan: Plan, parity: Parity | None = None) -> dict[str, Any]:
-    """Input, outputs, origin and, where it is known, how near the export is to PyTorch."""
-    time = "T" if plan.any_length else plan.frames
-    steps = "S" if plan.any_length else (plan.frames - plan.window) // plan.stride + 1
-    made: dict[str, Any] = {"clip": ["B", encoder.widths.clip]}
-    if encoder.widths.steps is not None:
-        made["steps"] = ["B", steps, encoder.widths.steps]
-    if encoder.widths.flow:
-        made["flow"] = ["B", steps, 2, *plan.size]
-    about = {
-        "input": {
-            "frames": ["B", time, 3, *plan.size],
-            "type": "uint8",
-            "colour": "RGB, 0 to 255, as decoded; preprocessing is inside",
-            "least_frames": plan.shortest,
-        },
-        "outputs": made,
-        "step": {"window": plan.window, "stride": plan.stride},
-        "encoder": describe(encoder),
-        "provenance": dataclasses.asdict(encoder.provenance),
-        "selfvid": __version__,
-        "torch": torch.__version__,
-    }
-    if parity is not None:
-        about["parity"] = dataclasses.asdict(parity) | {"difference": parity.difference}
-    return about
-
-
-CODE = '''"""Run the encoder with selfvid; encoder.json says more."""
+CODE = '''"""Run the encoder with selfvid. Its input and outputs are described in encoder.json."""
 
 from pathlib import Path
 
@@ -59,7 +30,7 @@ encoder = selfvid.load_encoder(HERE / "encoder")
 
 @torch.no_grad()
 def encode(clips):
-    """Features of RGB clips as decoded, uint8 (B, T, 3, H, W)."""
+    """Return the features of decoded RGB clips, uint8 (B, T, 3, H, W)."""
     features = encoder(torch.as_tensor(clips))
     made = {{"clip": features.clip, "steps": features.steps, "flow": features.flow}}
     return {{name: values for name, values in made.items() if values is not None}}
@@ -72,11 +43,43 @@ if __name__ == "__main__":
 '''
 
 
+def card(encoder: Encoder, plan: Plan, parity: Parity | None = None) -> dict[str, Any]:
+    """Return what the user of an export needs to know, as plain data.
+
+    This is the shape of the input and of the outputs, the encoder's construction and provenance,
+    and the comparison with PyTorch if `parity` is given.
+    """
+    time = "T" if plan.any_length else plan.frames
+    steps = "S" if plan.any_length else (plan.frames - plan.window) // plan.stride + 1
+    outputs: dict[str, Any] = {"clip": ["B", encoder.widths.clip]}
+    if encoder.widths.steps is not None:
+        outputs["steps"] = ["B", steps, encoder.widths.steps]
+    if encoder.widths.flow:
+        outputs["flow"] = ["B", steps, 2, *plan.size]
+    about = {
+        "input": {
+            "frames": ["B", time, 3, *plan.size],
+            "type": "uint8",
+            "colour": "RGB, 0 to 255, as decoded; preprocessing is included",
+            "least_frames": plan.shortest,
+        },
+        "outputs": outputs,
+        "step": {"window": plan.window, "stride": plan.stride},
+        "encoder": describe(encoder),
+        "provenance": dataclasses.asdict(encoder.provenance),
+        "selfvid": __version__,
+        "torch": torch.__version__,
+    }
+    if parity is not None:
+        about["parity"] = dataclasses.asdict(parity) | {"difference": parity.difference}
+    return about
+
+
 def write_native(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
-    """Write ``encoder/`` and its snippet into `folder`, and compare.
+    """Write ``encoder/`` and its snippet into `folder`, and compare it with PyTorch.
 
     Raises:
-        InputError: where the outputs differ.
+        InputError: If the outputs differ.
     """
     encoder.save(folder / "encoder")
     code = CODE.format(example=(1, plan.frames, 3, *plan.size))

@@ -1,4 +1,4 @@
-"""Exporting an encoder in one of four formats, each checked before it is handed out."""
+"""`selfvid export`: write an encoder in one of four formats and compare it with PyTorch."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Writer = Callable[[Encoder, Path, Plan], Parity]
 
 @dataclass(frozen=True)
 class Export:
-    """What was exported, and how near it is to the PyTorch encoder.
+    """An exported encoder.
 
     Attributes:
-        format: as it was asked for.
-        folder: where it lies, with ``encoder.json`` and ``use_encoder.py`` beside it.
-        plan: the clips it takes.
+        format: the format.
+        folder: the folder of the export, with ``encoder.json`` and ``use_encoder.py``.
+        plan: the clips that it takes.
         parity: the comparison with PyTorch.
-        reason: why time is fixed where it is, else empty.
+        reason: why T is fixed, if the exporter could not keep it free; else empty.
     """
 
     format: Format
@@ -47,16 +47,16 @@ class Export:
 
     @property
     def words(self) -> str:
-        """A line or two for the person who asked."""
+        """A summary of one or two lines."""
         plan = self.plan
         time = (
             f"any T from {plan.shortest}" if plan.any_length else f"time fixed at T={plan.frames}"
         )
-        seen = ", ".join(f"{check.shape[0]}×{check.shape[1]}" for check in self.parity.checks)
+        checked = ", ".join(f"{check.shape[0]}×{check.shape[1]}" for check in self.parity.checks)
         line = (
             f"{self.format}: {self.folder} takes clips (B, T, 3, {plan.size[0]}, {plan.size[1]}), "
             f"{time}; largest difference from PyTorch {self.parity.difference:.1g} "
-            f"(on B×T = {seen}); run it with {self.folder / SNIPPET}"
+            f"(on B×T = {checked}); run it with {self.folder / SNIPPET}"
         )
         return f"{line}\ntime is fixed: {self.reason}" if self.reason else line
 
@@ -73,28 +73,28 @@ def export(
     allow: Sequence[str] = (),
     quiet: bool = False,
 ) -> Export:
-    """Hand an encoder on, checked against PyTorch on clips of other lengths than it was traced on.
+    """Export an encoder, and compare the export with PyTorch on clips of several lengths.
 
     Args:
-        encoder: a run's folder or an encoder's folder.
-        format: onnx (for onnxruntime), program (torch.export, for PyTorch alone), weights (a
-            state dict, for torchvision's own class where the network is torchvision's) or native
-            (for selfvid).
+        encoder: folder of a run or of an encoder.
+        format: onnx (for onnxruntime), program (torch.export, for PyTorch without selfvid),
+            weights (a state dict, for torchvision's own class if the network is torchvision's) or
+            native (for selfvid).
         out: a new folder; by default export/FORMAT in the run.
         frames: T of the clip that is traced; by default that of pretraining.
         size: height and width of every clip, one number for a square; by default that of
             pretraining.
         tolerance: largest difference from PyTorch that is accepted.
         overwrite: whether an earlier export in the output folder may be replaced.
-        allow: prefixes of class paths, beside this package's, whose classes may be built.
+        allow: prefixes of class paths, besides those of this package, whose classes may be built.
         quiet: print nothing.
 
     Returns:
-        The files and how near they are to PyTorch.
+        The files of the export, and their difference from PyTorch.
 
     Raises:
-        InputError: where there is no encoder, its clips are unknown or do not fit it, the output
-            exists, or what was exported does not do what the encoder does.
+        InputError: If there is no encoder, its clips are unknown or do not fit it, the output
+            exists, or the export differs from the encoder.
     """
     if not tolerance > 0:
         raise InputError(f"tolerance must be positive, got {tolerance}")
@@ -102,7 +102,7 @@ def export(
     folder = _default_output(source) / format if out is None else Path(out)
     _check_output(folder, overwrite)
     loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
-    # torch.export takes weights of another layout for parts of larger ones, and complains.
+    # torch.export warns about weights with another memory layout, as if they were views.
     loaded.to(memory_format=torch.contiguous_format)
     if loaded.in_channels != 3:
         raise InputError(
@@ -113,20 +113,23 @@ def export(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
         unfinished = Path(scratch) / "export"
-        made, parity, reason = _write(_writer(format), loaded, unfinished, plan)
-        about = {"format": format} | card(loaded, made, parity)
+        final, parity, reason = _write(_writer(format), loaded, unfinished, plan)
+        about = {"format": format} | card(loaded, final, parity)
         (unfinished / CARD).write_text(json.dumps(about, indent=2) + "\n")
         if folder.exists():
             folder.replace(Path(scratch) / "replaced")
         unfinished.replace(folder)
-    exported = Export(format, folder, made, parity, reason)
+    exported = Export(format, folder, final, parity, reason)
     if not quiet:
         print(exported.words)
     return exported
 
 
 def _writer(format: Format) -> Writer:
-    # Imported one at a time: onnx takes a second that the other formats need not wait for.
+    """Return the function that writes a format.
+
+    Only its module is imported: the import of onnx takes a second.
+    """
     if format == "onnx":
         from selfvid.export.onnx import write_onnx
 
@@ -147,7 +150,11 @@ def _writer(format: Format) -> Writer:
 
 
 def _write(write: Writer, encoder: Encoder, folder: Path, plan: Plan) -> tuple[Plan, Parity, str]:
-    """The export for clips of any length or, where that cannot be had, of the planned one."""
+    """Write the export for clips of any length or, if this fails, for clips of a fixed T.
+
+    Returns:
+        The plan that was used, the comparison with PyTorch, and why T is fixed (or "").
+    """
     fixed = dataclasses.replace(plan, any_length=False)
     reason = ""
     for attempt in (plan, fixed) if plan.any_length else (plan,):
@@ -158,7 +165,7 @@ def _write(write: Writer, encoder: Encoder, folder: Path, plan: Plan) -> tuple[P
         except InputError:
             raise
         except Exception as error:
-            # Exporters raise many types, none of them documented as the one to expect.
+            # Exporters raise exceptions of many types, and do not document them.
             cause = error
             reason = f"with any T the exporter failed ({_first_line(error)})"
     raise InputError(
@@ -172,9 +179,10 @@ def _plan(
     size: int | tuple[int, int] | None,
     tolerance: float,
 ) -> Plan:
-    origin = encoder.provenance
-    frames = origin.frames if frames is None else frames
-    size = origin.size if size is None else size
+    """Return the clips to trace and to compare, after one of them went through the encoder."""
+    provenance = encoder.provenance
+    frames = provenance.frames if frames is None else frames
+    size = provenance.size if size is None else size
     for name, value in (("frames", frames), ("size", size)):
         if value is None:
             raise InputError(f"{name} is None and the encoder does not say; expected --{name}")
@@ -200,12 +208,13 @@ def _plan(
 
 
 def _default_output(source: Path) -> Path:
-    """``export/`` in a run, beside its ``encoder/``; a name of its own for any other encoder."""
+    """Return ``export/`` in a run, next to its ``encoder/``; for other encoders NAME-export."""
     name = "export" if source.name == "encoder" else f"{source.name}-export"
     return source.parent / name
 
 
 def _check_output(folder: Path, overwrite: bool) -> None:
+    """Refuse an existing folder, unless it is an earlier export that may be replaced."""
     if not folder.exists():
         return
     if not overwrite:

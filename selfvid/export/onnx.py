@@ -1,4 +1,4 @@
-"""The encoder as one ONNX file, which onnxruntime runs without PyTorch."""
+"""The format ``onnx``: one file that onnxruntime runs without PyTorch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from selfvid.export.parity import SNIPPET, Parity, Plan, compare, outputs
 from selfvid.export.program import trace
 
 GRAPH = "encoder.onnx"
-OPSET = 18  # read by every onnxruntime since 1.14
-LARGEST_FILE = 1_900_000_000  # bytes; protobuf ends at 2 GiB, and the graph needs some of them
+OPSET = 18  # every onnxruntime since 1.14 can read it
+# Bytes of weights in one file: protobuf allows 2 GiB, and the graph needs some of them.
+LARGEST_FILE = 1_900_000_000
 
-CODE = '''"""Run encoder.onnx with onnxruntime and numpy alone; encoder.json says more."""
+CODE = '''"""Run encoder.onnx with onnxruntime and numpy. encoder.json describes its outputs."""
 
 from pathlib import Path
 
@@ -34,7 +35,7 @@ names = [output.name for output in session.get_outputs()]
 
 
 def encode(clips):
-    """Features of RGB clips as decoded, uint8 {shape}."""
+    """Return the features of decoded RGB clips, uint8 {shape}."""
     return dict(zip(names, session.run(names, {{"frames": clips}}), strict=True))
 
 
@@ -46,10 +47,12 @@ if __name__ == "__main__":
 
 
 def write_onnx(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
-    """Write ``encoder.onnx`` and its snippet into `folder`, compare, and note the figures inside.
+    """Write ``encoder.onnx`` and its snippet into `folder`, and compare it with PyTorch.
+
+    The card with the result of the comparison is written into the file too.
 
     Raises:
-        InputError: where the outputs differ.
+        InputError: If the outputs differ.
     """
     _convert(encoder, folder / GRAPH, plan)
     code = CODE.format(shape=plan.spelled, example=(1, plan.frames, 3, *plan.size))
@@ -60,16 +63,17 @@ def write_onnx(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
 
 
 def _convert(encoder: Encoder, path: Path, plan: Plan) -> None:
+    """Write the graph; weights that are too large for one file are written next to it."""
     weights = sum(tensor.nbytes for tensor in encoder.state_dict().values())
     names = {0: "batch", 1: "time"} if plan.any_length else {0: "batch"}
     program = trace(encoder, plan)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the converter says to the converter's authors
+        warnings.simplefilter("ignore")  # warnings meant for the developers of the converter
         converted = torch.onnx.export(
             program,
             dynamo=True,
             verbose=False,
-            # An input and an output of one ONNX graph cannot share a name, so not "clip".
+            # Not "clip": an input and an output of one ONNX graph cannot have the same name.
             input_names=["frames"],
             output_names=list(outputs(encoder, plan.clip(1, plan.frames))),
             dynamic_shapes={"frames": names},
@@ -81,6 +85,7 @@ def _convert(encoder: Encoder, path: Path, plan: Plan) -> None:
 
 
 def _label(path: Path, properties: dict[str, str]) -> None:
+    """Write properties into the metadata of an ONNX file."""
     model = onnx.load(path, load_external_data=False)
     onnx.helper.set_model_props(model, properties)
     onnx.save(model, path)

@@ -1,10 +1,10 @@
-"""Comparing what was exported with the PyTorch encoder, through the snippet handed out with it."""
+"""Comparison of an export with the PyTorch encoder, which runs the snippet next to the export."""
 
 from __future__ import annotations
 
 import runpy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,8 @@ class Plan:
         window: frames that one step of the encoder sees.
         stride: frames between the starts of neighbouring steps.
         any_length: whether T may differ from `frames`.
-        tolerance: largest difference that is accepted; for features all smaller than 1 it is
-            taken relative to the largest of them, so that small features prove something too.
+        tolerance: largest difference that is accepted. If all features are smaller than 1, it is
+            relative to the largest of them, so that errors of small features are found too.
     """
 
     frames: int
@@ -43,24 +43,25 @@ class Plan:
 
     @property
     def shortest(self) -> int:
-        """Least T of a clip; a traced clip never has a single step, which tracing treats apart."""
+        """The smallest T of a clip; two steps if T is free, as tracing fixes a single one."""
         return self.window + self.stride if self.any_length else self.frames
 
     @property
     def checked(self) -> tuple[tuple[int, int], ...]:
-        """B and T of the clips that are compared: the traced one, a smaller and a larger."""
+        """B and T of the compared clips: the traced one, a smaller one and a larger one."""
+        # 3 frames more than the traced clip: enough to show that T is really free.
         longer = self.frames + 3 if self.any_length else self.frames
         return (2, self.frames), (1, self.shortest), (3, longer)
 
     @property
     def spelled(self) -> str:
-        """The shape of a clip as a reader of a snippet wants it."""
+        """The shape of a clip as text, for the docstring of a snippet."""
         time = "T" if self.any_length else self.frames
         clip = f"(B, {time}, 3, {self.size[0]}, {self.size[1]})"
         return f"{clip}, T at least {self.shortest}" if self.any_length else clip
 
     def clip(self, batch: int, frames: int) -> torch.Tensor:
-        """Repeatable noise, uint8 (B, T, 3, H, W)."""
+        """Return noise, uint8 (B, T, 3, H, W); the same for the same B and T."""
         seeded = torch.Generator().manual_seed(1000 * batch + frames)
         shape = (batch, frames, 3, *self.size)
         return torch.randint(0, 256, shape, dtype=torch.uint8, generator=seeded)
@@ -68,10 +69,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison.
+    """The comparison on one clip.
 
     Attributes:
-        shape: of the clip, (B, T, 3, H, W).
+        shape: shape of the clip, (B, T, 3, H, W).
         difference: largest absolute difference of any output.
         largest: largest absolute value among the encoder's outputs.
     """
@@ -83,11 +84,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Parity:
-    """What the comparison found.
+    """The comparison on all clips.
 
     Attributes:
-        tolerance: what was accepted.
-        checks: one for each clip.
+        tolerance: the largest difference that was accepted.
+        checks: the comparison on each clip.
     """
 
     tolerance: float
@@ -95,38 +96,35 @@ class Parity:
 
     @property
     def difference(self) -> float:
-        """Largest absolute difference over all clips."""
+        """The largest absolute difference over all clips."""
         return max(check.difference for check in self.checks)
 
 
 def outputs(encoder: Encoder, clip: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What an export hands out: the clip vector, and steps and flow where there are any."""
+    """Return the outputs of an export: the clip vector, and steps and flow if there are any."""
     features = encoder(clip)
-    made = {"clip": features.clip}
-    if features.steps is not None:
-        made["steps"] = features.steps
-    if features.flow is not None:
-        made["flow"] = features.flow
-    return made
+    named = {"clip": features.clip, "steps": features.steps, "flow": features.flow}
+    return {name: values for name, values in named.items() if values is not None}
 
 
 def compare(encoder: Encoder, snippet: Path, plan: Plan) -> Parity:
-    """Run the `encode` of a snippet and the encoder on the same clips.
+    """Run the function `encode` of a snippet and the encoder on the same clips.
 
     Args:
-        encoder: in evaluation mode, on the CPU.
-        snippet: the Python file that was just written beside the exported one.
-        plan: which clips, and what difference is accepted.
+        encoder: the encoder, in evaluation mode and on the CPU.
+        snippet: the Python file next to the exported file.
+        plan: the clips, and the difference that is accepted.
 
     Raises:
-        InputError: where an output is missing, misshapen or further off than the tolerance.
+        InputError: If an output is missing, has another shape, or differs by more than the
+            tolerance.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what loaders say to their own authors
+        warnings.simplefilter("ignore")  # warnings meant for the developers of the loaders
         encode: Encode = runpy.run_path(str(snippet))["encode"]
         checks = tuple(_check(encoder, encode, plan.clip(*ends)) for ends in plan.checked)
     for check in checks:
-        # A NaN must fail, so the question is whether it is within, not whether it is beyond.
+        # Written with "not ... <=" so that NaN is refused too.
         if not check.difference <= plan.tolerance * min(1.0, check.largest):
             raise InputError(
                 f"outputs differ from PyTorch by {check.difference:.2g} on a clip "
@@ -137,18 +135,19 @@ def compare(encoder: Encoder, snippet: Path, plan: Plan) -> Parity:
 
 
 def _check(encoder: Encoder, encode: Encode, clip: torch.Tensor) -> Check:
+    """Compare the outputs for one clip."""
     with torch.no_grad():
-        wanted = {name: value.numpy() for name, value in outputs(encoder, clip).items()}
+        expected = {name: value.numpy() for name, value in outputs(encoder, clip).items()}
     found = {name: np.asarray(value) for name, value in encode(clip.numpy()).items()}
-    if _shapes(found) != _shapes(wanted):
+    if _shapes(found) != _shapes(expected):
         raise InputError(
             f"outputs of a clip {tuple(clip.shape)} are {_shapes(found)}; "
-            f"expected {_shapes(wanted)}"
+            f"expected {_shapes(expected)}"
         )
     return Check(
         shape=tuple(clip.shape),
-        difference=_largest(found[name] - wanted[name] for name in wanted),
-        largest=_largest(wanted.values()),
+        difference=_largest(found[name] - expected[name] for name in expected),
+        largest=_largest(expected.values()),
     )
 
 
@@ -156,6 +155,6 @@ def _shapes(arrays: dict[str, NDArray[np.float32]]) -> dict[str, Sequence[int]]:
     return {name: array.shape for name, array in arrays.items()}
 
 
-def _largest(arrays: object) -> float:
-    # numpy's maximum hands NaN on, where Python's max may drop it.
-    return float(np.max([np.abs(array).max() for array in arrays]))  # type: ignore[attr-defined]
+def _largest(arrays: Iterable[NDArray[np.float32]]) -> float:
+    """Return the largest absolute value; NaN if there is one, which Python's max may drop."""
+    return float(np.max([np.abs(array).max() for array in arrays]))

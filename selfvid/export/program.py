@@ -1,4 +1,4 @@
-"""The encoder as a `torch.export` program, which PyTorch runs without this package."""
+"""The format ``program``: a `torch.export` program, which PyTorch runs without this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from selfvid.export.parity import SNIPPET, Parity, Plan, compare, outputs
 
 PROGRAM = "encoder.pt2"
 
-CODE = '''"""Run encoder.pt2 with PyTorch alone; encoder.json says more."""
+CODE = '''"""Run encoder.pt2 with PyTorch. Its input and outputs are described in encoder.json."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ encoder = torch.export.load(HERE / "encoder.pt2").module()
 
 @torch.no_grad()
 def encode(clips):
-    """Features of RGB clips as decoded, uint8 {shape}."""
+    """Return the features of decoded RGB clips, uint8 {shape}."""
     return dict(zip(NAMES, encoder(torch.as_tensor(clips)), strict=True))
 
 
@@ -42,37 +42,37 @@ if __name__ == "__main__":
 
 
 class VectorsOnly(nn.Module):
-    """An encoder whose outputs are a plain tuple of tensors, as an exporter wants them."""
+    """An encoder whose outputs are a plain tuple of tensors, as exporters need them."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Clip vector (B, D), then step vectors (B, S, D) where there are any."""
+        """Return the clip vector (B, D), then step vectors (B, S, D) and flow if there are any."""
         return tuple(outputs(self.encoder, frames).values())
 
 
 def trace(encoder: Encoder, plan: Plan) -> ExportedProgram:
-    """The graph of `encoder` for any batch, and any T where the plan says so.
+    """Return the graph of an encoder for any B, and for any T if the plan says so.
 
     Raises:
-        Exception: whatever torch.export says where the graph depends on T.
+        Exception: If the graph depends on T; torch.export raises exceptions of several types.
     """
     free = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} if plan.any_length else {0: Dim.DYNAMIC}
     clip = plan.clip(2, plan.frames)
-    # What an earlier trace in this process found fixed would be taken for fixed in this one too.
+    # Without this, sizes that an earlier trace in this process fixed would be fixed here too.
     torch.compiler.reset()
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what torch.export says to torch.export's authors
+        warnings.simplefilter("ignore")  # warnings meant for the developers of torch.export
         return torch.export.export(VectorsOnly(encoder), (clip,), dynamic_shapes={"frames": free})
 
 
 def write_program(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
-    """Write ``encoder.pt2`` and its snippet into `folder`, and compare.
+    """Write ``encoder.pt2`` and its snippet into `folder`, and compare it with PyTorch.
 
     Raises:
-        InputError: where the outputs differ.
+        InputError: If the outputs differ.
     """
     program = trace(encoder, plan)
     about = json.dumps(card(encoder, plan))

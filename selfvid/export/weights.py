@@ -1,4 +1,4 @@
-"""The bare network's weights, for torchvision's own class where the network is torchvision's."""
+"""The format ``weights``: the network's weights, for torchvision's own class if there is one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from selfvid.saving.recorded import describe
 STATE = "backbone.safetensors"
 
 TORCHVISION_CODE = '''\
-"""Load backbone.safetensors into torchvision's own class; encoder.json says more."""
+"""Load backbone.safetensors into torchvision's own class. encoder.json describes the input."""
 
 from pathlib import Path
 
@@ -35,19 +35,19 @@ model.eval()
 
 
 def network_input(clips):
-    """The network's input (B, S, 3, H, W) from RGB clips as decoded, uint8 (B, T, 3, H, W)."""
+    """Return the network's input (B, S, 3, H, W) for decoded RGB clips, uint8 (B, T, 3, H, W)."""
 {prepare}
 
 
 @torch.no_grad()
 def encode(clips):
-    """One vector per step, and their mean over time, of clips uint8 (B, T, 3, H, W)."""
+    """Return one vector per step, and their mean over time, of clips uint8 (B, T, 3, H, W)."""
     frames = network_input(torch.as_tensor(clips))
     steps = model(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
     return {{"clip": steps.mean(1), "steps": steps}}
 {main}'''
 
-OUR_CODE = '''"""Load backbone.safetensors into its network, whose class is selfvid's."""
+OUR_CODE = '''"""Load backbone.safetensors into its network, a class of selfvid."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ model.load_state_dict(load_file(HERE / "backbone.safetensors"))
 
 @torch.no_grad()
 def encode(clips):
-    """One vector per step, and their mean over time, of clips uint8 (B, T, 3, H, W)."""
+    """Return one vector per step, and their mean over time, of clips uint8 (B, T, 3, H, W)."""
     frames = network_input(torch.as_tensor(clips))
     steps = model(frames.flatten(0, 1)).vector.unflatten(0, frames.shape[:2])
     return {{"clip": steps.mean(1), "steps": steps}}
@@ -84,12 +84,13 @@ if __name__ == "__main__":
 
 
 def write_weights(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
-    """Write ``backbone.safetensors`` and its snippet into `folder`, and compare.
+    """Write ``backbone.safetensors`` and its snippet into `folder`, and compare it with PyTorch.
 
-    A network of torchvision's is written with torchvision's names; one of ours with its own.
+    The weights of a torchvision network have torchvision's names. Other networks are built by
+    selfvid, also in the snippet.
 
     Raises:
-        InputError: where the encoder is not a frame encoder, or the outputs differ.
+        InputError: If the encoder is not a frame encoder, or the outputs differ.
     """
     if not isinstance(encoder, FrameEncoder):
         raise InputError(
@@ -114,7 +115,7 @@ def write_weights(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
 
 
 def _preparation(input: Input) -> str:
-    """Lines of Python that do what `input` does with three channels; empty where we know none."""
+    """Return lines of Python that do what `input` does; empty for inputs that are not covered."""
     if type(input) is PixelInput and input.channels == 3:
         return (
             f"mean = torch.tensor({_numbers(input.mean)}).view(3, 1, 1)\n"
@@ -127,9 +128,10 @@ def _preparation(input: Input) -> str:
 
 
 def _numbers(tensor: Tensor) -> list[float]:
-    """Values as they were typed in: 0.485, not its neighbour in float32."""
+    """Return values as they were written: 0.485, not the nearest number in float32."""
     return [float(f"{value:.7g}") for value in tensor.flatten().tolist()]
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict with contiguous tensors, as safetensors requires."""
     return {name: tensor.contiguous() for name, tensor in network.state_dict().items()}

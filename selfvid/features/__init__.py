@@ -1,1 +1,1 @@
-"""Frozen encoders along videos: extraction, the store of features, and the `embed` command."""
+"""Features of videos by frozen encoders: extraction, the feature store and the `embed` command."""

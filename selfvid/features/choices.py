@@ -1,4 +1,4 @@
-"""How clips are cut for an encoder, unless told otherwise: as it is used to."""
+"""The clips that an encoder is given: as in its training, unless an option says otherwise."""
 
 from __future__ import annotations
 
@@ -21,66 +21,59 @@ def choose_sampling(
     hop: int | None = None,
     short: Short | None = None,
 ) -> Sampling:
-    """A rule for cutting clips.
+    """Return the rule that cuts clips from a video.
 
     Args:
-        provenance: what the encoder is used to.
-        clips: ``whole`` spreads the frames of one clip over the whole video; a number cuts so
-            many clips evenly spread along it; ``dense`` cuts windows all along.
+        provenance: the clips that the encoder was trained on.
+        clips: ``whole`` spreads the frames of one clip evenly over the whole video; a number cuts
+            that many clips, spread evenly over the video; ``dense`` cuts consecutive windows.
         frames: T; None takes the encoder's.
         stride: frames of the video from one frame of a clip to the next; None takes the
             encoder's.
-        fps: frames per second of a clip, in place of a stride; None takes the encoder's.
-        hop: frames of the video from one window to the next; None sets windows end to end.
-        short: what happens to videos shorter than a clip; None repeats their last frame.
+        fps: frames per second of a clip, instead of a stride; None takes the encoder's.
+        hop: frames of the video from one dense window to the next; None places windows end to
+            end.
+        short: what happens to videos that are shorter than a clip; None repeats their last frame.
 
     Raises:
-        InputError: where T is not known, or an option has no meaning for these clips.
+        InputError: If T is not known, or an option has no meaning for these clips.
     """
     length = provenance.frames if frames is None else frames
     if length is None:
         raise InputError(
-            "the encoder does not say how many frames it is used to; expected --frames N"
+            "the encoder does not say how many frames its clips had in training; "
+            "expected --frames N"
         )
     if clips == "whole":
-        _unused("clips whole", stride=stride, fps=fps, hop=hop, short=short)
+        _check_unset("clips whole", stride=stride, fps=fps, hop=hop, short=short)
         return WholeVideo(frames=length)
-    own = stride is None and fps is None
-    stride = (provenance.stride if own else stride) or 1
-    fps = provenance.fps if own else fps
+    as_in_training = stride is None and fps is None
+    stride = (provenance.stride if as_in_training else stride) or 1
+    fps = provenance.fps if as_in_training else fps
     short = short or "repeat_last"
     if clips == "dense":
         hop = length * stride if hop is None else hop
         return DenseClips(frames=length, stride=stride, fps=fps, short=short, hop=hop)
     if not isinstance(clips, int):
         raise InputError(f"clips is {clips!r}; expected whole, dense or a number")
-    _unused(f"clips {clips}", hop=hop)
+    _check_unset(f"clips {clips}", hop=hop)
     return EvenClips(frames=length, stride=stride, fps=fps, short=short, clips=clips)
 
 
-def check_eats_pixels(encoder: Encoder) -> None:
-    """Refuse an encoder of flow where videos are decoded.
-
-    Raises:
-        InputError: naming what it takes.
-    """
-    if encoder.in_channels != 3:
-        raise InputError(
-            f"the encoder takes flow of {encoder.in_channels} channels; expected one of pixels, "
-            "or selfvid finetune with --flow"
-        )
-
-
 def choose_size(provenance: Provenance, size: int | tuple[int, int] | None) -> tuple[int, int]:
-    """(H, W) of frames; one number is both, None takes the encoder's.
+    """Return the (H, W) of frames.
+
+    Args:
+        provenance: the clips that the encoder was trained on.
+        size: one number for height and width, or both; None takes the encoder's.
 
     Raises:
-        InputError: where the size is not known or not positive.
+        InputError: If the size is not known, or not positive.
     """
     chosen = provenance.size if size is None else size
     if chosen is None:
         raise InputError(
-            "the encoder does not say which frame size it is used to; expected --size N"
+            "the encoder does not say which frame size it was trained on; expected --size N"
         )
     height, width = (chosen, chosen) if isinstance(chosen, int) else chosen
     if min(height, width) < 1:
@@ -88,7 +81,23 @@ def choose_size(provenance: Provenance, size: int | tuple[int, int] | None) -> t
     return int(height), int(width)
 
 
-def _unused(what: str, **options: object) -> None:
+def check_takes_pixels(encoder: Encoder) -> None:
+    """Check that an encoder takes the pixels of videos, not optical flow.
+
+    Raises:
+        InputError: If it takes flow.
+    """
+    if encoder.in_channels != 3:
+        raise InputError(
+            f"the encoder takes flow of {encoder.in_channels} channels; expected an encoder of "
+            "pixels, or selfvid finetune with --flow"
+        )
+
+
+def _check_unset(clips: str, **options: object) -> None:
+    """Check that options without a meaning for these `clips` are None."""
     for name, value in options.items():
         if value is not None:
-            raise InputError(f"{name} is {value} but has no meaning with {what}; expected it unset")
+            raise InputError(
+                f"{name} is {value} but has no meaning with {clips}; expected it unset"
+            )

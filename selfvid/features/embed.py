@@ -1,4 +1,4 @@
-"""`selfvid embed`: what an encoder makes of videos, as a table of vectors."""
+"""`selfvid embed`: write the vectors that an encoder computes for videos to a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,7 @@ from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
-from selfvid.features.choices import (
-    check_eats_pixels,
-    choose_sampling,
-    choose_size,
-)
+from selfvid.features.choices import check_takes_pixels, choose_sampling, choose_size
 from selfvid.features.extract import Cut, EncoderView, Pooling, encode
 from selfvid.features.vector_files import Embedding, check_output, open_vector_file
 from selfvid.features.videos import Read, read_clips
@@ -35,14 +31,14 @@ from selfvid.saving.whole import replacing
 
 @dataclass(frozen=True)
 class Embedded:
-    """What came of it.
+    """A summary of the vectors that were written.
 
     Attributes:
         path: the file.
-        videos: videos that were embedded.
-        rows: rows in the file.
-        features: D.
-        faults: one line for each video that was not.
+        videos: number of videos that were embedded.
+        rows: number of rows in the file.
+        features: length D of a vector.
+        faults: one line for each video that could not be read.
     """
 
     path: Path
@@ -62,10 +58,10 @@ class Embedded:
 
 
 def embed(
-    encoder: Path,
-    videos: Path,
+    encoder: Path | str,
+    videos: Path | str,
     *,
-    out: Path,
+    out: Path | str,
     per: Literal["video", "clip"] = "video",
     clips: int | Literal["whole", "dense"] = "whole",
     frames: int | None = None,
@@ -84,57 +80,63 @@ def embed(
     allow: list[str] | None = None,
     quiet: bool = False,
 ) -> Embedded:
-    """Write the vectors of videos to a file, whole or not at all.
+    """Compute the vectors of videos with an encoder and write them to a file.
 
-    Rows have path, video (content id), start, end (seconds of the first and last frame seen),
-    label where there is one, and the vector. A video that fails is named and left out.
+    A row has the columns path, video (content id), start and end (times in seconds of the first
+    and the last frame that the encoder was given), label if there is one, and the vector. A video
+    that cannot be read is named and left out. The file is written completely or not at all.
 
     Args:
-        encoder: a run's folder, or an encoder's.
+        encoder: folder of a run or of an encoder.
         videos: a folder of videos, one video, or a manifest of `selfvid index`.
-        out: a new file, .parquet (column vector), .npz (array vectors) or .csv (f0, f1, ...).
-        per: "video" averages the clips of a video; "clip" writes each.
-        clips: "whole" spreads one clip over the whole video; a number cuts so many evenly along
-            it; "dense" cuts windows all along.
-        frames: frames in a clip; by default as many as the encoder was trained on.
+        out: a new file: .parquet (column vector), .npz (array vectors) or .csv (columns f0, f1,
+            ...).
+        per: "video" averages the clips of a video; "clip" writes a row for each clip.
+        clips: "whole" spreads the frames of one clip over the whole video; a number cuts that
+            many clips, spread evenly over the video; "dense" cuts consecutive windows.
+        frames: frames in a clip; by default as in training.
         stride: frames of the video from one frame of a clip to the next; by default as in
             training.
-        fps: frames per second of a clip, in place of stride.
-        hop: frames of the video from one dense window to the next; by default end to end.
-        short: "repeat_last" or "loop" a video shorter than a clip, or "skip" it.
+        fps: frames per second of a clip, instead of stride.
+        hop: frames of the video from one dense window to the next; by default, windows are placed
+            end to end.
+        short: what happens to a video shorter than a clip: "repeat_last" repeats its last frame,
+            "loop" starts it again, "skip" leaves it out.
         size: height and width of frames, one number for both; by default as in training.
-        pool: "mean" takes the clip vector; "segments" sets the means of parts side by side.
-        segments: number of parts where pool is segments.
-        overwrite: replace a file that exists.
-        workers: processes that decode; 0 decodes in this one.
-        device: where the encoder computes; "auto" takes a GPU where there is one.
+        pool: "mean" takes the encoder's clip vector; "segments" concatenates the means of equal
+            parts of the clip.
+        segments: number of parts if pool is segments.
+        overwrite: replace the file if it exists.
+        workers: number of decoding processes; 0 decodes in this process; by default one less
+            than cores.
+        device: device of the encoder; "auto" uses a GPU if there is one.
         precision: of the encoder's arithmetic.
-        decoder: who decodes.
-        allow: prefixes of class paths, beside selfvid's, whose classes an encoder may be made of.
+        decoder: the decoder to use.
+        allow: prefixes of the class paths that an encoder may be built of, besides selfvid's own.
         quiet: print neither progress nor summary.
 
     Returns:
-        What came of it; printed too.
+        The summary; it is printed too.
 
     Raises:
-        InputError: where an argument does not fit, or no video can be read.
+        InputError: If an argument is invalid, or no video can be read.
     """
     out = Path(out)
     check_output(out, overwrite=overwrite)
     encoder_view = EncoderView(load_encoder(encoder, allow=allow or ()))
-    check_eats_pixels(encoder_view.encoder)
-    used_to = encoder_view.encoder.provenance
+    check_takes_pixels(encoder_view.encoder)
+    provenance = encoder_view.encoder.provenance
     sampling = choose_sampling(
-        used_to, clips=clips, frames=frames, stride=stride, fps=fps, hop=hop, short=short
+        provenance, clips=clips, frames=frames, stride=stride, fps=fps, hop=hop, short=short
     )
-    cut = Cut(sampling, choose_size(used_to, size), Pooling(pool, segments), decoder, precision)
+    cut = Cut(sampling, choose_size(provenance, size), Pooling(pool, segments), decoder, precision)
     if per not in ("video", "clip"):
         raise InputError(f"per is {per!r}; expected video or clip")
-    where, processes = choose_device(device), loading_workers(workers)
-    encoder_view.encoder.to(where)
+    target, processes = choose_device(device), loading_workers(workers)
+    encoder_view.encoder.to(target)
     manifest = _manifest(Path(videos), decoder, quiet=quiet)
     embedded = _write(
-        encoder_view, manifest, cut, out, per=per, device=where, workers=processes, quiet=quiet
+        encoder_view, manifest, cut, out, per=per, device=target, workers=processes, quiet=quiet
     )
     if not quiet:
         print(embedded)
@@ -152,6 +154,7 @@ def _write(
     workers: int,
     quiet: bool,
 ) -> Embedded:
+    """Compute and write the vectors of all readable videos of a manifest."""
     readable = manifest.select([row.status != "bad" for row in manifest.rows])
     faults = [f"{row.path}: {row.error}" for row in manifest.rows if row.status == "bad"]
     count = rows = features = 0
@@ -179,7 +182,14 @@ def _write(
 
 @dataclass(frozen=True, eq=False)
 class _Video:
-    """The vectors (N, D) of all clips of one video, and their first and last second (N, 2)."""
+    """The vectors of all clips of one video.
+
+    Attributes:
+        row: index of the video in the manifest.
+        vectors: (N, D).
+        spans: time of the first and the last frame of each clip in seconds, (N, 2).
+        fault: one line that says why the video could not be read, or "".
+    """
 
     row: int
     vectors: NDArray[np.float64]
@@ -190,7 +200,10 @@ class _Video:
 def _videos(
     reads: Iterator[Read], encoder_view: EncoderView, cut: Cut, device: torch.device
 ) -> Iterator[_Video]:
-    """Parts of a video put together; a video of which one part failed has failed."""
+    """Yield the vectors of every video.
+
+    The parts of a video are put together; a video fails as a whole if one of its parts fails.
+    """
     vectors: list[NDArray[np.float64]] = []
     spans: list[tuple[float, float]] = []
     fault = ""
@@ -206,9 +219,10 @@ def _videos(
 
 
 def _rows(video: _Video, row: Row, path: str, *, per: str) -> list[Embedding]:
+    """Return the rows of the file for one video: one, or one per clip."""
     vectors, spans = video.vectors, video.spans
     if per == "video":
-        vectors = vectors.mean(axis=0, keepdims=True)
+        vectors = vectors.mean(axis=0, keepdims=True)  # (1, D)
         spans = np.array([[spans[:, 0].min(), spans[:, 1].max()]])
     return [
         Embedding(path, row.video, start, end, row.label, vector.astype(np.float32))
@@ -217,13 +231,13 @@ def _rows(video: _Video, row: Row, path: str, *, per: str) -> list[Embedding]:
 
 
 def _manifest(videos: Path, decoder: DecoderName, *, quiet: bool) -> Manifest:
-    """The manifest at `videos`, or one made on the spot of a folder or a video."""
+    """Return the manifest at `videos`; a folder or a video is indexed first."""
     if not videos.exists():
         raise InputError(f"videos {str(videos)!r} do not exist; expected a folder, video or table")
     if videos.is_file() and videos.suffix in (".csv", ".parquet"):
         return Manifest.read(videos)
     if not quiet:
-        print(f"looking at {videos}", file=sys.stderr)
+        print(f"indexing {videos}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="selfvid-") as folder:
         try:
             return index(
@@ -234,5 +248,5 @@ def _manifest(videos: Path, decoder: DecoderName, *, quiet: bool) -> Manifest:
                 quiet=True,
             )
         except InputError as error:
-            # The table that the message points to goes with the folder.
+            # The message points to a table in the temporary folder, which is deleted.
             raise InputError(str(error).partition("; the reasons are in")[0]) from None

@@ -1,4 +1,4 @@
-"""Frozen encoders applied to every video: one vector per video, for all that come after."""
+"""Feature extraction: frozen encoders are applied to every video, which gives one vector each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from selfvid.features.videos import Read, read_clips
 from selfvid.features.views import View, view_of
 from selfvid.types import Features
 
-_BATCH = 8  # clips that an encoder is given at once
+_BATCH = 8  # clips per forward pass, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,12 @@ class Pooling:
 
     Six steps in three segments::
 
-        a b | c d | e f    ->    mean(a, b), mean(c, d), mean(e, f) side by side
+        a b | c d | e f    ->    concatenated mean(a, b), mean(c, d), mean(e, f)
 
     Attributes:
-        how: ``mean`` takes the encoder's own clip vector, for frame encoders the mean over time,
-            which forgets order; ``segments`` sets the means of equal parts side by side.
+        how: ``mean`` takes the encoder's own clip vector, which for frame encoders is the mean
+            over time and so does not depend on the order of frames; ``segments`` concatenates the
+            means of equal parts of the clip.
         segments: number of parts; only used with ``segments``.
     """
 
@@ -52,31 +53,33 @@ class Pooling:
         return "mean" if self.how == "mean" else f"{self.segments} segments"
 
     def __call__(self, features: Features) -> Tensor:
-        """(B, D), or (B, segments x D).
+        """Return one vector per clip: (B, D), or (B, segments x D).
 
         Raises:
-            InputError: where the encoder has no steps, or fewer than segments.
+            InputError: If the encoder has no steps, or fewer steps than segments.
         """
         if self.how == "mean":
             return features.clip
-        steps = features.need_steps("pool segments")
+        steps = features.need_steps("pool segments")  # (B, S, D)
         if steps.shape[1] < self.segments:
             raise InputError(
                 f"segments is {self.segments}; expected at most {steps.shape[1]}, "
                 "the steps that this encoder makes of a clip"
             )
-        return torch.cat([part.mean(1) for part in steps.tensor_split(self.segments, 1)], 1)
+        parts = steps.tensor_split(self.segments, 1)
+        return torch.cat([part.mean(1) for part in parts], 1)  # (B, segments x D)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How videos become clips, and clips vectors: the same for every variant.
+    """How videos become clips, and clips become vectors; the same for every encoder compared.
 
     Attributes:
-        sampling: which frames make a video's clips; several clips are averaged.
-        size: (H, W) of their frames.
-        pool: how steps become one vector.
-        decoder: who decodes.
+        sampling: the rule that chooses the frames of a video's clips; the vectors of several
+            clips are averaged.
+        size: (H, W) of the frames.
+        pool: how the steps along a clip become one vector.
+        decoder: the decoder to use.
         precision: of the encoder's arithmetic.
     """
 
@@ -89,7 +92,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class EncoderView:
-    """One encoder on one view of the clips."""
+    """An encoder together with the view of the clips that it is given.
+
+    Attributes:
+        encoder: the encoder.
+        view: ``frames`` are the clips as they are; see `view_of` for the other views.
+    """
 
     encoder: Encoder
     view: View = "frames"
@@ -100,8 +108,8 @@ class VideoFeatures:
     """One vector per video.
 
     Attributes:
-        vectors: float64 (N, D); NaN where the video was not read.
-        faults: one line for each video that was not.
+        vectors: float64 (N, D); NaN for a video that could not be read.
+        faults: one line for each video that could not be read.
     """
 
     vectors: NDArray[np.float64]
@@ -109,7 +117,7 @@ class VideoFeatures:
 
     @property
     def read(self) -> NDArray[np.bool_]:
-        """Which videos were read, (N,)."""
+        """Whether each video could be read, (N,)."""
         return np.asarray(np.isfinite(self.vectors).all(axis=1))
 
 
@@ -122,18 +130,18 @@ def extract(
     workers: int = 0,
     quiet: bool = False,
 ) -> dict[str, VideoFeatures]:
-    """Decode every video once and show it to every encoder.
+    """Return the features of every video by every encoder; each video is decoded once.
 
     Args:
-        encoder_views: encoders and what they are shown, by name.
+        encoder_views: encoders and the views that they are given, by name.
         manifest: the videos.
-        cut: how they become vectors.
-        device: where the encoders compute.
-        workers: processes that decode.
-        quiet: show no progress.
+        cut: how the videos become vectors.
+        device: device of the encoders.
+        workers: number of decoding processes; 0 decodes in this process.
+        quiet: show no progress bar.
 
     Raises:
-        InputError: where no video can be read, or an encoder's features are not finite.
+        InputError: If no video can be read, or an encoder's features are not finite.
     """
     for encoder_view in encoder_views.values():
         encoder_view.encoder.to(device).eval()
@@ -146,12 +154,12 @@ def extract(
             if read.fault:
                 faults[read.row] = read.fault
             for name, encoder_view in encoder_views.items() if read.clips else ():
-                found = encode(encoder_view, read, cut, device=device).sum(axis=0)
+                found = encode(encoder_view, read, cut, device=device).sum(axis=0)  # (D,)
                 before = sums[name][read.row]
                 sums[name][read.row] = before + found if before.size else found
             count[read.row] += len(read.clips)
             bar.update(int(read.last))
-    # A video of which one part failed is not half a video: it is left out.
+    # A video is left out as a whole if one part of it cannot be read.
     unread = (count == 0) | np.isin(np.arange(len(count)), list(faults))
     if unread.all():
         cause = next(iter(faults.values()))
@@ -166,15 +174,15 @@ def extract(
 def encode(
     encoder_view: EncoderView, read: Read, cut: Cut, *, device: torch.device
 ) -> NDArray[np.float64]:
-    """Vectors (number of clips, D) of the clips of one read."""
+    """Return the vectors (number of clips, D) of the clips of one `read`."""
     vectors = []
     for first in range(0, len(read.clips), _BATCH):
         clips = read.clips[first : first + _BATCH]
         names = [f"{clip.video} {read.first + first + n}" for n, clip in enumerate(clips)]
-        frames = torch.stack([clip.frames for clip in clips]).to(device)
+        frames = torch.stack([clip.frames for clip in clips]).to(device)  # (B, T, C, H, W)
         with autocast(cut.precision, device):
             pooled = cut.pool(encoder_view.encoder(view_of(frames, names, encoder_view.view)))
-        vectors.append(pooled.double().cpu().numpy())
+        vectors.append(pooled.double().cpu().numpy())  # (B, D)
     return np.concatenate(vectors)
 
 
@@ -184,6 +192,7 @@ def _means(
     count: NDArray[np.int64],
     unread: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
+    """Return the mean vector of each video, (N, D); NaN for unread videos."""
     width = max(len(total) for total in sums)
     means = np.full((len(sums), width), np.nan)
     for row in np.flatnonzero(~unread).tolist():

@@ -1,7 +1,8 @@
-"""Features kept on disk: the one store of everything that encoders have computed.
+"""Features kept on disk: the one store that the probe, the heads and the detector use.
 
-Each file is safetensors, and says in its head what its features depend on (its key): a file that
-was made in another way counts as missing. Files are there whole or not at all.
+Each file is in the safetensors format. Its header contains a key: a text that names everything the
+features depend on. Features that were made in another way have another key and count as missing.
+A file is written completely or not at all.
 """
 
 from __future__ import annotations
@@ -23,24 +24,26 @@ from selfvid.errors import InputError
 from selfvid.saving.whole import replacing, write_whole
 from selfvid.types import Features
 
-_MAP = re.compile(r"maps\.(\d+)")
 _KEY = "key"
-# How the head of a safetensors file names the types of numbers.
-_KINDS = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
+_MAP = re.compile(r"maps\.(\d+)")
+# The names that safetensors headers give to number formats.
+_FORMATS = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
+_ALIGNMENT = 8  # bytes: safetensors pads its header so that numbers begin at a multiple of this
 
 
 class FeatureFile:
-    """Named tensors of one video, or of one encoder, read in parts.
+    """A file of named tensors, of one video or of one encoder, that can be read in parts.
 
     Args:
         path: a file that `FeatureStore` wrote.
 
     Attributes:
-        about: what the writer noted beside the key.
-        shapes: of every tensor, by name.
+        about: what was noted in the header besides the key.
+        shapes: the shape of every tensor, by name.
+        key: what the features depend on.
 
     Raises:
-        InputError: where there is no such file, or it is damaged.
+        InputError: If there is no such file, or it is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,10 +62,10 @@ class FeatureFile:
     def read(
         self, names: Iterable[str] | None = None, *, rows: slice = slice(None)
     ) -> dict[str, Tensor]:
-        """Some rows of some of the tensors; all of them by default.
+        """Return some rows of some of the tensors; all of them by default.
 
         Raises:
-            InputError: where one is not there, or the file has become damaged.
+            InputError: If a tensor is missing, or the file has become damaged.
         """
         try:
             with safe_open(self.path, framework="pt") as file:
@@ -76,18 +79,18 @@ class FeatureStore:
     """A folder of feature files.
 
     Args:
-        folder: where the files lie; made when the first is written.
+        folder: the folder; it is made when the first file is written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, name: str) -> Path:
-        """Where the features called `name` lie, or would lie."""
+        """Return the path of the features called `name`, whether they exist or not."""
         return self.folder / f"{name}.safetensors"
 
     def find(self, name: str, *, key: str = "") -> FeatureFile | None:
-        """The features of that name; None where they are missing, damaged or of another key."""
+        """Return the features called `name`; None if missing, damaged or made with another key."""
         try:
             found = FeatureFile(self.path(name))
         except InputError:
@@ -102,7 +105,14 @@ class FeatureStore:
         key: str = "",
         about: Mapping[str, str] | None = None,
     ) -> Path:
-        """Keep tensors in the number format that they have."""
+        """Write tensors in their own number format.
+
+        Args:
+            name: name of the features.
+            tensors: by name.
+            key: what the features depend on.
+            about: further notes for the header.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         whole = {each: tensor.cpu().contiguous() for each, tensor in tensors.items()}
         return write_whole(self.path(name), save(whole, metadata={**(about or {}), _KEY: key}))
@@ -118,16 +128,16 @@ class FeatureStore:
         key: str = "",
         about: Mapping[str, str] | None = None,
     ) -> Path:
-        """Keep a tensor that is made block by block; only one block is in memory at a time.
+        """Write a tensor that is computed block by block; one block at a time is in memory.
 
         Args:
-            name: of the file.
-            blocks: float (n, D) whose n add up to N.
-            tensor: what the tensor is called in the file.
+            name: name of the features.
+            blocks: float (n, D); their n add up to N.
+            tensor: name of the tensor that the blocks make.
             shape: (N, D).
-            others: arrays that are kept beside it.
+            others: further arrays, by name.
             key: what the features depend on.
-            about: further notes.
+            about: further notes for the header.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
@@ -136,7 +146,7 @@ class FeatureStore:
         shapes[tensor] = (np.dtype(np.float32), shape)
         path = self.path(name)
         with replacing(path) as draft, draft.open("wb") as file:
-            file.write(_head(shapes, {**(about or {}), _KEY: key}))
+            file.write(_header(shapes, {**(about or {}), _KEY: key}))
             for array in others.values():
                 file.write(np.ascontiguousarray(array).tobytes())
             written = 0
@@ -149,7 +159,7 @@ class FeatureStore:
 
 
 def tensors_of(features: Features) -> dict[str, Tensor]:
-    """The tensors that features are made of, by name; empty ones left out."""
+    """Return the tensors of `features` by name, without empty ones."""
     maps = features.maps or ()
     named = {
         "clip": features.clip,
@@ -161,11 +171,17 @@ def tensors_of(features: Features) -> dict[str, Tensor]:
 
 
 def features_of(tensors: Mapping[str, Tensor], *, window: int, stride: int) -> Features:
-    """The reverse of `tensors_of`: maps that were left out have no steps."""
+    """Return the features that `tensors_of` took apart.
+
+    Args:
+        tensors: by name; a level of maps that is missing becomes a map without steps.
+        window: frames that one step sees.
+        stride: frames between the starts of neighbouring steps.
+    """
     levels = {int(found[1]): name for name in tensors if (found := _MAP.fullmatch(name))}
-    nothing = tensors["clip"].new_empty(len(tensors["clip"]), 0, 0, 0, 0)
+    empty = tensors["clip"].new_empty(len(tensors["clip"]), 0, 0, 0, 0)  # (B, S=0, C, H, W)
     maps = tuple(
-        tensors[levels[level]] if level in levels else nothing
+        tensors[levels[level]] if level in levels else empty
         for level in range(max(levels, default=-1) + 1)
     )
     return Features(
@@ -179,22 +195,29 @@ def features_of(tensors: Mapping[str, Tensor], *, window: int, stride: int) -> F
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """Features of some clips and others as those of all, in order."""
+    """Return the features of several batches of clips as those of one batch, in order."""
     tensors = [tensors_of(part) for part in parts]
     whole = {name: torch.cat([each[name] for each in tensors]) for name in tensors[0]}
     return features_of(whole, window=parts[0].window, stride=parts[0].stride)
 
 
-def _head(
+def _header(
     shapes: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], about: Mapping[str, str]
 ) -> bytes:
-    """What stands before the numbers: the library wants all of them in memory, the format not."""
-    head: dict[str, Any] = {"__metadata__": dict(about)}
+    """Return the header of a safetensors file.
+
+    It is written by hand because the library can only save tensors that are all in memory.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(about)}
     begin = 0
     for name, (dtype, shape) in shapes.items():
         end = begin + dtype.itemsize * int(np.prod(shape))
-        head[name] = {"dtype": _KINDS[dtype], "shape": list(shape), "data_offsets": [begin, end]}
+        header[name] = {
+            "dtype": _FORMATS[dtype],
+            "shape": list(shape),
+            "data_offsets": [begin, end],
+        }
         begin = end
-    text = json.dumps(head).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text  # 8 bytes of length come first

@@ -1,4 +1,4 @@
-"""Vectors to a file, row by row, in bounded memory: Parquet, NumPy or CSV."""
+"""Files of vectors, written row by row in bounded memory: Parquet, NumPy or CSV."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from selfvid.errors import InputError
 
 _COLUMNS = ("path", "video", "start", "end", "label")
+_ROW_GROUP = 4096  # rows of Parquet in memory: 8 MB of 512 features, and few groups in a file
 
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """One row.
+    """One row of a file of vectors.
 
     Attributes:
-        path: of the video.
-        video: its content id.
-        start: second of the first frame that was seen.
-        end: second of the last one.
-        label: what the manifest says that it shows, or "".
+        path: path of the video.
+        video: content id of the video.
+        start: time of the first frame that the encoder was given, in seconds.
+        end: time of the last one.
+        label: the video's label in the manifest, or "".
         vector: float32 (D,).
     """
 
@@ -45,29 +46,32 @@ class Embedding:
 
 
 class VectorFile(ABC):
-    """A file that rows are added to; `finish` completes it, `close` lets go of it either way."""
+    """A file to which rows are added.
+
+    `finish` completes the file. `close` releases it, complete or not.
+    """
 
     @abstractmethod
     def add(self, rows: Sequence[Embedding]) -> None:
-        """Append rows; all vectors have one width."""
+        """Append rows; all vectors have the same length."""
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what is left."""
+        """Write everything that is not yet in the file."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the file, finished or not."""
+        """Release the file, complete or not."""
 
 
 class ParquetFile(VectorFile):
-    """Columns path, video, start, end, label, and vector as a list of float.
+    """A Parquet table with the columns path, video, start, end, label and vector.
+
+    A vector is a list of float32.
 
     Args:
-        path: where it is written.
+        path: the file to write.
     """
-
-    _GROUP = 4096  # rows in a row group
 
     def __init__(self, path: Path) -> None:
         import pyarrow
@@ -81,11 +85,11 @@ class ParquetFile(VectorFile):
         self._waiting: list[Embedding] = []
 
     def add(self, rows: Sequence[Embedding]) -> None:
-        """Append rows, writing each time that a row group is full."""
+        """Append rows; they are written whenever a row group is full."""
         self._waiting += rows
-        while len(self._waiting) >= self._GROUP:
-            self._write(self._waiting[: self._GROUP])
-            self._waiting = self._waiting[self._GROUP :]
+        while len(self._waiting) >= _ROW_GROUP:
+            self._write(self._waiting[:_ROW_GROUP])
+            self._waiting = self._waiting[_ROW_GROUP:]
 
     def finish(self) -> None:
         """Write the last row group."""
@@ -93,7 +97,7 @@ class ParquetFile(VectorFile):
             self._write(self._waiting)
 
     def close(self) -> None:
-        """Write the footer, for the writer has no other end."""
+        """Write the footer and close the file; pyarrow's writer cannot do one without the other."""
         self._file.close()
 
     def _write(self, rows: list[Embedding]) -> None:
@@ -103,43 +107,44 @@ class ParquetFile(VectorFile):
 
 
 class CsvFile(VectorFile):
-    """Columns path, video, start, end, label, and one for each feature: f0, f1 and so on.
+    """A CSV table with the columns path, video, start, end and label, then f0, f1, ... .
 
     Args:
-        path: where it is written.
+        path: the file to write.
     """
 
     def __init__(self, path: Path) -> None:
         self._text = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
         self._table = csv.writer(self._text, lineterminator="\n")
-        self._begun = False
+        self._has_header = False
 
     def add(self, rows: Sequence[Embedding]) -> None:
-        """Append lines, the header before the first."""
+        """Append rows as lines; the header comes before the first."""
         for row in rows:
-            if not self._begun:
+            if not self._has_header:
                 names = [f"f{place}" for place in range(len(row.vector))]
                 self._table.writerow([*_COLUMNS, *names])
-                self._begun = True
-            # The shortest text that reads back as the same float32.
+                self._has_header = True
+            # str of a float32 is the shortest text that reads back as the same float32.
             self._table.writerow([*row.cells, *map(str, row.vector)])
 
     def finish(self) -> None:
-        """Flush."""
+        """Flush the text."""
         self._text.flush()
 
     def close(self) -> None:
-        """Close the text."""
+        """Close the text file."""
         self._text.close()
 
 
 class NumpyFile(VectorFile):
-    """Arrays path, video, start, end, label (N,) and vectors (N, D), to be read without pickle.
+    """A NumPy archive with the arrays path, video, start, end, label (N,) and vectors (N, D).
 
-    Vectors wait in a temporary file, for their number is not known before the end.
+    It can be read without pickle. Until `finish`, the vectors are kept in a temporary file,
+    because their number is known only then.
 
     Args:
-        path: where it is written.
+        path: the file to write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,7 +154,7 @@ class NumpyFile(VectorFile):
         self._width = 0
 
     def add(self, rows: Sequence[Embedding]) -> None:
-        """Keep cells, and append vectors to the temporary file."""
+        """Keep the cells in memory, and append the vectors to the temporary file."""
         for row in rows:
             self._cells.append(row.cells)
             self._raw.write(row.vector.astype(np.float32).tobytes())
@@ -178,15 +183,22 @@ _KINDS: dict[str, type[ParquetFile] | type[CsvFile] | type[NumpyFile]] = {
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """Raise an InputError for a suffix that is unknown, a file that exists or a missing folder."""
+    """Check that a file of vectors can be written to `path`.
+
+    Raises:
+        InputError: If the suffix is unknown, the file exists and must not be replaced, or its
+            folder does not exist.
+    """
     if path.suffix not in _KINDS:
         raise InputError(f"out {str(path)!r} ends in {path.suffix!r}; expected {', '.join(_KINDS)}")
     if path.is_dir() or (path.exists() and not overwrite):
         raise InputError(f"out {str(path)!r} exists; expected a new file, or overwrite")
     if not path.absolute().parent.is_dir():
-        raise InputError(f"out {str(path)!r} lies in a folder that does not exist")
+        raise InputError(
+            f"out {str(path)!r} lies in a folder that does not exist; expected an existing folder"
+        )
 
 
 def open_vector_file(path: Path, *, suffix: str) -> VectorFile:
-    """A file of the kind that `suffix` names, at `path`."""
+    """Open the kind of file that `suffix` names, at `path`."""
     return _KINDS[suffix](path)

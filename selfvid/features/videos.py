@@ -1,7 +1,7 @@
-"""Every video of a manifest, once and in order, for evaluation.
+"""Readers of the clips of every video of a manifest, once and in order, for evaluation.
 
-Nothing stands in for a video that cannot be read: it is handed on with its fault, to be counted
-and named. Long videos come in parts, so that memory does not grow with their length.
+A video that cannot be read is not replaced by another: its `Read` has a fault, so that it can be
+counted and named. Long videos come in parts, so that memory does not grow with their length.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.loader import ClipDataset, ClipLoader
-from selfvid.data.clips.sampling import Sampling, Timeline
+from selfvid.data.clips.sampling import Indices, Sampling, Timeline
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import BrokenDecoderError, DecoderName
 from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
 from selfvid.types import Clip
 
-PART = 32  # clips that are held at once
-_TIMEOUT = 300.0  # seconds without a clip after which a worker counts as hung
+PART = 32  # clips of one video in memory at once: 16 frames of 112x112 are 20 MB then
+_TIMEOUT = 300.0  # seconds without a clip until a worker counts as hung: decoding is far faster
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,10 @@ class Read:
 
     Attributes:
         row: index of the video in the manifest.
-        first: how many clips of the video came before these.
-        last: whether no more of the video will come.
-        clips: none where the video could not be read or is too short.
-        fault: one line that says why, or "".
+        first: number of clips of the video that came before these.
+        last: whether these are the last clips of the video.
+        clips: empty if the video could not be read or is too short.
+        fault: one line that says why there are no clips, or "".
     """
 
     row: int
@@ -55,17 +54,17 @@ def read_clips(
     decoder: DecoderName = "auto",
     workers: int = 0,
 ) -> Iterator[Read]:
-    """The clips of every row in order.
+    """Yield the clips of every row of a manifest, in order.
 
     Args:
         manifest: the rows to read.
-        sampling: which frames make the clips; no chance may be involved.
-        size: (H, W) to resize to while decoding.
-        decoder: who decodes.
-        workers: processes that read ahead; 0 reads in this one.
+        sampling: the rule that chooses the frames of the clips; it must not be random.
+        size: (H, W) to which frames are resized while they are decoded.
+        decoder: the decoder to use.
+        workers: number of processes that read ahead; 0 reads in this process.
 
     Raises:
-        InputError: where the decoder is broken, a worker hangs, or every video is too short.
+        InputError: If the decoder is broken, a worker hangs, or every video is too short.
     """
     clips = ClipDataset(manifest, sampling, size=size, decoder=decoder, faults=FaultPolicy(share=0))
     ahead: dict[str, Any] = {}
@@ -81,7 +80,7 @@ def read_clips(
 
 @dataclass(frozen=True)
 class _Part(Sampling):
-    """Some of the clips that another rule picks."""
+    """The clips from `first` up to but not including `past` of those that `rule` chooses."""
 
     rule: Sampling
     first: int
@@ -91,12 +90,12 @@ class _Part(Sampling):
     def length(self) -> int:
         return self.rule.length
 
-    def choose(self, timeline: Timeline, rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
         return self.rule.choose(timeline, rng)[self.first : self.past]
 
 
 class _Parts(Dataset[Any]):
-    """Videos of few clips are one item, others one item for each part of their clips."""
+    """A data set with one item for every `PART` clips of a video."""
 
     def __init__(self, dataset: ClipDataset) -> None:
         self.dataset = dataset
@@ -116,26 +115,18 @@ class _Parts(Dataset[Any]):
         try:
             clips = part[row].clips
         except BrokenDecoderError as error:
-            return error
+            return error  # returned, because a worker process would lose its type
         except InputError as error:
             return Read(row, first, last, (), str(error))
-        fault = "" if clips or first else f"{self._path(row)}: shorter than a clip"
+        path = self.dataset.manifest.rows[row].path
+        fault = "" if clips or first else f"{path}: shorter than a clip"
         return Read(row, first, last, tuple(clips), fault)
-
-    def _path(self, row: int) -> str:
-        return self.dataset.manifest.rows[row].path
 
 
 def _clip_counts(dataset: ClipDataset) -> list[int]:
-    """How many clips each row will give, by what the manifest says of it; 1 where unknown."""
+    """Return how many clips each row will give, from what the manifest says; 1 if unknown."""
     rng = np.random.default_rng(0)
     return [
-        len(
-            dataset.sampling.choose(
-                Timeline(row.frames, row.rate or 1.0, None, row.start, row.end), rng
-            )
-        )
-        if row.frames
-        else 1
+        len(dataset.sampling.choose(dataset.timeline(row), rng)) if row.frames else 1
         for row in dataset.manifest.rows
     ]

@@ -1,1 +1,1 @@
-"""`selfvid finetune`: train heads with labels, and test them on whole videos."""
+"""The command `selfvid finetune`: train a head with labels and test it on whole videos."""

@@ -1,4 +1,4 @@
-"""An encoder with a head on it, as it is trained, tested, saved and loaded."""
+"""A classifier is an encoder with a head on it; here it is defined, saved and loaded."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from selfvid.saving.modules import load_module, read_config, save_module
 from selfvid.types import Features, Prediction
 
 KIND = "head"
+"""Kind of a saved head, and the name of its folder in a run."""
+
 SECOND_HEAD = "second_head"
+"""Name of the folder of a run's second head."""
 
 
 class Classifier(nn.Module):
-    """Clips to classes.
+    """An encoder and a head, which map clips to class probabilities.
 
     Args:
-        encoder: clips to features.
-        head: features to classes.
+        encoder: maps clips to features.
+        head: maps features to class probabilities.
     """
 
     def __init__(self, encoder: Encoder, head: Head) -> None:
@@ -32,7 +35,7 @@ class Classifier(nn.Module):
         self.head = head
 
     def forward(self, clip: Tensor) -> tuple[Prediction, Features]:
-        """The prediction for clips (B, T, C, H, W), and the features it was made from."""
+        """Return the prediction for clips (B, T, C, H, W) and the features it was made from."""
         features: Features = self.encoder(clip)
         prediction: Prediction = self.head(features)
         return prediction, features
@@ -42,9 +45,9 @@ class TwoHeads(Classifier):
     """A classifier with a second head, for the classes of another data set.
 
     Args:
-        encoder: clips to features.
-        head: features to the classes of the first data set; the one that `forward` asks.
-        second_head: features to those of the second.
+        encoder: maps clips to features.
+        head: the head for the classes of the first data set, which `forward` uses.
+        second_head: the head for the classes of the second data set.
     """
 
     def __init__(self, encoder: Encoder, head: Head, second_head: Head) -> None:
@@ -53,44 +56,46 @@ class TwoHeads(Classifier):
 
     @property
     def second(self) -> Classifier:
-        """The same encoder under the second head."""
+        """A classifier of the same encoder and the second head."""
         return Classifier(self.encoder, self.second_head)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier that a run left, with the names of its classes."""
+    """A trained classifier, as a run saved it, and the names of its classes."""
 
     classifier: Classifier
     classes: tuple[str, ...]
 
 
 def save_classifier(classifier: Classifier, folder: Path, *, classes: tuple[str, ...]) -> None:
-    """Write ``encoder/`` and ``head/`` into `folder`."""
+    """Save the encoder in ``encoder/`` and the head in ``head/`` of `folder`."""
     classifier.encoder.save(folder / "encoder")
     save_head(classifier.head, folder / KIND, classes=classes)
 
 
 def save_head(head: Head, folder: Path, *, classes: tuple[str, ...]) -> None:
-    """Write a head and the names of its classes into `folder`."""
+    """Save a head and the names of its classes in `folder`."""
     save_module(head, folder, kind=KIND, about={"classes": list(classes)})
 
 
 def load_classifier(folder: str | Path, *, head: str = KIND) -> Trained:
-    """The classifier in `folder`, a run of `finetune` or one of its folds, for evaluation.
+    """Load a classifier from the folder of a `finetune` run, or of one of its folds.
+
+    The classifier is in evaluation mode.
 
     Args:
-        folder: holds an encoder and a head.
-        head: the folder in it of the head that is wanted; of a run on two data sets
-            ``second_head`` is the other.
+        folder: a folder with an encoder and a head.
+        head: the name of the head's folder in it. A run on two data sets has two heads, and the
+            second one is in ``second_head``.
 
     Raises:
-        InputError: where there is none.
+        InputError: If the folder has no such head, or the head does not name its classes.
     """
     folder, place = Path(folder), Path(folder) / head
     if not place.is_dir():
         raise InputError(f"{str(folder)!r} holds no {head}/; expected a run of finetune, or a fold")
-    # mypy takes an abstract class for one that shall be made.
+    # mypy assumes that the abstract class itself is to be created.
     made = load_module(place, kind=KIND, expected=Head)  # type: ignore[type-abstract]
     classes = read_config(place, kind=KIND).get("classes")
     if not isinstance(classes, list) or len(classes) != made.classes:
@@ -99,10 +104,15 @@ def load_classifier(folder: str | Path, *, head: str = KIND) -> Trained:
 
 
 def check_fits(classifier: Classifier, size: tuple[int, int], *, frames: int) -> None:
-    """Let the classifier see an empty clip: only it knows what is too small.
+    """Run the classifier on an empty clip, since only the network knows which sizes are too small.
+
+    Args:
+        classifier: is left in the mode, training or evaluation, that it was in.
+        size: H and W of the clips.
+        frames: T of the clips.
 
     Raises:
-        InputError: where it cannot read clips of that size and length.
+        InputError: If the classifier cannot process clips of that size and length.
     """
     was_training = classifier.training
     try:

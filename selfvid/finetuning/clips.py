@@ -1,4 +1,4 @@
-"""The labelled clips of a finetune run, and what its encoder has seen afterwards."""
+"""The labelled clips of a finetune run, their batches, and the provenance of its encoder."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ from selfvid.training.batches import BalancedStream, BatchStream
 def labelled_clips(
     settings: FinetuneSettings, part: Manifest, classes: tuple[str, ...], *, testing: bool
 ) -> ClipDataset:
-    """Labelled clips of some of the videos; none may fail in a test, or be cached.
+    """Return the labelled clips of some of the videos.
 
-    What stands in for a clip that failed may be of another class, or of a test video.
+    A clip that cannot be read is replaced by one of another video, up to the number that the
+    settings allow. In tests, and for features that are kept, no clip may be replaced: the other
+    video may be of another class, or a test video.
+
+    Args:
+        settings: the settings of the run.
+        part: the videos.
+        classes: names of the K classes.
+        testing: whether the clips are the views of a test; otherwise they are training clips.
     """
     policy = FaultPolicy(share=0) if testing or settings.cache else settings.reading.faults
     return settings.reading.dataset(
@@ -37,10 +45,10 @@ def labelled_clips(
 
 
 def batch_stream(settings: FinetuneSettings, labels: NDArray[np.int64]) -> BatchStream:
-    """Which videos of a training part make up which batch.
+    """Return the stream that says which videos of a training part make up which batch.
 
     Args:
-        settings: of the run.
+        settings: the settings of the run.
         labels: class index of each video, (N,).
     """
     training = settings.training
@@ -52,16 +60,16 @@ def batch_stream(settings: FinetuneSettings, labels: NDArray[np.int64]) -> Batch
 
 
 def check_frames(settings: FinetuneSettings, dataset: ClipDataset) -> None:
-    """Refuse frames that are too small, before anything is trained.
+    """Check, before training starts, that the frames are large enough.
 
     Raises:
-        InputError: where they do not fit the crop, or the encoder.
+        InputError: If the frames are too small for the crop or for the encoder.
     """
     if settings.crop is not None:
         settings.crop.check(dataset.size)
-    seen = dataset.size if settings.crop is None else settings.crop.size
+    size = dataset.size if settings.crop is None else settings.crop.size
     classifier = Classifier(settings.encoder, settings.head)
-    check_fits(classifier, seen, frames=settings.clips.length)
+    check_fits(classifier, size, frames=settings.clips.length)
 
 
 def provenance(
@@ -71,13 +79,13 @@ def provenance(
     *,
     unlabelled: Collection[str],
 ) -> Provenance:
-    """Where the encoder comes from, once it is trained on these videos too.
+    """Return the provenance of the encoder after it was trained on these videos too.
 
     Args:
-        settings: of the run.
-        labelled: content ids of the labelled videos.
+        settings: the settings of the run.
+        labelled: content ids of the labelled training videos.
         size: H and W that frames were decoded at.
-        unlabelled: content ids of the videos that coherence was trained on.
+        unlabelled: content ids of the unlabelled videos of joint training with coherence.
     """
     before, names = settings.encoder.provenance, settings.encoder.named_parameters()
     frozen = not any(settings.rates.of(f"encoder.{name}") for name, _ in names)

@@ -1,6 +1,8 @@
-"""Joint training with temporal coherence, the videoCNN of Mobahi et al. (ICML 2009).
+"""Joint training with temporal coherence, as the videoCNN of Mobahi et al. (ICML 2009) does it.
 
-After each supervised step, a pull step and a push step are made on unlabelled videos.
+After each supervised step, two further updates are made on unlabelled videos: a pull step moves
+the features of consecutive frames closer together, and a push step moves the features of frames
+that are not consecutive at least a margin apart.
 """
 
 from __future__ import annotations
@@ -27,10 +29,13 @@ from selfvid.training.schedule import Training
 from selfvid.types import ClipBatch, Losses
 
 PAIRS = RandomClips(frames=2, short="skip")
+
 StepKind = Literal["labels", "pull", "push"]
 STEP_KINDS: tuple[StepKind, ...] = ("labels", "pull", "push")
-# Frames of one video that are nearer than this, in gaps between consecutive ones, are no pair to
-# push: one gap apart is consecutive, and times are rounded.
+"""The kinds of updates that make one step of a run, in their order."""
+
+# Two frames of one video count as consecutive if their times differ by less than this many gaps.
+# Consecutive frames differ by one gap and the next ones by two; times are rounded.
 _CONSECUTIVE = 1.5
 
 
@@ -38,14 +43,17 @@ _CONSECUTIVE = 1.5
 class Coherence:
     """The settings of pull and push steps.
 
-    Both use the encoder's step vectors, as a head reads them, and never reach the head.
+    Both kinds of step train the encoder's step vectors (B, S, D), and do not use the head.
 
     Args:
         data: manifest of unlabelled videos; labels in it are not used.
-        clips: which frames of a video are consecutive, two or more of them.
-        batch: clips of a pull step, and of a push step, over all processes.
-        margin: L1 distance that frames which are not consecutive are pushed to.
-        weight: factor of the losses of both kinds of step.
+        clips: which frames of a video make a clip of consecutive frames; at least two frames.
+        batch: number of clips in a pull step, and in a push step, over all processes.
+        margin: L1 distance from which on two frames that are not consecutive cost nothing.
+        weight: factor of the losses of pull and push steps.
+
+    Raises:
+        InputError: If margin, weight or batch is out of range.
     """
 
     data: str = ""
@@ -68,15 +76,15 @@ class Coherence:
 
     @property
     def clips_per_video(self) -> int:
-        """Clips cut from one opened video."""
+        """Number of clips that are cut from one opened video."""
         return int(getattr(self.clips, "clips", 1))
 
     @cached_property
     def footage(self) -> Manifest:
-        """The videos that can be read.
+        """The unlabelled videos that can be read.
 
         Raises:
-            InputError: where there are none.
+            InputError: If there are none.
         """
         if not self.data:
             raise InputError("coherence has no data; expected a manifest of unlabelled footage")
@@ -86,16 +94,29 @@ class Coherence:
         return usable
 
     def seen(self, stills: Collection[str]) -> set[str]:
-        """Content ids of the unlabelled videos, and those of `stills` that are frames of them."""
+        """Return the content ids that the encoder sees in pull and push steps.
+
+        These are the ids of the unlabelled videos, and those of labelled images that are frames of
+        these videos.
+
+        Args:
+            stills: content ids of labelled images.
+        """
         return {row.video for row in self.footage.rows} | shown_in(self.footage, stills)
 
     def check(
         self, encoder: Encoder, *, flow: str | None, rates: Rates, training: Training
     ) -> None:
-        """Refuse settings that pairs of frames cannot be learned with, and missing videos.
+        """Check that the encoder can be trained with these settings, and that videos are there.
+
+        Args:
+            encoder: the encoder.
+            flow: folder of optical flow, or None if the run reads pixels.
+            rates: factors of the learning rate by part.
+            training: steps, batch, devices and the like.
 
         Raises:
-            InputError: naming the setting.
+            InputError: If a setting does not fit; the message names it.
         """
         if flow is not None or encoder.in_channels != 3:
             raise InputError(
@@ -114,11 +135,11 @@ class Coherence:
         if not any(rates.of(f"encoder.{name}") for name, _ in encoder.named_parameters()):
             raise InputError("coherence trains the encoder, whose rate is 0; expected more than 0")
         _check_training(training)
-        _ = self.footage  # is read now, before a run folder is made
+        _ = self.footage  # reads the manifest now, before a run folder is made
 
 
 class AlternatingStream(BatchStream):
-    """The batches of two streams, two of the unlabelled videos after each labelled one.
+    """A stream in which two batches of unlabelled videos follow each labelled batch.
 
     ::
 
@@ -127,12 +148,11 @@ class AlternatingStream(BatchStream):
         labelled    0                     1
         unlabelled          0      1              2      3
 
-    Keys of the unlabelled videos count on from those of the labelled ones, as `SideBySide` wants
-    them.
+    The indices of unlabelled videos begin after those of the labelled ones, as in `SideBySide`.
 
     Args:
-        labelled: a batch for each step.
-        unlabelled: two batches for each step.
+        labelled: stream with one batch for each step.
+        unlabelled: stream with two batches for each step.
     """
 
     def __init__(self, labelled: BatchStream, unlabelled: BatchStream) -> None:
@@ -151,7 +171,11 @@ class AlternatingStream(BatchStream):
 
     @property
     def draw(self) -> int:
-        """For labels the step, as if there were no others; a number of its own for each other."""
+        """The number that decides, with the seed, what is random about the current batch.
+
+        For a labelled batch it is the number of the step, as in training without coherence. Every
+        other batch has a number of its own.
+        """
         stream, number = self._place(self.done)
         return number if stream is self.labelled else self.labelled.total + number
 
@@ -159,19 +183,19 @@ class AlternatingStream(BatchStream):
         """Keep this process's part of every batch of both streams.
 
         Raises:
-            InputError: where a batch cannot be shared out evenly.
+            InputError: If a batch cannot be shared out evenly.
         """
         for stream in (self.labelled, self.unlabelled):
             stream.share_out(rank, world)
 
     def batch(self, number: int) -> list[ClipKey]:
-        """This process's keys of batch `number`."""
+        """Return this process's keys of batch `number`."""
         stream, own = self._place(number)
         before = 0 if stream is self.labelled else self.labelled.videos
         return [replace(key, index=key.index + before) for key in stream.batch(own)]
 
     def _place(self, number: int) -> tuple[BatchStream, int]:
-        """Which stream a batch comes from, and its number there."""
+        """Return the stream that batch `number` comes from, and its number in that stream."""
         step, kind = divmod(number, len(STEP_KINDS))
         if kind == 0:
             return self.labelled, step
@@ -179,12 +203,13 @@ class AlternatingStream(BatchStream):
 
 
 class JointTraining(SupervisedTraining):
-    """Makes supervised, pull and push steps one after another, each an update of its own.
+    """Makes supervised, pull and push steps in turn, each with an update of its own.
 
     Args:
+        args: positional arguments of `SupervisedTraining`.
         coherence: the settings of pull and push steps.
-        stream: says which kind of step comes next.
-        more: as `SupervisedTraining` explains them.
+        stream: the stream that says which kind of step comes next.
+        more: further arguments of `SupervisedTraining`.
     """
 
     def __init__(
@@ -196,7 +221,7 @@ class JointTraining(SupervisedTraining):
         self._figures: dict[str, Tensor] = {}
 
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
-        """The head's loss of labelled clips; the pull or push loss of unlabelled ones."""
+        """Return the head's loss of labelled clips, or the pull or push loss of unlabelled ones."""
         kind = self.alternating.kind
         if kind == "labels":
             losses = super().losses_of(clip, batch)
@@ -209,11 +234,21 @@ class JointTraining(SupervisedTraining):
         return losses
 
     def figures(self) -> dict[str, Tensor]:
-        """The latest of each kind of step; pull and push as they are before their weight."""
+        """Return the latest losses of each kind of step; pull and push are without their weight."""
         return self._figures
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the latest losses too, since a run may be resumed between the updates of a step."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["figures"] = self._figures
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the latest losses."""
+        super().on_load_checkpoint(checkpoint)
+        self._figures = dict(checkpoint.get("figures", {}))
+
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Move the rate with the steps of the run: the three updates of one have the same."""
+        """Move the learning rate once per step, so that its three updates have the same rate."""
         del metric
         if self.alternating.kind == STEP_KINDS[0]:
             scheduler.step()
@@ -226,12 +261,12 @@ class JointTraining(SupervisedTraining):
 
 
 def not_consecutive(batch: ClipBatch, *, steps: int, shift: int) -> Tensor:
-    """Which frames are not consecutive to the frames they are pushed from, bool (B, S).
+    """Return which pairs of frames of a push step are not consecutive, bool (B, S).
 
     Args:
-        batch: clips cut by one rule.
-        steps: S.
-        shift: the clip that a clip is pushed from is the one `shift` rows before it.
+        batch: clips that were cut by the same rule.
+        steps: number S of steps of the encoder along a clip.
+        shift: each clip is compared with the clip `shift` rows before it.
     """
     times = batch.times
     gap = times.diff(dim=1).amax(1, keepdim=True)  # (B, 1)

@@ -1,4 +1,4 @@
-"""`selfvid finetune`: any head on any encoder, trained with labels and tested on whole videos."""
+"""The command `selfvid finetune`: train any head on any encoder and test it on whole videos."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from selfvid.training.rates import Rates
 from selfvid.training.run_folder import warm_start
 from selfvid.training.schedule import Training
 
-DEFAULT_FRAMES = 16
-POSITIONS = 10
+DEFAULT_FRAMES = 16  # of a clip, if the encoder states no length: the length that C3D reads
+POSITIONS = 10  # test clips along a video, as many as C3D averages
 
 
 def finetune(
@@ -65,64 +65,68 @@ def finetune(
     resume: bool = False,
     quiet: bool = False,
 ) -> FinetuneResult:
-    """Train a head, and as much of its encoder as is wanted, on labelled videos; then test it.
+    """Train a head on labelled videos, and its encoder or parts of it too; then test both.
 
     Args:
         data: manifest of the labelled videos, as `index` writes it.
-        out: folder for the run; must not exist yet.
+        out: folder for the run; it must not exist yet.
         head: class of the head and its arguments, without widths and classes.
-        encoder: the network under it; left out, the one of `init` is taken as it is.
-        init: a run or encoder to start from; of a run of several folds, each fold starts from
-            the same fold's encoder.
+        encoder: the network below the head; by default the encoder of `init`.
+        init: a run or an encoder whose weights training starts from. If it is a run of several
+            folds, each fold starts from the encoder of the same fold.
         label: column of the labels.
-        clips: which frames of a video make a clip in training; by default random ones, as long
-            and as far apart as the encoder is used to.
-        views: which clips of a test video are classified and averaged; by default ten, evenly
-            spread.
-        size: H and W that frames are resized to while decoding, or one number for both; by
-            default what the encoder is used to, else 64.
-        flow: folder of the videos' optical flow, for an encoder of flow.
-        crop: smaller frames cut from those, by chance in training and at fixed places in tests.
-        augment: random changes to clips, on the device.
-        rates: factor of the learning rate by part, such as encoder: 0.1; 0 freezes a part.
+        clips: which frames of a video make a training clip. By default a clip starts at random
+            and has the length and the spacing of frames that the encoder was trained on.
+        views: which clips of a test video are classified; their probabilities are averaged. By
+            default ten clips, evenly spread over the video.
+        size: H and W that frames are resized to while decoding, or one number for both. By
+            default the size that the encoder was trained on, or 64 if it has none.
+        flow: folder of the videos' optical flow, for an encoder that takes flow.
+        crop: smaller frames that are cut from the decoded ones: at random places in training, at
+            fixed places in tests.
+        augment: random changes to clips, computed on the device.
+        rates: factors of the learning rate by part, such as encoder: 0.1; 0 freezes a part.
         training: steps, batch, optimiser and the like.
-        balanced: whether each place of a batch draws a class first, then a video of it.
-        coherence: unlabelled footage, a manifest; after each supervised step a pull and a push
-            step are made on it. steps of training counts the supervised ones.
-        cache: clips of each training video whose features are kept, of an encoder that is wholly
-            frozen; it sees each video once, and the head learns from what was kept. By default
-            clips are cut and encoded anew for every step.
-        cache_folder: where features are kept, for other heads on the same encoder too; by default
-            in the run, until it ends.
-        second: a second labelled data set, a manifest; a second head is trained on it in the same
-            steps, on the same encoder. Rates name that head second_head.
-        folds: number of folds by group, where the manifest has no split of its own; 5 by default.
-        score_training: also score the training part, which fusing by SVM is fitted on.
+        balanced: whether each place of a batch first draws a class, then a video of that class.
+        coherence: manifest of unlabelled videos, for joint training with temporal coherence:
+            after each supervised step, a pull step and a push step are made on these videos.
+            The steps of training are the supervised ones.
+        cache: number of clips of each training video whose features are kept. The encoder must be
+            frozen; it processes each video once, and the head is trained on the kept features. By
+            default clips are cut and encoded anew for every step.
+        cache_folder: folder where features are kept, also for other heads on the same encoder. By
+            default they are kept in the run's folder until the run ends.
+        second: manifest of a second labelled data set, for multi-task training: a second head on
+            the same encoder is trained on it in the same steps. Its name in rates is second_head.
+        folds: number of folds by group, if the manifest has no split of its own; 5 by default.
+        score_training: also write the scores of the training videos, which `fuse --how svm` is
+            fitted on.
         decoder: auto, decord or pyav.
         decoded: folder that keeps decoded frames at training size, so that a video is decoded
-            once and not at every step; frames x H x W x 3 bytes for each.
-        workers: loading processes; by default one less than cores, at most 8.
-        device: where the run computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
-        precision: auto, float32 or bfloat16; auto is bfloat16 autocast where the hardware
-            multiplies it natively.
+            once and not at every step. A video takes frames x H x W x 3 bytes.
+        workers: number of loading processes; by default one less than cores, at most 8.
+        device: device that computes: auto, cpu, cuda or mps; auto uses a GPU if there is one.
+        precision: auto, float32 or bfloat16; auto uses bfloat16 autocast if the hardware
+            multiplies bfloat16 natively.
         faults: how many clips may fail in training before the run stops.
-        seed: of everything random in the run.
+        seed: seed of everything random in the run.
         resume: continue the run in `out`.
-        quiet: print neither progress nor result.
+        quiet: print neither the progress nor the result.
 
     Returns:
-        Accuracy with its interval and the protocol; in the folder beside scores.csv.
+        The accuracy with its 95 % interval, further figures and the protocol. The run's folder
+        has them in result.json, beside scores.csv.
 
     Raises:
-        InputError: where something handed in is not as expected.
-        Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
+        InputError: If an argument is not as expected.
+        Interrupted: If Ctrl-C or SIGTERM ended the run; the last step was saved first.
     """
-    # What was asked for holds objects; the recipe that the run leaves has them in words.
-    asked = f"selfvid finetune --config {shlex.quote(f'{out}/recipe.yaml')} --out NEW_FOLDER"
+    # The arguments may be objects, which no command line can state; the recipe states them.
+    command = f"selfvid finetune --config {shlex.quote(f'{out}/recipe.yaml')} --out NEW_FOLDER"
     videos = Manifest.read_labelled(str(data), label)
     network = _network(encoder, init)
-    used_to = network.provenance
-    chosen = default_clips(used_to) if clips is None else clips
+    trained_on = network.provenance
+    chosen = default_clips(trained_on) if clips is None else clips
     second = SecondData(data=second) if isinstance(second, str) else second
     settings = FinetuneSettings(
         data=str(data),
@@ -136,7 +140,7 @@ def finetune(
         crop=crop,
         augment=augment,
         reading=ClipReading.of(
-            size=used_to.size if size is None else size,
+            size=trained_on.size if size is None else size,
             flow=flow,
             decoder=decoder,
             decoded=decoded,
@@ -156,7 +160,7 @@ def finetune(
         seed=seed,
     )
     run = FinetuneRun(settings, videos, folds=folds, score_training=score_training, quiet=quiet)
-    result = run.carry_out(resume=resume, asked=asked)
+    result = run.carry_out(resume=resume, command=command)
     if not quiet:
         print(result)
     return result
@@ -173,14 +177,14 @@ def _network(encoder: Encoder | None, init: Path | str | None) -> Encoder:
     return encoder
 
 
-def default_clips(used_to: Provenance) -> RandomClips:
-    """Random clips as long and as far apart as the encoder is used to."""
-    frames = DEFAULT_FRAMES if used_to.frames is None else used_to.frames
-    return RandomClips(frames=frames, stride=used_to.stride, fps=used_to.fps)
+def default_clips(trained_on: Provenance) -> RandomClips:
+    """Return random clips with the length and spacing of frames that an encoder was trained on."""
+    frames = DEFAULT_FRAMES if trained_on.frames is None else trained_on.frames
+    return RandomClips(frames=frames, stride=trained_on.stride, fps=trained_on.fps)
 
 
 def default_views(clips: Sampling) -> Sampling:
-    """Clips spread evenly along a video, otherwise as in training."""
+    """Return clips that are spread evenly along a video and otherwise as in training."""
     if not isinstance(clips, RandomClips):
         return clips
     spacing: Mapping[str, Any] = {name: getattr(clips, name) for name in ("stride", "fps", "short")}

@@ -1,4 +1,4 @@
-"""The folds of a finetune run: each is trained and tested, and all make one result."""
+"""Training and testing the folds of a finetune run, and the result of all folds together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from selfvid.compute import choose_device
 from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.stills import stills
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.data.manifest.rows import segment_id
 from selfvid.data.manifest.splits import Fold
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.finetuning.classifier import Classifier, save_classifier
@@ -26,12 +25,13 @@ from selfvid.finetuning.clips import labelled_clips
 from selfvid.finetuning.kept_features.make import FeatureMaker
 from selfvid.finetuning.kept_features.train import KeptFeatureTester
 from selfvid.finetuning.protocol import heading, protocol
-from selfvid.finetuning.result import FinetuneResult
+from selfvid.finetuning.result import FinetuneResult, groups_of
 from selfvid.finetuning.second_folds import SecondFolds
 from selfvid.finetuning.settings import FinetuneSettings
 from selfvid.finetuning.stages import before, continued
 from selfvid.finetuning.testing import ClipHits, Tester, read_clip_hits, write_clip_hits
 from selfvid.finetuning.train import train_classifier
+from selfvid.heads.base import Head
 from selfvid.pictures import write_png
 from selfvid.results.leaks import Footage, relate_footage
 from selfvid.results.scores import SCORES, Scores, pooled
@@ -40,7 +40,7 @@ from selfvid.training.start import start_or_resume
 from selfvid.types import ClipBatch
 
 TRAINING_SCORES = "scores_training.csv"
-PREVIEWED = 3  # test videos that the head draws pictures of
+_PREVIEWED = 3  # test videos with pictures by the head: enough to compare a few in the report
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class FinetuneRun:
     """The training and test of every fold of a finetune run.
 
     Attributes:
-        settings: of the run.
-        videos: the labelled ones.
-        folds: how many, or None for the manifest's own split, else five.
-        score_training: whether the training part is scored too.
-        quiet: show no progress of tests.
+        settings: the settings of the run.
+        videos: the labelled videos.
+        folds: number of folds; None uses the manifest's own split, or five folds if it has none.
+        score_training: whether scores of the training videos are written too.
+        quiet: whether to print nothing.
     """
 
     settings: FinetuneSettings
@@ -61,16 +61,25 @@ class FinetuneRun:
     score_training: bool
     quiet: bool
 
-    def carry_out(self, *, resume: bool, asked: str) -> FinetuneResult:
-        """Train and test every fold; those that are finished are not trained again."""
+    def carry_out(self, *, resume: bool, command: str) -> FinetuneResult:
+        """Train and test every fold that is not finished, and return the result of all folds.
+
+        Args:
+            resume: whether to continue the run that is in the folder.
+            command: the command line that makes the same run again.
+
+        Raises:
+            InputError: If the folder of the run, or of kept features, does not fit the settings.
+            Interrupted: If a signal ended the training; the last step was saved first.
+        """
         began = time.monotonic()
         settings, run = self.settings, RunFolder(self.settings.out)
         parts, second = self.parts, self.second
         recipe = settings.recipe() | {"folds": self.folds, "score_training": self.score_training}
         if self.features is not None and settings.cache_folder is not None:
-            _ = self.features.opened  # refuses other features before the run's folder is made
+            _ = self.features.opened  # raises for other features before the run's folder is made
         start_or_resume(run, recipe, resume=resume)
-        scores = pooled([self._fold(place) for place in range(len(parts))])
+        scores = pooled([self._fold_scores(place) for place in range(len(parts))])
         scores.write(run.path / SCORES)
         folders = [self._folder(place) for place in range(len(parts))]
         seconds = time.monotonic() - began
@@ -78,9 +87,11 @@ class FinetuneRun:
             scores,
             sum(map(read_clip_hits, folders), ClipHits()),
             heading=heading(settings, parts),
-            groups=self._groups(scores),
+            groups=groups_of(self.videos, scores.videos),
             footage=self._footage(),
-            protocol=protocol(settings, self.videos, parts, second, command=asked, seconds=seconds),
+            protocol=protocol(
+                settings, self.videos, parts, second, command=command, seconds=seconds
+            ),
             path=run.path,
         )
         if second is not None:
@@ -92,7 +103,7 @@ class FinetuneRun:
 
     @cached_property
     def features(self) -> FeatureMaker | None:
-        """Keeps features of the videos of all folds; None where clips are encoded anew."""
+        """Makes the features of the videos of all folds; None if no features are kept."""
         if self.settings.cache is None:
             return None
         tested = [fold.test for fold in self.parts]
@@ -110,28 +121,28 @@ class FinetuneRun:
 
     @cached_property
     def unlabelled(self) -> set[str]:
-        """Content ids of the videos that coherence trains on, labelled stills of them included."""
+        """Content ids of the videos of coherence, and of labelled images that are their frames."""
         coherence = self.settings.coherence
         return set() if coherence is None else coherence.seen(stills(self.videos))
 
     @cached_property
     def parts(self) -> list[Fold]:
-        """The videos that are trained and tested on, fold by fold."""
+        """The training and the test videos of each fold."""
         settings = self.settings
         return make_folds(self.videos, column=settings.label, folds=self.folds, seed=settings.seed)
 
     @cached_property
     def second(self) -> SecondFolds | None:
-        """The second data set, split to go with the folds; None where there is none."""
+        """The parts of the second data set for the folds; None if there is no second data set."""
         return SecondFolds.of(self.settings, self.videos, self.parts)
 
     def _folder(self, place: int) -> Path:
-        """Where the fold at a place of the list is kept."""
+        """Return the folder of a fold; a single fold has the folder of the run."""
         run = RunFolder(self.settings.out)
         return run.path if len(self.parts) == 1 else run.fold(place + 1)
 
-    def _fold(self, place: int) -> Scores:
-        """Scores of the test videos of one fold, which is trained unless it is finished."""
+    def _fold_scores(self, place: int) -> Scores:
+        """Return the scores of a fold's test videos; train and test it unless it is finished."""
         fold, folder = self.parts[place], self._folder(place)
         if (folder / SCORES).is_file():
             return Scores.read(folder / SCORES)
@@ -160,19 +171,22 @@ class FinetuneRun:
         write_clip_hits(hits, folder)
         if second is not None:
             second.finish(classifier, tester, folder, fold=place, size=clips.size)
-        self._draw(classifier.cpu().eval(), clips, RunFolder(folder).pictures)
+        self._write_previews(classifier.cpu().eval(), clips, RunFolder(folder).pictures)
         save_classifier(classifier, folder, classes=classes)
         scores.write(folder / SCORES)
         return scores
 
     @torch.no_grad()
-    def _draw(self, classifier: Classifier, clips: ClipDataset, folder: Path) -> None:
-        """The head's pictures of the first test videos, where they are of pixels."""
-        if classifier.encoder.in_channels != 3:
+    def _write_previews(self, classifier: Classifier, clips: ClipDataset, folder: Path) -> None:
+        """Write the head's pictures of the first test videos, if clips are pixels.
+
+        No video is decoded for a head that has no pictures.
+        """
+        if classifier.encoder.in_channels != 3 or type(classifier.head).preview is Head.preview:
             return
-        for place in range(min(PREVIEWED, len(clips))):
-            found = clips[place].clips
-            batch = ClipBatch.of([found[len(found) // 2]])
+        for place in range(min(_PREVIEWED, len(clips))):
+            views = clips[place].clips
+            batch = ClipBatch.of([views[len(views) // 2]])
             pictures = classifier.head.preview(classifier.encoder(batch.clip()), batch.frames[0])
             for name, picture in pictures.items():
                 file = f"{name}_of_video_{place + 1}-{self.settings.training.steps:08d}.png"
@@ -196,13 +210,8 @@ class FinetuneRun:
             return plain
         return KeptFeatureTester.like(plain, self.features.filled.views)
 
-    def _groups(self, scores: Scores) -> list[int]:
-        """The group of each tested video."""
-        of = dict(zip(map(segment_id, self.videos.rows), self.videos.groups.tolist(), strict=True))
-        return [of[video] for video in scores.videos]
-
     def _footage(self) -> dict[str, Any]:
-        """How the tested videos relate to what the encoder has seen without their labels."""
+        """Return how many test videos the encoder was trained on, in numbers; see `Footage`."""
         pasts = [before(self.settings, fold=number) for number in range(1, len(self.parts) + 1)]
         related = [
             relate_footage(

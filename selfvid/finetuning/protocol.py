@@ -1,4 +1,4 @@
-"""How a finetune run was carried out, in a line and as plain data."""
+"""The protocol of a finetune run: how it was carried out, in one line and as plain data."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from selfvid.results.protocol import about_machine
 
 
 def heading(settings: FinetuneSettings, folds: Sequence[Fold]) -> str:
-    """What was trained and how it was tested."""
+    """Return one line that says what was trained and how it was tested."""
     tests = f"{len(folds)} folds" if len(folds) > 1 else "one split"
     crops = "" if settings.crop is None else f", {settings.crop.count} crops of each"
-    beside = ""
+    addition = ""
     if settings.coherence is not None:
-        beside = f", in turn with coherence on {len(settings.coherence.footage)} videos"
+        addition = f", in turn with coherence on {len(settings.coherence.footage)} videos"
     if settings.cache is not None:
-        beside = f", frozen, {settings.cache} kept clips of each training video"
+        addition = f", frozen, {settings.cache} kept clips of each training video"
     if settings.second is not None:
         second = settings.second
-        beside = f", multi-task with {second.label} of {len(second.videos)} rows in {second.data}"
+        addition = f", multi-task with {second.label} of {len(second.videos)} rows in {second.data}"
     return (
-        f"{type(settings.head).__name__} on {type(settings.encoder).__name__}{beside}, "
+        f"{type(settings.head).__name__} on {type(settings.encoder).__name__}{addition}, "
         f"{settings.label}, {tests}; tested on {settings.views}{crops}"
     )
 
@@ -41,15 +41,15 @@ def protocol(
     command: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Everything that was decided.
+    """Return all settings of a run, the sizes of its parts, and the machine, as plain data.
 
     Args:
-        settings: of the run.
-        videos: the labelled ones.
-        folds: how they were split.
-        second: the second data set, if there is one.
-        command: the command line that asks for the same run.
-        seconds: how long it took.
+        settings: the settings of the run.
+        videos: the labelled videos.
+        folds: their split into training and test videos, fold by fold.
+        second: the second data set, or None.
+        command: the command line that makes the same run again.
+        seconds: the duration of the run.
     """
     updates = 1 if settings.coherence is None else len(STEP_KINDS)
     return {

@@ -1,4 +1,4 @@
-"""What a finetune run came to: figures, words and protocol; as a table, and as JSON."""
+"""The result of a finetune run: figures, verdicts and protocol, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ KIND = "selfvid finetune"
 
 @dataclass(frozen=True, eq=False)
 class SecondResult:
-    """The second head's outcome on the second data set's own test part.
+    """The result of the second head on the test part of the second data set.
 
-    Where the first data set is tested in several folds, each fold's network is tested on it, and
+    If the first data set has several folds, the network of each fold is tested on it, and the
     figures are over all of these tests.
 
     Attributes:
-        data: its manifest.
+        data: manifest of the second data set.
         label: column of its labels.
-        videos: different videos that were tested.
-        accuracy: share of tests that named the video rightly.
+        videos: number of different test videos.
+        accuracy: share of tests in which the video was classified correctly.
         classes: names of the K classes.
-        confusion: (K, K), a row for each true class.
+        confusion: number of tests by true class (row) and predicted class, (K, K).
         per_class: accuracy of each class, (K,).
     """
 
@@ -56,7 +56,13 @@ class SecondResult:
 
     @staticmethod
     def of(scores: Sequence[Scores], data: SecondData, *, seed: int) -> SecondResult:
-        """The result that follows from the scores of one or several networks."""
+        """Return the result that follows from the scores of one or several networks.
+
+        Args:
+            scores: the scores of each network.
+            data: the second data set.
+            seed: seed of the interval's resampling.
+        """
         predicted = np.concatenate([each.predicted for each in scores])
         labels = np.concatenate([each.labels for each in scores])
         videos = [video for each in scores for video in each.videos]
@@ -66,7 +72,7 @@ class SecondResult:
             label=data.label,
             videos=len(set(videos)),
             accuracy=accuracy_interval(
-                predicted == labels, _groups(data.videos, videos), seed=seed
+                predicted == labels, groups_of(data.videos, videos), seed=seed
             ),
             classes=data.classes,
             confusion=confusion(predicted, labels, count),
@@ -76,30 +82,31 @@ class SecondResult:
     def __str__(self) -> str:
         return (
             f"second head: {words.percents(self.accuracy)} of {self.videos} test videos of "
-            f"{self.data} named rightly ({self.label}, {len(self.classes)} classes)"
+            f"{self.data} classified correctly ({self.label}, {len(self.classes)} classes)"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class FinetuneResult:
-    """A supervised run's outcome.
+    """The result of a finetune run, over the test videos of all folds.
 
     Attributes:
-        heading: what was trained and how it was tested, in a line.
-        accuracy: share of test videos named rightly.
-        mean_average_precision: over classes.
-        clip_hit_at_1: share of single clips named rightly, before a video's are averaged.
-        hit_at_5: share of test videos whose class is among the likeliest five; None of five
-            classes or fewer.
+        heading: what was trained and how it was tested, in one line.
+        accuracy: share of test videos that were classified correctly.
+        mean_average_precision: mean over classes of the average precision.
+        clip_hit_at_1: share of single clips that were classified correctly, before the
+            probabilities of a video's clips are averaged (clip hit@1).
+        hit_at_5: share of test videos whose class is among the five most probable ones (hit@5);
+            None for five classes or fewer.
         classes: names of the K classes.
-        confusion: (K, K), a row for each true class.
+        confusion: number of test videos by true class (row) and predicted class, (K, K).
         per_class: accuracy of each class, (K,).
-        largest_class: share of test videos of the commonest class, which naming it always gives.
-        footage: how test videos relate to what the encoder had seen before.
+        largest_class: accuracy of a classifier that always predicts the most frequent class.
+        footage: how many test videos the encoder was trained on before; see `Footage`.
         verdicts: what the figures say, in plain sentences.
-        protocol: everything that was decided, in plain data.
+        protocol: settings, sizes and machine, as plain data.
         path: the run's folder.
-        second: of the second data set's test part; None where there is none.
+        second: the result on the second data set; None if it was not tested.
     """
 
     heading: str
@@ -128,20 +135,31 @@ class FinetuneResult:
         protocol: dict[str, Any],
         path: Path,
     ) -> FinetuneResult:
-        """The result that follows from the scores of all test videos."""
-        right = scores.predicted == scores.labels
-        accuracy = accuracy_interval(right, groups, seed=protocol["seed"])
+        """Return the result that follows from the scores of all test videos.
+
+        Args:
+            scores: the scores of all test videos.
+            clips: how many single clips were classified correctly.
+            heading: what was trained and how it was tested.
+            groups: the group of each test video; intervals resample whole groups.
+            footage: the counts of `Footage`, by name.
+            protocol: settings, sizes and machine, as plain data.
+            path: the run's folder.
+        """
+        correct = scores.predicted == scores.labels
+        accuracy = accuracy_interval(correct, groups, seed=protocol["seed"])
         count = len(scores.classes)
         largest = float(np.bincount(scores.labels).max() / len(scores.labels))
         above = words.against_chance(accuracy, chance=largest)
         few = words.about_groups(len(set(groups)))
-        mean_precision = mean_average_precision(scores.probabilities, np.eye(count)[scores.labels])
+        one_hot = np.eye(count)[scores.labels]  # (N, K)
+        mean_precision = mean_average_precision(scores.probabilities, one_hot)
         headline = (
-            f"{words.percents(accuracy)} of {len(scores.labels)} test videos named rightly, mean "
-            f"average precision {100 * mean_precision:.1f} %"
+            f"{words.percents(accuracy)} of {len(scores.labels)} test videos classified correctly, "
+            f"mean average precision {100 * mean_precision:.1f} %"
         )
         hit_at_5 = hit_at_k(scores.probabilities, scores.labels, 5) if count > 5 else None
-        said = (headline, _hits(clips, hit_at_5), words.about_footage(**footage), above, few)
+        sentences = (headline, _hits(clips, hit_at_5), words.about_footage(**footage), above, few)
         return FinetuneResult(
             heading=heading,
             accuracy=accuracy,
@@ -153,7 +171,7 @@ class FinetuneResult:
             per_class=per_class_accuracy(scores.predicted, scores.labels, count),
             largest_class=largest,
             footage=footage,
-            verdicts=tuple(sentence for sentence in said if sentence is not None),
+            verdicts=tuple(sentence for sentence in sentences if sentence is not None),
             protocol=protocol,
             path=path,
         )
@@ -171,18 +189,24 @@ class FinetuneResult:
         )
 
     def write(self) -> Path:
-        """Write everything as JSON into the run's folder, whole or not at all."""
+        """Write the result as JSON into the run's folder, whole or not at all."""
         return write_result(self, self.path / RESULT, kind=KIND)
 
 
+def groups_of(manifest: Manifest, videos: Sequence[str]) -> list[int]:
+    """Return the group of each video of a score table.
+
+    Args:
+        manifest: the manifest of the videos.
+        videos: ids of videos or segments, as `segment_id` gives them.
+    """
+    group = dict(zip(map(segment_id, manifest.rows), manifest.groups.tolist(), strict=True))
+    return [group[video] for video in videos]
+
+
 def _hits(clips: ClipHits, hit_at_5: float | None) -> str:
-    said = f"{100 * clips.right / clips.clips:.1f} % of {clips.clips} single clips (clip hit@1)"
+    share = 100 * clips.right / clips.clips
+    of_clips = f"{share:.1f} % of {clips.clips} single clips (clip hit@1)"
     if hit_at_5 is None:
-        return said
-    return f"{said}, the right class among the likeliest five {100 * hit_at_5:.1f} % (hit@5)"
-
-
-def _groups(manifest: Manifest, videos: Sequence[str]) -> list[str]:
-    """The group of each tested video."""
-    of = dict(zip(map(segment_id, manifest.rows), manifest.groups.tolist(), strict=True))
-    return [of[video] for video in videos]
+        return of_clips
+    return f"{of_clips}, the right class among the likeliest five {100 * hit_at_5:.1f} % (hit@5)"

@@ -1,4 +1,4 @@
-"""The second data set of a finetune run: its part for each fold, its tests and its result."""
+"""The second data set of a finetune run: its part for each fold, its test and its result."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SECOND_SCORES = "scores_second.csv"
 
 @dataclass(frozen=True)
 class SecondFolds:
-    """A second data set beside the folds of the first.
+    """The parts of a second data set for the folds of the first.
 
     Attributes:
-        settings: of the run, with a second data set.
-        second: that data set.
-        parts: what of it goes with each fold.
+        settings: the settings of the run.
+        second: the second data set.
+        parts: its part for each fold.
     """
 
     settings: FinetuneSettings
@@ -39,15 +39,15 @@ class SecondFolds:
     def of(
         settings: FinetuneSettings, videos: Manifest, folds: Sequence[Fold]
     ) -> SecondFolds | None:
-        """The second data set of `settings`; None where it has none.
+        """Return the second data set of a run, or None if the run has none.
 
         Args:
-            settings: of the run.
-            videos: of the first data set.
-            folds: of the first data set.
+            settings: the settings of the run.
+            videos: the videos of the first data set.
+            folds: the folds of the first data set.
 
         Raises:
-            InputError: where too little of it may be trained or tested on.
+            InputError: If a fold leaves too few of its videos for training or for the test.
         """
         if settings.second is None:
             return None
@@ -66,13 +66,13 @@ class SecondFolds:
         fold: int,
         size: Sequence[int],
     ) -> None:
-        """Keep the second head of a fold, and its scores where there are test videos.
+        """Save the second head of a fold, and its scores if there are test videos.
 
         Args:
-            classifier: trained, with two heads, on the tester's device.
-            tester: how videos are tested.
-            folder: the fold's.
-            fold: its place among them.
+            classifier: the trained classifier with two heads, on the tester's device.
+            tester: tests a classifier on videos.
+            folder: the folder of the fold.
+            fold: the index of the fold, from 0.
             size: H and W of the first data set's frames.
         """
         assert isinstance(classifier, TwoHeads)
@@ -89,23 +89,23 @@ class SecondFolds:
             scores.write(folder / SECOND_SCORES)
 
     def added_to(self, result: FinetuneResult, folders: Iterable[Path]) -> FinetuneResult:
-        """The result with what the second head came to.
+        """Return the result of the first data set with that of the second added.
 
         Args:
-            result: of the first data set.
-            folders: one of each fold.
+            result: the result of the first data set.
+            folders: the folder of each fold.
         """
         files = [folder / SECOND_SCORES for folder in folders]
         scores = [Scores.read(file) for file in files if file.is_file()]
         found = SecondResult.of(scores, self.second, seed=self.settings.seed) if scores else None
         untested = f"second head: not tested, since {self.second.data} has no split of its own"
-        said = untested if found is None else str(found)
+        verdict = untested if found is None else str(found)
         return dataclasses.replace(
-            result, second=found, verdicts=(*result.verdicts, said, *self._left_out())
+            result, second=found, verdicts=(*result.verdicts, verdict, *self._left_out())
         )
 
     def protocol(self) -> dict[str, Any]:
-        """What was decided of it, in plain data."""
+        """Return the settings and sizes of the second data set, as plain data."""
         return {
             **self.settings.recipe()["second"],
             "classes": len(self.second.classes),
@@ -122,14 +122,15 @@ class SecondFolds:
         }
 
     def _left_out(self) -> Iterable[str]:
+        """Yield a sentence for each kind of rows that were left out."""
         over = "" if len(self.parts) == 1 else f" over {len(self.parts)} folds"
         counts = (
             ("training", sum(part.train_left_out for part in self.parts), "tests"),
             ("test", sum(part.test_left_out for part in self.parts), "trains"),
         )
-        for kind, count, does in counts:
+        for kind, count, use in counts:
             if count:
                 yield (
                     f"{count} {kind} rows of the second data set were left out{over}: the first "
-                    f"{does} on their videos"
+                    f"{use} on their videos"
                 )

@@ -1,4 +1,4 @@
-"""A second labelled data set with a head of its own: multi-task training.
+"""Multi-task training: one encoder is trained on two labelled data sets, with a head for each.
 
 After Simonyan and Zisserman, Two-stream convolutional networks for action recognition in videos,
 NIPS 2014, section 5.
@@ -29,10 +29,12 @@ class SecondPart:
     """The part of the second data set that goes with one fold of the first.
 
     Attributes:
-        train: the videos that are trained on.
-        test: those that are tested on, or None where the data set has no split of its own.
-        train_left_out: rows that would be trained on, but the first tests on their videos.
-        test_left_out: rows that would be tested on, but the first trains on their videos.
+        train: the training videos.
+        test: the test videos, or None if the data set has no split of its own.
+        train_left_out: number of rows left out of training, since the first data set tests on
+            their videos.
+        test_left_out: number of rows left out of the test, since the first data set trains on
+            their videos.
     """
 
     train: Manifest
@@ -45,17 +47,21 @@ class SecondPart:
 class SecondData:
     """The settings of a second labelled data set, with a head of its own on the same encoder.
 
-    Its clips are cut, cropped and augmented like those of the first, and its head is of the same
-    kind. Where it has a split of its own, it is trained on one part and tested on the other.
+    Its clips are cut, cropped and augmented like those of the first data set, and its head is of
+    the same class. If it has a split of its own, the network is trained on its training part and
+    tested on its test part; otherwise it is only trained on.
 
     Args:
         data: manifest of its videos.
         label: column of its labels.
-        flow: folder of its videos' flow, for an encoder of flow; by default that of the first
-            data set.
-        batch: clips of it in every step, over all processes, beside those of the first; by
-            default as many.
-        weight: factor of its loss, which is added to the first's.
+        flow: folder of its videos' optical flow, for an encoder that takes flow; by default the
+            folder of the first data set.
+        batch: number of its clips in every step, over all processes, in addition to those of the
+            first data set; by default as many as of the first.
+        weight: factor of its loss in the sum of both losses.
+
+    Raises:
+        InputError: If the weight is negative.
     """
 
     data: str = ""
@@ -70,10 +76,10 @@ class SecondData:
 
     @cached_property
     def videos(self) -> Manifest:
-        """The labelled videos.
+        """Its labelled videos.
 
         Raises:
-            InputError: where there are none.
+            InputError: If there are none.
         """
         if not self.data:
             raise InputError("second has no data; expected a manifest of labelled videos")
@@ -85,23 +91,26 @@ class SecondData:
         return tuple(self.videos.classes(self.label))
 
     def check(self, encoder: Encoder, rates: Rates) -> None:
-        """Refuse a frozen encoder, which a second data set would not change.
+        """Check that the encoder is trained: a second data set would not change a frozen one.
 
         Raises:
-            InputError: where all of it is frozen.
+            InputError: If all of the encoder is frozen.
         """
         if not any(rates.of(f"encoder.{name}") for name, _ in encoder.named_parameters()):
             raise InputError("second trains the encoder, whose rate is 0; expected more than 0")
 
     def part(self, train: Manifest, test: Manifest) -> SecondPart:
-        """The part that goes with a fold of the first: no video is trained on and tested on.
+        """Return the part for one fold of the first data set.
+
+        Videos that the fold tests on are left out of training, and videos that it trains on are
+        left out of the test.
 
         Args:
-            train: training part of the fold.
-            test: its test part.
+            train: training videos of the fold.
+            test: test videos of the fold.
 
         Raises:
-            InputError: where a class is left without training videos, or no video to test.
+            InputError: If a class has no training video left, or no test video is left.
         """
         videos = self.videos
         whole, tested = videos, None
@@ -130,7 +139,7 @@ class SecondData:
 
 
 class PairedStream(BatchStream):
-    """Every batch is one of the first stream and, behind it, one of the second.
+    """A stream whose batches join a batch of a first stream and a batch of a second one.
 
     ::
 
@@ -139,12 +148,12 @@ class PairedStream(BatchStream):
         second   X V W   Z X Y
         joint    bdXVW   acZXY
 
-    Keys of the second count on from those of the first, as `SideBySide` wants them. Each process
-    has its part of both.
+    The indices of the second data set begin after those of the first, as in `SideBySide`. Each
+    process has its part of both.
 
     Args:
-        first: a batch for each number.
-        second: likewise, as many.
+        first: the stream of the first data set.
+        second: the stream of the second data set, with as many batches.
     """
 
     def __init__(self, first: BatchStream, second: BatchStream) -> None:
@@ -160,27 +169,28 @@ class PairedStream(BatchStream):
         """Keep this process's part of every batch of both streams.
 
         Raises:
-            InputError: where a batch cannot be shared out evenly.
+            InputError: If a batch cannot be shared out evenly.
         """
         for stream in (self.first, self.second):
             stream.share_out(rank, world)
 
     def batch(self, number: int) -> list[ClipKey]:
-        """This process's keys of batch `number`."""
-        before = self.first.videos
-        behind = [replace(key, index=key.index + before) for key in self.second.batch(number)]
-        return [*self.first.batch(number), *behind]
+        """Return this process's keys of batch `number`."""
+        first = self.first.batch(number)
+        second = self.second.batch(number)
+        return [*first, *(replace(key, index=key.index + self.first.videos) for key in second)]
 
 
 class MultiTaskTraining(SupervisedTraining):
     """Trains one encoder and two heads on batches of both data sets.
 
-    The encoder sees a whole batch; each head its own clips. The sum of both losses is minimised,
-    each the mean over its own clips.
+    The encoder processes the whole batch, and each head the clips of its own data set. The sum of
+    both losses is minimised; each loss is the mean over its own clips.
 
     Args:
-        weight: factor of the second's loss.
-        more: as `SupervisedTraining` explains them; the classifier has two heads.
+        args: positional arguments of `SupervisedTraining`; the classifier must have two heads.
+        weight: factor of the second loss.
+        more: further arguments of `SupervisedTraining`.
     """
 
     def __init__(self, *args: Any, weight: float, **more: Any) -> None:
@@ -188,27 +198,33 @@ class MultiTaskTraining(SupervisedTraining):
         self.weight = weight
 
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
-        """Both heads' losses; labels of the second count on from those of the first."""
+        """Return the losses of both heads.
+
+        The labels of the second data set begin after those of the first, as in `SideBySide`.
+
+        Raises:
+            InputError: If the batch has clips of one data set only.
+        """
         both = self.classifier
         assert isinstance(both, TwoHeads)
         assert batch.labels is not None
         features = both.encoder(self.cropped(clip))
-        count = int((batch.labels < both.head.classes).sum())
+        count = int((batch.labels < both.head.classes).sum())  # clips of the first data set
         if not 0 < count < len(batch):
             raise InputError(
                 "a batch has clips of one of the two data sets only: all videos of the other are "
                 "shorter than a clip"
             )
-        mine, theirs = slice(count), slice(count, None)
-        first = supervised_losses(both.head, features.of(mine), batch.labels[mine])
-        labels = batch.labels[theirs] - both.head.classes
-        second = supervised_losses(both.second_head, features.of(theirs), labels)
+        of_first, of_second = slice(count), slice(count, None)
+        first = supervised_losses(both.head, features.of(of_first), batch.labels[of_first])
+        labels = batch.labels[of_second] - both.head.classes
+        second = supervised_losses(both.second_head, features.of(of_second), labels)
         parts = {"first_loss": first.total, "second_loss": second.total}
         parts |= first.parts | {f"second_{name}": part for name, part in second.parts.items()}
         return Losses(first.total + self.weight * second.total, parts)
 
 
 def _without(videos: Manifest, others: Manifest) -> Manifest:
-    """The rows whose video is none of `others`."""
-    taken = {row.video for row in others.rows}
-    return videos.select([row.video not in taken for row in videos.rows])
+    """Return the rows of `videos` whose video is not in `others`."""
+    excluded = {row.video for row in others.rows}
+    return videos.select([row.video not in excluded for row in videos.rows])

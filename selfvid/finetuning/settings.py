@@ -29,7 +29,7 @@ class FinetuneSettings:
     """The arguments of `finetune`, which explains them, with defaults filled in.
 
     Raises:
-        InputError: where they do not go together.
+        InputError: If an argument is out of range or does not fit the others.
     """
 
     data: str
@@ -116,24 +116,24 @@ class FinetuneSettings:
 
     @property
     def clips_per_video(self) -> int:
-        """Clips cut from one opened video in training."""
+        """Number of training clips that are cut from one opened video."""
         return int(getattr(self.clips, "clips", 1))
 
     @property
     def classifier(self) -> Classifier:
-        """The encoder with its head, or its two heads."""
+        """The encoder with its head, or with its two heads."""
         if self.second_head is None:
             return Classifier(self.encoder, self.head)
         return TwoHeads(self.encoder, self.head, self.second_head)
 
     @property
     def feature_folder(self) -> Path:
-        """Where features are kept, if they are."""
+        """The folder for the features of a frozen encoder, if they are kept."""
         folder: Path = RunFolder(self.out).features
         return folder if self.cache_folder is None else Path(self.cache_folder)
 
     def of_second(self, *, size: tuple[int, int] | None) -> FinetuneSettings:
-        """The settings of the second data set alone.
+        """Return the settings for the second data set as if it were the only one.
 
         Args:
             size: H and W of its frames.
@@ -153,12 +153,12 @@ class FinetuneSettings:
             rates=UNIFORM,
             second=None,
             second_head=None,
-            # With the same seed two data sets of one length would be shuffled alike.
+            # With the same seed, two data sets of the same length would be shuffled alike.
             seed=self.seed + 1,
         )
 
     def recipe(self) -> dict[str, Any]:
-        """The arguments as plain data that `finetune --config` reads."""
+        """Return the arguments as plain data that `finetune --config` reads."""
         plain: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain |= plain.pop("reading").recipe()
         plain["training"] = dataclasses.asdict(self.training)
@@ -167,7 +167,7 @@ class FinetuneSettings:
         for name in ("coherence", "second"):
             if described[name] is not None:
                 described[name] = described[name]["init_args"]
-        del described["second_head"]  # of the same kind as the first
-        for given in ("widths", "classes"):  # by the encoder and the labels
-            del described["head"]["init_args"][given]
+        del described["second_head"]  # it is of the same class as the first
+        for argument in ("widths", "classes"):  # these follow from the encoder and the labels
+            del described["head"]["init_args"][argument]
         return described

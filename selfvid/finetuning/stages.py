@@ -1,8 +1,8 @@
-"""A second stage of training, which goes on, fold by fold, where a first one ended.
+"""A second stage of training, in which each fold starts from the same fold of an earlier run.
 
-The encoder that a fold of the first stage left has learnt from that fold's training videos, among
-which are the test videos of all other folds. So each fold of the second stage begins with the
-encoder of the same fold of the first.
+The encoder of a fold was trained on that fold's training videos, and these include the test videos
+of all other folds. Therefore each fold of the second stage starts from the encoder of the same fold
+of the first stage.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from selfvid.training.run_folder import RunFolder, warm_start
 
 
 def first_stage(init: Path | str) -> Path:
-    """The folder of an encoder like those of `init`: of its first fold, or `init` itself."""
+    """Return the first fold of `init` if it is a run of several folds, otherwise `init` itself."""
     return RunFolder(init).encoders[0]
 
 
 def continued(settings: FinetuneSettings, test: Manifest, *, fold: int) -> FinetuneSettings:
-    """`settings` with the encoder that the same fold of its first stage left.
+    """Return `settings` with the encoder of the same fold of the first stage.
 
     Args:
-        settings: of the run; if their `init` is no run of several folds is returned as it is.
-        test: the fold's test videos.
-        fold: its number, from 1.
+        settings: the settings of the run; they are returned unchanged if their `init` is not a
+            run of several folds.
+        test: the test videos of the fold.
+        fold: the number of the fold, from 1.
 
     Raises:
-        InputError: where the first stage tested that fold on other videos, or features are kept
-            for all folds together.
+        InputError: If the first stage tested this fold on other videos, or if features are kept,
+            which all folds would share.
     """
     if not _has_stages(settings):
         return settings
@@ -58,7 +59,7 @@ def continued(settings: FinetuneSettings, test: Manifest, *, fold: int) -> Finet
 
 
 def before(settings: FinetuneSettings, *, fold: int) -> Provenance:
-    """Where the encoder that a fold begins with comes from."""
+    """Return the provenance of the encoder that a fold starts from."""
     if not _has_stages(settings):
         return settings.encoder.provenance
     assert settings.init is not None

@@ -1,4 +1,4 @@
-"""One supervised training step."""
+"""One supervised training step: the loss of a head on labelled clips."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class SupervisedTraining(ClipTraining):
     """Trains a classifier on labelled clips.
 
     Args:
-        classifier: what is trained.
-        rates: how fast each of its parts learns.
-        crop: cuts a smaller frame from each clip, after all other augmentation.
-        more: as `ClipTraining` explains them.
+        classifier: the classifier to train, in place.
+        rates: factors of the learning rate by part; parts with 0 are frozen.
+        crop: cuts a smaller frame from each clip, after all other augmentation; or None.
+        more: further arguments of `ClipTraining`.
     """
 
     def __init__(
@@ -36,30 +36,30 @@ class SupervisedTraining(ClipTraining):
 
     @property
     def learner(self) -> nn.Module:
-        """Encoder and head."""
+        """The module that is trained: encoder and head."""
         return self.classifier
 
     def on_train_start(self) -> None:
-        """Frozen parts do not even change their averages."""
+        """Put frozen parts into evaluation mode, so that their running averages stay too."""
         freeze_statistics(self.classifier)
 
     def cropped(self, clip: Tensor) -> Tensor:
-        """Clips (B, T, C, H, W) with smaller frames where there is a crop."""
+        """Return clips (B, T, C, H, W) with the frames that the crop cuts, if there is a crop."""
         return clip if self.crop is None else self.crop(clip)
 
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
-        """The head's loss, and the share of clips that it classifies correctly."""
+        """Return the head's loss and the share of clips that it classifies correctly."""
         assert batch.labels is not None
         features = self.classifier.encoder(self.cropped(clip))
         return supervised_losses(self.classifier.head, features, batch.labels)
 
 
 def supervised_losses(head: Head, features: Features, labels: Tensor) -> Losses:
-    """A head's loss, and the share of clips that it classifies correctly.
+    """Return a head's loss and the share of clips that it classifies correctly.
 
     Args:
         head: the head.
-        features: of B clips.
+        features: the features of B clips.
         labels: class indices (B,).
     """
     prediction = head(features)

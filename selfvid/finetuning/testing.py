@@ -1,4 +1,4 @@
-"""What a classifier says of whole videos: several clips of each, several views of each clip."""
+"""Testing a classifier on whole videos: several clips of each video, several views of each clip."""
 
 from __future__ import annotations
 
@@ -25,14 +25,18 @@ from selfvid.results.scores import Scores
 from selfvid.saving.whole import write_whole
 from selfvid.types import ClipBatch
 
+CLIP_HITS = "clip_hits.json"
+
 
 @dataclass(frozen=True)
 class ClipHits:
-    """How single clips were named, before a video's were averaged.
+    """How many single clips were classified correctly, before a video's clips are averaged.
+
+    The probabilities of all crops of a clip are averaged, so that they count as one clip.
 
     Attributes:
-        clips: how many there were; the crops of one are averaged.
-        right: how many of them were named rightly.
+        clips: number of clips.
+        right: number of clips that were classified correctly.
     """
 
     clips: int = 0
@@ -44,15 +48,15 @@ class ClipHits:
 
 @dataclass(frozen=True)
 class Tester:
-    """How videos are tested.
+    """Tests classifiers on videos.
 
     Attributes:
-        crop: cuts the views of a clip, or None where a clip is one view.
-        device: where the classifier computes.
-        precision: of its arithmetic.
-        batch: views that are computed at once.
-        workers: processes that decode; 0 decodes in this one.
-        quiet: show no progress.
+        crop: cuts the views of a clip; None takes the clip as its only view.
+        device: device that the classifier is on.
+        precision: number format that the classifier computes in.
+        batch: number of views per forward pass: enough to be fast with little memory.
+        workers: number of loading processes; 0 decodes in this process.
+        quiet: whether to show no progress bar.
     """
 
     crop: Crop | None
@@ -66,20 +70,20 @@ class Tester:
     def scores(
         self, classifier: Classifier, dataset: ClipDataset, *, classes: tuple[str, ...], what: str
     ) -> Scores:
-        """The average of the probabilities of all views of each video; see `test`."""
+        """Return the scores of `test` alone."""
         return self.test(classifier, dataset, classes=classes, what=what)[0]
 
     @torch.inference_mode()
     def test(
         self, classifier: Classifier, dataset: ClipDataset, *, classes: tuple[str, ...], what: str
     ) -> tuple[Scores, ClipHits]:
-        """The average of the probabilities of all views of each video, and single clips' hits.
+        """Average the probabilities of all views of each video, and count single clips' hits.
 
         Args:
-            classifier: on the device.
-            dataset: one item for each video, in the manifest's order, none of which may fail.
+            classifier: the classifier, on the device.
+            dataset: one item for each video, in the manifest's order; no item may fail.
             classes: names of the K classes.
-            what: is being tested, for the progress bar.
+            what: name of the test, for the progress bar.
         """
         assert dataset.labels is not None
         was_training = classifier.training
@@ -95,21 +99,21 @@ class Tester:
             classes=classes,
             probabilities=means / means.sum(axis=1, keepdims=True),
         )
-        right = [
+        correct = [
             clips.argmax(axis=1) == label
             for clips, label in zip(found, dataset.labels, strict=True)
         ]
-        return scores, ClipHits(sum(map(len, right)), int(sum(each.sum() for each in right)))
+        return scores, ClipHits(sum(map(len, correct)), int(sum(each.sum() for each in correct)))
 
     def probabilities(
         self, classifier: Classifier, dataset: ClipDataset
     ) -> Iterator[NDArray[np.float64]]:
-        """The probabilities (clips, K) of one video after the other."""
+        """Yield the probabilities (clips, K) of one video after the other."""
         for batch in clip_loader(dataset, batch_size=1, workers=self.workers):
             yield self._of(classifier, batch)
 
     def _of(self, classifier: Classifier, batch: ClipBatch) -> NDArray[np.float64]:
-        views = self._views(batch.to(self.device).clip())
+        views = self._views(batch.to(self.device).clip())  # (V, T, C, H, W), V = clips x crops
         found = []
         with autocast(self.precision, self.device):
             for first in range(0, len(views), self.batch):
@@ -122,26 +126,30 @@ class Tester:
         return clips if self.crop is None else self.crop.views(clips)
 
     def of_clips(self, found: Sequence[Tensor]) -> NDArray[np.float64]:
-        """Probabilities (clips, K) of those (V, K) of some views, and some more, of a video."""
+        """Average over the crops of each clip.
+
+        Args:
+            found: the probabilities of all views of a video in parts, each (views, K).
+
+        Returns:
+            The probabilities (clips, K).
+        """
         crops = 1 if self.crop is None else self.crop.count
-        views = torch.cat([some.double() for some in found])
+        views = torch.cat([part.double() for part in found])  # (clips x crops, K)
         mean: NDArray[np.float64] = views.unflatten(0, (-1, crops)).mean(1).cpu().numpy()
         return mean
 
 
-CLIP_HITS = "clip_hits.json"
-
-
 def write_clip_hits(hits: ClipHits, folder: Path) -> Path:
-    """Write them into a fold's folder, whole or not at all."""
+    """Write the counts into the folder of a fold, whole or not at all."""
     return write_whole(folder / CLIP_HITS, json.dumps(dataclasses.asdict(hits)) + "\n")
 
 
 def read_clip_hits(folder: Path) -> ClipHits:
-    """Those that a fold left.
+    """Return the counts that are in the folder of a fold.
 
     Raises:
-        InputError: where there are none.
+        InputError: If there are none.
     """
     path = folder / CLIP_HITS
     try:
@@ -149,5 +157,6 @@ def read_clip_hits(folder: Path) -> ClipHits:
         return ClipHits(int(plain["clips"]), int(plain["right"]))
     except (OSError, ValueError, LookupError, TypeError):
         raise InputError(
-            f"{str(path)!r} does not say how clips were named; expected what selfvid finetune left"
+            f"{str(path)!r} has no counts of correctly classified clips; expected the file that "
+            "selfvid finetune wrote"
         ) from None

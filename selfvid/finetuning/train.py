@@ -1,4 +1,4 @@
-"""Training a head, and as much of its encoder as is wanted, on one part of the labelled videos."""
+"""Training a classifier on the training videos of one fold."""
 
 from __future__ import annotations
 
@@ -41,26 +41,27 @@ def train_classifier(
     kept: KeptFeatures | None = None,
     quiet: bool = False,
 ) -> Classifier:
-    """A classifier trained on `train`, from the weights of `settings`.
+    """Train a copy of the classifier of `settings` on `train` and return it.
 
-    Where `run` holds checkpoints, training goes on from the newest whole one.
+    If there are checkpoints in `run`, training continues from the newest one that is whole.
 
     Args:
-        settings: of the run.
-        train: the videos of the training part.
-        run: where checkpoints, history and events go.
+        settings: the settings of the run.
+        train: the training videos.
+        run: the folder for checkpoints, history and TensorBoard events.
         classes: names of the K classes.
-        what: what is being trained, for the progress bar.
-        unlabelled: content ids of the videos that coherence is trained on.
-        second: the videos of the second data set's training part, where there is one; the
-            classifier has two heads then.
-        kept: features of the training part's clips, which are not read then.
-        quiet: show no progress bar.
+        what: name of the training, for the progress bar.
+        unlabelled: content ids of the unlabelled videos of joint training with coherence.
+        second: the training videos of the second data set, if there is one; the classifier then
+            has two heads.
+        kept: features of the training clips; if they are given, no clip is read.
+        quiet: whether to show no progress bar.
 
     Raises:
-        Interrupted: where Ctrl-C or SIGTERM ended it; its last step was saved first.
+        InputError: If the clips do not fit the settings, or too many cannot be read.
+        Interrupted: If Ctrl-C or SIGTERM ended the training; the last step was saved first.
     """
-    # Every fold begins with the same weights; an encoder that was loaded is in evaluation mode.
+    # Every fold starts from the same weights. A loaded encoder is in evaluation mode.
     classifier = copy.deepcopy(settings.classifier).train()
     dataset = labelled_clips(settings, train, classes, testing=False)
     dataset.require_fitting()
@@ -102,13 +103,13 @@ def train_classifier(
 
 @dataclass(frozen=True)
 class _Steps:
-    """What a run's steps are made of.
+    """The parts that training steps are made of.
 
     Attributes:
-        source: gives the batches.
+        source: the source of the batches.
         stream: which clips make up which batch.
-        module: makes what learns, of the arguments of `SupervisedTraining`.
-        updates: of the optimiser for each step of the run.
+        module: creates the training module from the arguments of `SupervisedTraining`.
+        updates: number of optimiser updates that make one step of the run.
     """
 
     source: BatchSource
@@ -126,7 +127,7 @@ def _steps(
     second: Manifest | None,
     kept: KeptFeatures | None,
 ) -> _Steps:
-    """Supervised steps, beside a second data set or coherence where the settings ask for it."""
+    """Return the parts of the kind of training that the settings state."""
     stream = batch_stream(settings, train.labels(settings.label, classes=classes))
     if kept is not None:
         return _Steps(KeptFeatureSource(dataset, kept.training), stream, KeptFeatureTraining)
@@ -140,10 +141,10 @@ def _steps(
 def _with_coherence(
     settings: FinetuneSettings, dataset: ClipDataset, stream: BatchStream
 ) -> _Steps:
-    """A pull and a push step on unlabelled videos after each supervised step.
+    """Return the parts of joint training: a pull and a push step follow each supervised step.
 
     Raises:
-        InputError: where the videos cannot be read, or none is as long as a clip.
+        InputError: If the unlabelled videos cannot be read, or none is as long as a clip.
     """
     coherence = settings.coherence
     assert coherence is not None
@@ -152,7 +153,7 @@ def _with_coherence(
         coherence.footage, coherence.clips, settings.encoder, seed=settings.seed
     )
     unlabelled.require_fitting()
-    # All of one class: whatever was drawn before, each place of a batch draws any video.
+    # All videos count as one class: each place of a batch draws any of them, with replacement.
     drawn = BalancedStream(
         [0] * len(unlabelled),
         per_batch=coherence.batch // coherence.clips_per_video,
@@ -170,10 +171,10 @@ def _with_coherence(
 def _with_second(
     settings: FinetuneSettings, dataset: ClipDataset, stream: BatchStream, *, train: Manifest
 ) -> _Steps:
-    """Batches of the second data set, each joined to one of the first.
+    """Return the parts of multi-task training: each batch has clips of both data sets.
 
     Raises:
-        InputError: where the second's clips do not fit the first's, or the encoder.
+        InputError: If the clips of the second data set do not fit the first's, or the encoder.
     """
     second = settings.second
     assert second is not None

@@ -1,8 +1,9 @@
-"""Optical flow as maths on tensors: warping by it, how smooth and how wrong it is.
+"""Optical flow as operations on tensors: estimators, warping, losses and errors.
 
-A flow field is ``(B, 2, H, W)`` in pixels of its own map; channel 0 points right (x), channel 1
-down (y). It looks backward: at pixel p of the later frame it tells how far away, in the earlier
-frame, the pixel came from, ``later(p) = earlier(p + flow(p))``.
+A flow field has shape ``(B, 2, H, W)`` and is in pixels of its own map; channel 0 points to the
+right (x), channel 1 down (y). The functions of this module take backward flow: for each pixel p
+of the later frame, the displacement to the position in the earlier frame that the pixel comes
+from, ``later(p) = earlier(p + flow(p))``.
 """
 
 from selfvid.flow.loss import end_point_error, flow_roughness, image_gradient_loss

@@ -1,4 +1,4 @@
-"""Estimators of optical flow between neighbouring frames: the contract, and OpenCV's."""
+"""Estimators of optical flow between neighbouring frames: their base class, and those of OpenCV."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _PRESETS = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 
-# OpenCV's stubs do not know that the flow to begin with may be None.
+# The type stubs of OpenCV do not allow None as the initial flow.
 _farneback: Any = cv2.calcOpticalFlowFarneback
 
 
 class FlowEstimator(Recorded, ABC):
-    """Tells where the pixels of each frame go.
+    """Base class of estimators of optical flow between neighbouring frames.
 
     Forward flow is defined at the pixels of the earlier frame of a pair, backward flow at those
-    of the later one::
+    of the later frame::
 
         frames     0     1     2     3
         forward      0 ->  1 ->  2 ->          later(p + flow(p)) = earlier(p)
         backward  <- 0  <- 1  <- 2             earlier(p + flow(p)) = later(p)
 
     Attributes:
-        name: how tables call it.
-        smallest: least side of a frame in pixels.
-        context: frames before and behind a run of frames that make its flow better; 0 where
-            every pair is looked at alone.
-        on_gpu: whether it computes on a GPU, of which few processes can make use at a time.
+        name: name of the estimator in tables.
+        smallest: smallest allowed side of a frame in pixels.
+        context: number of frames before and after a run of frames that improve the flow of the
+            run; 0 if every pair of frames is used alone.
+        on_gpu: whether it computes on a GPU, which only few processes should use at a time.
     """
 
     name: str
@@ -55,33 +55,34 @@ class FlowEstimator(Recorded, ABC):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the flow depends on beside the frames, as plain data."""
+        """The settings that the flow depends on, as plain data."""
         return dict(describe(self)["init_args"])
 
     def __call__(self, frames: Tensor, *, direction: Direction = "forward") -> Tensor:
-        """The flow between neighbouring frames.
+        """Estimate the flow between neighbouring frames.
 
         Args:
-            frames: uint8 (T, 3, H, W), T of at least 2.
+            frames: RGB frames, uint8 (T, 3, H, W), T of at least 2.
             direction: ``forward``, from each frame to the next, or ``backward``, from each
                 frame but the first to the one before it.
 
         Returns:
-            float32 (T - 1, 2, H, W) in pixels, x (to the right) before y (down); field t belongs
-            to frames t and t + 1, whatever the direction.
+            Flow in pixels, float32 (T - 1, 2, H, W), x (to the right) before y (down); field t
+            belongs to frames t and t + 1 in both directions.
 
         Raises:
-            InputError: where frames are too few, too small or no such tensor.
+            InputError: If there are too few frames, or they are too small or have another dtype
+                or shape.
         """
         self._check(frames)
         return self._forward(frames) if direction == "forward" else self._backward(frames)
 
     @abstractmethod
     def _forward(self, frames: Tensor) -> Tensor:
-        """Forward flow of frames that were checked."""
+        """Estimate forward flow of frames that have been checked."""
 
     def _backward(self, frames: Tensor) -> Tensor:
-        """Backward flow: forward flow of the film run in reverse, its fields put in order."""
+        """Estimate backward flow: forward flow of the frames in reverse, then reversed again."""
         return self._forward(frames.flip(0)).flip(0)
 
     def _check(self, frames: Tensor) -> None:
@@ -99,31 +100,34 @@ class FlowEstimator(Recorded, ABC):
 
 
 class _OnGreyPairs(FlowEstimator):
-    """What OpenCV's estimators have in common: two grey pictures in, one field out."""
+    """Base class of OpenCV's estimators, which compute one field from two grey pictures."""
 
     @abstractmethod
     def _pair(self, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Flow (H, W, 2) between grey pictures (H, W)."""
+        """Estimate forward flow (H, W, 2) between two grey pictures (H, W)."""
 
     def _forward(self, frames: Tensor) -> Tensor:
-        pictures = frames.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        pictures = frames.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # (T, H, W, 3)
         grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]
         fields = np.empty((len(grey) - 1, *grey[0].shape, 2), np.float32)
         for number, (earlier, later) in enumerate(pairwise(grey)):
             fields[number] = self._pair(earlier, later)
-        return torch.from_numpy(fields).permute(0, 3, 1, 2).to(frames.device)
+        return torch.from_numpy(fields).permute(0, 3, 1, 2).to(frames.device)  # (T - 1, 2, H, W)
 
 
 class DIS(_OnGreyPairs):
-    """Dense inverse search, after Kroeger et al. (2016): the default, fast and good.
+    """Dense inverse search (DIS), after Kroeger et al. (2016); the default, fast and accurate.
 
     Args:
         preset: ``medium`` ends with a variational refinement at nearly full size; ``fast`` and
-            ``ultrafast`` stop earlier and are three and five times as fast.
+            ``ultrafast`` end at a coarser level and are three and five times as fast.
+
+    Raises:
+        InputError: If the preset is unknown.
     """
 
     name = "dis"
-    smallest = 16
+    smallest = 16  # OpenCV refuses frames below 12 pixels
 
     def __init__(self, preset: Preset = "medium") -> None:
         if preset not in _PRESETS:
@@ -134,8 +138,8 @@ class DIS(_OnGreyPairs):
 
     def _pair(self, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.float32]:
         if earlier.shape != self._shape:
-            # On frames narrower than about 100 pixels the first call leaves other settings behind
-            # than it found: flow must not depend on what was estimated before.
+            # On frames narrower than about 100 pixels the first call changes settings of the
+            # object. A first call whose result is not used makes all later calls give the same.
             self._shape = earlier.shape
             self._search = cv2.DISOpticalFlow.create(self._preset)
             self._search.calc(earlier, later, None)
@@ -146,11 +150,14 @@ class Farneback(_OnGreyPairs):
     """Polynomial expansion, after Farnebäck (2003).
 
     Args:
-        levels: of the pyramid, each half the size of the one before.
-        window: side in pixels over which motion is averaged.
-        iterations: on every level.
-        neighbours: side in pixels of the patch that a polynomial is fitted to, odd.
-        deviation: of the Gaussian by which that patch is weighted, in pixels.
+        levels: number of levels of the pyramid, each half the size of the one before.
+        window: side in pixels of the window over which motion is averaged.
+        iterations: number of iterations on every level.
+        neighbours: side in pixels of the patch that a polynomial is fitted to, an odd number.
+        deviation: standard deviation in pixels of the Gaussian that weights this patch.
+
+    Raises:
+        InputError: If a number is not positive.
     """
 
     name = "farneback"
@@ -185,10 +192,10 @@ class Farneback(_OnGreyPairs):
 
 
 class TVL1(_OnGreyPairs):
-    """Total variation with an L1 data term, after Zach et al. (2007), at OpenCV's settings.
+    """Total variation with an L1 data term, after Zach et al. (2007), with OpenCV's defaults.
 
     Raises:
-        InputError: where the OpenCV that is installed comes without its extra modules.
+        InputError: If the installed OpenCV does not have the extra modules.
     """
 
     name = "tvl1"
@@ -208,7 +215,7 @@ class TVL1(_OnGreyPairs):
 
 @contextmanager
 def limited_threads(threads: int) -> Iterator[None]:
-    """Let estimators compute with so many threads within, OpenCV's and torch's alike."""
+    """Limit the threads of OpenCV and torch inside the context."""
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(threads)
     torch.set_num_threads(threads)

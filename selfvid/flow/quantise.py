@@ -1,12 +1,12 @@
-"""Flow in eight bits, and back.
+"""Quantisation of optical flow to eight bits, and back.
 
 ::
 
     code        1                 128                 255
     flow     -bound                0                +bound      step = bound / 127
 
-What lies within the bound comes back with an error of at most half a step; what lies beyond is
-clipped to it.
+Displacements within the bound are restored with an error of at most half a step; longer ones are
+clipped to the bound.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from selfvid.errors import InputError
 from selfvid.types import FLOW_ZERO
 
 Direction = Literal["forward", "backward"]
-"""``forward`` from each frame to the next, ``backward`` from each frame to the one before."""
+"""``forward`` is from each frame to the next, ``backward`` from each frame to the one before."""
 
-
-_CODES = 127
+_CODES = 127  # codes on either side of zero; code 0 is not used
 
 
 def default_bound(height: int, width: int) -> float:
-    """A sixteenth of a frame's longer side, in pixels: 20 for frames 320 wide."""
+    """Return a sixteenth of a frame's longer side, in pixels: 20 for a width of 320."""
     return max(height, width) / 16
 
 
 def flow_step(bound: float) -> float:
-    """Pixels from one code to the next.
+    """Return the number of pixels from one code to the next.
 
     Raises:
-        InputError: where the bound is not a positive number.
+        InputError: If the bound is not a positive number.
     """
     if not (math.isfinite(bound) and bound > 0):
         raise InputError(f"bound is {bound} pixels; expected more than 0")
@@ -44,17 +43,17 @@ def flow_step(bound: float) -> float:
 
 
 def quantise(flow: Tensor, *, bound: float) -> tuple[Tensor, float]:
-    """Flow in eight bits.
+    """Quantise flow to eight bits.
 
     Args:
-        flow: floats in pixels, any shape.
-        bound: the longest displacement along x or y that is kept, in pixels.
+        flow: displacements in pixels, floats of any shape.
+        bound: the longest displacement along x or y, in pixels; longer ones are clipped to it.
 
     Returns:
         Codes, uint8 of the same shape, and the share of values that were clipped.
 
     Raises:
-        InputError: where the bound is not a positive number, or flow is not finite.
+        InputError: If the bound is not a positive number, or flow is not finite.
     """
     step = flow_step(bound)
     low, high = (float(end) for end in torch.aminmax(flow))
@@ -64,11 +63,11 @@ def quantise(flow: Tensor, *, bound: float) -> tuple[Tensor, float]:
     if max(-low, high) > bound:
         clipped = int((flow.abs() > bound).sum()) / flow.numel()
         flow = flow.clamp(-bound, bound)
-    # One pass over memory; the cast to whole numbers cuts, and the half makes it round.
+    # A single pass over memory: the cast to integers truncates, and adding a half makes it round.
     middle = torch.tensor(FLOW_ZERO + 0.5, dtype=flow.dtype, device=flow.device)
     return torch.add(middle, flow, alpha=1 / step).to(torch.uint8), clipped
 
 
 def dequantise(codes: Tensor, *, bound: float) -> Tensor:
-    """The flow that codes stand for, float32 in pixels, on the device of the codes."""
+    """Return the flow of codes, float32 in pixels, on the device of the codes."""
     return codes.float().sub_(FLOW_ZERO).mul_(flow_step(bound))

@@ -1,4 +1,4 @@
-"""RAFT, a network that was taught optical flow with labels; torchvision's, with its weights."""
+"""The flow estimator RAFT, a network trained with true flow; torchvision's, with its weights."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from selfvid.compute import Device, choose_device
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
 
-_STRIDE, _LEAST = 8, 128  # frames are padded to what the network's pyramid can be built on
-_PAIRS = 4  # that are computed at a time
+# Frames are padded to a multiple of 8 and to at least 128 pixels on each side: the network computes
+# at an eighth of the size, and its pyramid of four levels needs 16 positions there.
+_STRIDE, _LEAST = 8, 128
+_PAIRS = 4  # pairs of frames computed at a time: fast, and little memory
 
 
 class RAFT(FlowEstimator):
     """Recurrent all-pairs field transforms, after Teed and Deng (2020).
 
-    It was trained with true flow of rendered scenes: what is learnt with it is no longer learnt
-    without labels alone.
+    The network was trained with the true flow of rendered scenes. An encoder that is trained with
+    its flow is therefore not trained without labels.
 
     Args:
         variant: ``small`` or ``large``.
-        weights: ``torchvision`` for the published ones, from its cache or downloaded, or the
-            path of a state dict (.pth).
-        updates: how often the flow is refined.
-        device: where it computes; ``auto`` takes a GPU where there is one.
+        weights: ``torchvision`` for the published weights, which are downloaded once, or the path
+            of a state dict (.pth).
+        updates: number of refinements of the flow.
+        device: device to compute on; ``auto`` uses a GPU if there is one.
 
     Raises:
-        InputError: without a network connection, or where weights or device do not fit.
+        InputError: If the weights cannot be downloaded or do not fit, or the device does not
+            exist.
     """
 
     name = "raft"
@@ -64,7 +67,7 @@ class RAFT(FlowEstimator):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Variant, updates and a hash of the weights."""
+        """The variant, the number of updates and a hash of the weights."""
         digest = hashlib.sha256()
         for key, tensor in sorted(self._network.state_dict().items()):
             digest.update(key.encode() + tensor.cpu().contiguous().numpy().tobytes())
@@ -86,7 +89,7 @@ class RAFT(FlowEstimator):
 
 
 def _missing(side: int) -> int:
-    """Pixels that a side lacks to be a multiple of the stride, and no less than the least."""
+    """Return the pixels to pad a side with, up to a multiple of the stride and the least side."""
     return max(-side % _STRIDE, _LEAST - side)
 
 

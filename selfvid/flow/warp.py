@@ -1,4 +1,4 @@
-"""Maps carried along a flow field."""
+"""Warping of images, feature maps and label maps by a flow field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def warp(
     sampling: Sampling = "bilinear",
     padding: Padding = "zeros",
 ) -> Tensor:
-    """Fetch each pixel from where the flow says it came from: out(p) = features(p + flow(p)).
+    """Move the earlier frame along backward flow: out(p) = features(p + flow(p)).
 
     Patraucean et al. (2016) put y before x in their flow; here x comes first.
 
@@ -29,26 +29,26 @@ def warp(
         features: images or feature maps of the earlier frame, (B, C, H, W).
         flow: backward flow (B, 2, H, W) in pixels of this map, channel 0 to the right (x),
             channel 1 down (y).
-        sampling: ``bilinear``, with gradients to both, or ``nearest``, which mixes no values and
-            takes any dtype.
-        padding: what is found outside of the map: ``zeros``, or the pixel of its ``border``.
+        sampling: ``bilinear`` interpolates, with gradients to features and flow; ``nearest``
+            takes the nearest pixel, of any dtype.
+        padding: values outside of the map: ``zeros``, or those of the ``border``.
 
     Returns:
         The later frame, (B, C, H, W), of the dtype of `features`.
 
     Raises:
-        InputError: where shapes or dtypes do not match, or a choice is unknown.
+        InputError: If shapes or dtypes do not match, or a choice is unknown.
     """
     _check(features, flow, sampling, padding)
-    # Places need the digits of float32 even where the network computes in half precision.
-    places = flow.to(torch.promote_types(flow.dtype, torch.float32)) + _pixels(flow)
+    # Positions need the precision of float32, even if the network computes in half precision.
+    places = flow.to(torch.promote_types(flow.dtype, torch.float32)) + _pixels(flow)  # (B, 2, H, W)
     if sampling == "nearest":
         return _nearest(features, places.round(), padding)
     values = features.to(torch.promote_types(features.dtype, places.dtype))
     size = places.new_tensor(features.shape[:1:-1])  # (W, H)
-    # -1 and 1 are the outer edges of the map (align_corners=False), so that for sides that are
-    # powers of two a whole number of pixels stays one.
-    grid = (2 * places.movedim(1, -1) + 1) / size - 1
+    # -1 and 1 are the outer edges of the map (align_corners=False). If a side is a power of two,
+    # this makes whole pixels exact.
+    grid = (2 * places.movedim(1, -1) + 1) / size - 1  # (B, H, W, 2)
     fetched = grid_sample(
         values, grid.to(values.dtype), mode="bilinear", padding_mode=padding, align_corners=False
     )
@@ -56,20 +56,20 @@ def warp(
 
 
 def carry_labels(labels: Tensor, flow: Tensor, *, outside: int) -> Tensor:
-    """Carry a label map from the earlier frame to the later one, nearest neighbour.
+    """Move a label map from the earlier frame to the later one; each pixel takes the nearest label.
 
     Args:
         labels: classes of the pixels of the earlier frame, any integer dtype, (B, H, W).
-        flow: backward flow (B, 2, H, W), from the later frame to the earlier, as `warp` takes it
-            and as flow objectives predict it. Flow that was estimated the other way round must
-            be estimated anew, not negated.
-        outside: label of pixels that came from outside of the map, such as 255 for "ignore".
+        flow: backward flow (B, 2, H, W), from the later frame to the earlier one, as `warp`
+            takes it and as flow objectives predict it. Negated forward flow is not the same;
+            backward flow must be estimated itself.
+        outside: label of pixels that come from outside of the map, such as 255 for "ignore".
 
     Returns:
         Labels of the later frame, (B, H, W), of the same dtype.
 
     Raises:
-        InputError: where labels are not whole numbers or shapes do not match.
+        InputError: If labels are not integers or shapes do not match.
     """
     if labels.ndim != 3 or labels.is_floating_point():
         raise InputError(
@@ -81,18 +81,19 @@ def carry_labels(labels: Tensor, flow: Tensor, *, outside: int) -> Tensor:
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """The same motion (B, 2, H, W) in pixels of a map of another size (H, W)."""
+    """Resize flow (B, 2, H, W) to another size (H, W), and scale it to pixels of that size."""
     height, width = flow.shape[-2:]
     scale = flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1)
-    # Antialiasing averages where the map gets smaller and does nothing where it grows.
+    # Antialiasing averages if the map becomes smaller, and has no effect if it becomes larger.
     return scale * interpolate(flow, size=size, mode="bilinear", antialias=True)
 
 
 def _nearest(features: Tensor, places: Tensor, padding: Padding) -> Tensor:
+    """Take the pixel of `features` (B, C, H, W) at each of the whole-numbered `places`."""
     channels, height, width = features.shape[1:]
     x, y = places.unbind(1)
     column, row = x.long().clamp(0, width - 1), y.long().clamp(0, height - 1)
-    index = (row * width + column).flatten(1)[:, None].expand(-1, channels, -1)
+    index = (row * width + column).flatten(1)[:, None].expand(-1, channels, -1)  # (B, C, H * W)
     fetched = features.flatten(2).gather(2, index).view(features.shape)
     if padding == "border":
         return fetched
@@ -101,7 +102,7 @@ def _nearest(features: Tensor, places: Tensor, padding: Padding) -> Tensor:
 
 
 def _pixels(flow: Tensor) -> Tensor:
-    """The places of a map's pixels, x before y, (2, H, W)."""
+    """Return the positions of a map's pixels, x before y, (2, H, W)."""
     height, width = flow.shape[-2:]
     y, x = torch.meshgrid(
         torch.arange(height, device=flow.device),

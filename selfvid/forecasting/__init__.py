@@ -1,1 +1,1 @@
-"""`selfvid forecast`: compare predicted frames with baselines that need no network."""
+"""`selfvid forecast`: compare the frames that a run predicts with baselines without a network."""

@@ -1,7 +1,7 @@
-"""What a forecast must beat: guesses that need no network.
+"""The baselines of `selfvid forecast`: guesses without a network, which a forecast has to beat.
 
-Each is a function of the frames that it may see. In a free run those are the frames that were
-shown; where each prediction has seen all true frames before it, so has the guess.
+A guess sees the same frames as the prediction. In a free run these are the frames at the beginning
+of the clip. If each prediction sees all true frames before it, so does the guess.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ REPEAT = "repeat the last frame"
 MEAN = "mean frame"
 VELOCITY = "constant velocity"
 
+# Shares of the mean frame that a guess may be softened with; finer where little is needed.
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
-"""How much of the mean frame a guess may be softened with."""
-
-_BLACK = 0.02
+_BLACK = 0.02  # a value below it counts as black: five grey levels, for the noise of compression
 
 MEANINGS = {
-    REPEAT: "the last frame that may be seen, again and again",
-    MEAN: "mean of the frames that may be seen in training sequences, the same for all",
+    REPEAT: "the last frame that the prediction sees, repeated",
+    MEAN: "the mean of the frames that predictions see in training sequences, the same for all",
     VELOCITY: (
-        "motion between the last two frames that may be seen, by dense block matching (all "
-        "displacements up to a tenth of the shorter side of the frame, squared difference in "
-        f"windows of {WINDOW} pixels), carried on unchanged"
+        "the motion between the last two frames that the prediction sees, continued unchanged; it "
+        "is found by dense block matching (all displacements up to a tenth of the shorter side of "
+        f"the frame, squared difference in windows of {WINDOW} pixels)"
     ),
 }
 
@@ -40,20 +39,20 @@ Guess = Callable[[Tensor, int], Tensor]
 
 
 def repeat_last(seen: Tensor, steps: int) -> Tensor:
-    """The last of the frames (N, T, ...), (N, steps, ...)."""
+    """Return the last of the frames (N, T, ...) repeated, (N, steps, ...)."""
     return seen[:, -1:].expand(-1, steps, *seen.shape[2:])
 
 
 def constant_velocity(seen: Tensor, steps: int, *, on_black: bool = True) -> Tensor:
-    """The last of the frames (N, T, C, H, W) with everything moving on as it last moved.
+    """Return the last frame with everything moving on as it moved last.
 
-    Nothing is known of walls or of how the frames were made. One frame alone has no motion and
-    is repeated.
+    The guess uses the frames alone: it does not know about walls or about how digits are made. If
+    there is only one frame, there is no motion and the frame is repeated.
 
     Args:
-        seen: the frames so far.
-        steps: how many to guess.
-        on_black: whether what is uncovered is black; else it stays as it was.
+        seen: the frames so far, (N, T, C, H, W).
+        steps: number of frames to guess.
+        on_black: whether a pixel that nothing moves to becomes black; otherwise it keeps its value.
 
     Returns:
         (N, steps, C, H, W).
@@ -62,28 +61,22 @@ def constant_velocity(seen: Tensor, steps: int, *, on_black: bool = True) -> Ten
         return repeat_last(seen, steps)
     last, motion = seen[:, -1], _last_motion(seen)
     ahead = [moved(last, step * motion, on_black=on_black) for step in range(1, steps + 1)]
-    return torch.stack(ahead, 1)
+    return torch.stack(ahead, 1)  # (N, steps, C, H, W)
 
 
 def constant_flow(seen: Tensor, steps: int) -> Tensor:
-    """The backward flow that goes with `constant_velocity`, in pixels, (N, steps, 2, H, W)."""
+    """Return the backward flow of `constant_velocity`, in pixels, (N, steps, 2, H, W)."""
     last = seen[:, -1]
     if seen.shape[1] < 2:
         return last.new_zeros(len(seen), steps, 2, *last.shape[-2:])
     motion = _last_motion(seen)
     flow = -motion.to(last.dtype)
     ahead = [moved(flow, step * motion, on_black=True) for step in range(1, steps + 1)]
-    return torch.stack(ahead, 1)
-
-
-def _last_motion(seen: Tensor) -> Tensor:
-    """Motion between the last two of the frames (N, T, C, H, W), (N, 2, H, W)."""
-    reach = max(1, min(seen.shape[-2:]) // 10)
-    return block_motion(seen[:, -2], seen[:, -1], reach=reach)
+    return torch.stack(ahead, 1)  # (N, steps, 2, H, W)
 
 
 def guessed(forecast: Forecast, guess: Guess) -> Tensor:
-    """What `guess` says in place of the predictions, from no more than they have seen."""
+    """Apply `guess` to the frames that each prediction sees, (N, F, ...)."""
     steps = forecast.predicted.shape[1]
     if forecast.free:
         return guess(forecast.shown, steps)
@@ -93,21 +86,27 @@ def guessed(forecast: Forecast, guess: Guess) -> Tensor:
 
 
 def softened(guess: Tensor, mean: Tensor, share: Tensor) -> Tensor:
-    """`guess` (N, F, ...) with a share (F,) of the mean frame mixed in at each step."""
-    part = share.view(-1, *[1] * (guess.ndim - 2))
+    """Return (1 - share) x guess + share x mean, with a share for each step.
+
+    Args:
+        guess: (N, F, ...).
+        mean: the mean frame, (...).
+        share: (F,).
+    """
+    part = share.view(-1, *[1] * (guess.ndim - 2))  # (F, 1, ...)
     return torch.lerp(guess, mean.expand_as(guess), part)
 
 
 @dataclass(frozen=True, eq=False)
 class Baselines:
-    """The guesses, with what they know of the training sequences.
+    """The baselines, fitted to training sequences.
 
     Attributes:
         mean: the mean frame, (...).
-        on_black: whether most of what is seen is black.
-        frames: how many frames the mean is of.
-        shares: how much each guess is softened at each step for cross-entropy, (F,); none where
-            that is not the loss.
+        on_black: whether most pixels of the training frames are black.
+        frames: number of frames that the mean is computed from.
+        shares: for each guess, the share of the mean frame that softens it at each step, (F,);
+            empty unless the loss is cross-entropy.
     """
 
     mean: Tensor
@@ -116,18 +115,21 @@ class Baselines:
     shares: Mapping[str, Tensor] = field(default_factory=dict)
 
     def guesses(self, forecast: Forecast) -> dict[str, Tensor]:
-        """Each baseline's frames (N, F, ...) as they are, for squared error."""
-        found = {
+        """Return the frames (N, F, ...) of each baseline, not softened, for squared error.
+
+        Only pictures that are predicted forwards have a baseline of constant velocity.
+        """
+        guesses = {
             REPEAT: guessed(forecast, repeat_last),
             MEAN: self.mean.expand_as(forecast.predicted),
         }
         if forecast.frames.ndim == 5 and not forecast.backwards:
             move_on = partial(constant_velocity, on_black=self.on_black)
-            found[VELOCITY] = guessed(forecast, move_on)
-        return found
+            guesses[VELOCITY] = guessed(forecast, move_on)
+        return guesses
 
     def soft(self, guesses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The same as probabilities, softened so that no pixel costs without end."""
+        """Return guesses as probabilities: softened, so that no pixel has an infinite cost."""
         mean = self.soft_mean
         return {
             name: softened(guess, mean, self.shares[name])
@@ -138,18 +140,18 @@ class Baselines:
 
     @property
     def soft_mean(self) -> Tensor:
-        """The mean frame, no pixel surer than so many frames can make it."""
+        """The mean frame, with every pixel at least 1 / (2 x frames) away from 0 and from 1."""
         least = 1 / (2 * self.frames)
         return self.mean.clamp(least, 1 - least)
 
 
 def fit_baselines(training: Callable[[], Iterable[Forecast]], loss: FrameLoss) -> Baselines:
-    """What the baselines take from training sequences: the mean frame, and how to soften.
+    """Fit the baselines to training sequences: compute the mean frame and the shares.
 
     Args:
-        training: gives forecasts of training sequences, the same ones at each call; their
-            predictions are not looked at.
-        loss: that the baselines will be measured by.
+        training: returns forecasts of training sequences, the same ones at each call; their
+            predictions are not used.
+        loss: the loss that the baselines will be measured by.
     """
     total, frames, dark, values = torch.zeros(()), 0, 0.0, 0
     for forecast in training():
@@ -165,15 +167,30 @@ def fit_baselines(training: Callable[[], Iterable[Forecast]], loss: FrameLoss) -
     for forecast in training():
         for name, guess in baselines.guesses(forecast).items():
             if name != MEAN:
-                found = _costs(guess, forecast.truth, baselines.soft_mean)
-                costs[name] = costs.get(name, torch.zeros_like(found)) + found
+                cost = _costs(guess, forecast.truth, baselines.soft_mean)
+                costs[name] = costs.get(name, torch.zeros_like(cost)) + cost
     grid = baselines.mean.new_tensor(SHARES)
-    shares = {name: grid[cost.argmin(0)] for name, cost in costs.items()}
+    shares = {name: grid[cost.argmin(0)] for name, cost in costs.items()}  # each (F,)
     return Baselines(baselines.mean, baselines.on_black, frames, shares)
 
 
+def _last_motion(seen: Tensor) -> Tensor:
+    """Return the motion between the last two of the frames (N, T, C, H, W), (N, 2, H, W)."""
+    reach = max(1, min(seen.shape[-2:]) // 10)
+    return block_motion(seen[:, -2], seen[:, -1], reach=reach)
+
+
 def _costs(guess: Tensor, truth: Tensor, mean: Tensor) -> Tensor:
-    """Summed cross-entropy (len(SHARES), F) of guesses (N, F, ...) softened with each share."""
+    """Return the summed cross-entropy of a guess that is softened with each of `SHARES`.
+
+    Args:
+        guess: (N, F, ...).
+        truth: (N, F, ...).
+        mean: the mean frame, (...).
+
+    Returns:
+        (len(SHARES), F).
+    """
     costs = []
     for share in SHARES:
         soft = softened(guess, mean, mean.new_full(guess.shape[1:2], share))

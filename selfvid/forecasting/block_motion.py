@@ -1,4 +1,4 @@
-"""Motion between two frames, by trying every displacement, and pictures moved on along it."""
+"""Motion between two frames by block matching, and frames that are moved along it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-WINDOW = 11
-"""Side of the square that is compared, in pixels: large enough to hold a bend of a stroke."""
-
+WINDOW = 11  # pixels, side of the square that is compared: it contains a bend of a digit's stroke
+# A longer displacement must be better by this squared difference per pixel (frames from 0 to 1):
+# two grey levels, the noise of compression.
 NOISE = (2 / 255) ** 2
-"""Squared difference of a pixel, in frames from 0 to 1, by which a longer way must be better."""
 
 
 def block_motion(before: Tensor, after: Tensor, *, reach: int, window: int = WINDOW) -> Tensor:
-    """How far what each pixel shows has come since the frame before.
+    """Return how far the content of each pixel has moved since the frame before.
 
-    Each pixel takes the displacement within `reach` for which the window around it resembles the
-    frame before best; among those that are as good, noise apart, the shortest. What came from
-    outside of the frame is compared with black.
+    For each pixel, all displacements up to `reach` are tried, and the window around the pixel is
+    compared with the window in the frame before. The best displacement is taken; among
+    displacements that are equally good, apart from noise, the shortest one. Outside of the frame
+    there is black.
 
     Args:
-        before: frames (N, C, H, W).
-        after: the next ones, of the same shape.
-        reach: pixels to each side.
+        before: frames, (N, C, H, W).
+        after: the next frames, (N, C, H, W).
+        reach: largest displacement along each axis, in pixels.
         window: side of the square that is compared, odd.
 
     Returns:
@@ -31,42 +31,43 @@ def block_motion(before: Tensor, after: Tensor, *, reach: int, window: int = WIN
     """
     height, width = after.shape[-2:]
     framed = pad(before, (reach,) * 4)
-    ways = _displacements(reach)
-    least = torch.full_like(after[:, 0], torch.inf)
+    displacements = _displacements(reach)
+    least = torch.full_like(after[:, 0], torch.inf)  # (N, H, W)
     chosen = torch.zeros_like(least, dtype=torch.int16)
-    for number, (x, y) in enumerate(ways):
+    for number, (x, y) in enumerate(displacements):
         top, left = reach - y, reach - x
-        there = framed[..., top : top + height, left : left + width]
-        cost = _windowed((after - there).square().sum(1), window)
+        source = framed[..., top : top + height, left : left + width]
+        cost = _windowed((after - source).square().sum(1), window)  # (N, H, W)
         better = cost < least - NOISE
         least = torch.where(better, cost, least)
         chosen.masked_fill_(better, number)
-    return torch.tensor(ways, device=after.device)[chosen.long()].movedim(-1, 1)
+    motion = torch.tensor(displacements, device=after.device)[chosen.long()]  # (N, H, W, 2)
+    return motion.movedim(-1, 1)  # (N, 2, H, W)
 
 
 def moved(frames: Tensor, motion: Tensor, *, on_black: bool) -> Tensor:
-    """Each pixel put down where its motion takes it.
+    """Move each pixel along its motion.
 
-    Where several land, the one further from black wins, channel by channel. Where none lands
-    there is black, or, in footage that is not on black, what was there before.
+    If several pixels move to one place, the value furthest from black is taken, in each channel.
+    A place that no pixel moves to becomes black, or keeps its value if `on_black` is false.
 
     Args:
         frames: (N, C, H, W), 0 is black.
-        motion: whole pixels, x then y, int64 (N, 2, H, W); who leaves the frame is gone.
-        on_black: whether what is uncovered is black.
+        motion: whole pixels, x then y, int64 (N, 2, H, W); pixels that leave the frame are lost.
+        on_black: whether places that no pixel moves to become black.
 
     Returns:
         (N, C, H, W).
     """
     height, width = frames.shape[-2:]
-    rows = torch.arange(height, device=frames.device)[:, None] + motion[:, 1]
+    rows = torch.arange(height, device=frames.device)[:, None] + motion[:, 1]  # (N, H, W)
     columns = torch.arange(width, device=frames.device) + motion[:, 0]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    # One cell more than there are pixels takes what leaves the frame.
+    # One more cell than there are pixels receives the pixels that leave the frame.
     index = torch.where(inside, rows * width + columns, height * width).flatten(1)[:, None]
-    index = index.expand(-1, frames.shape[1], -1)
+    index = index.expand(-1, frames.shape[1], -1)  # (N, C, H W)
     empty = frames.new_zeros(*frames.shape[:2], height * width + 1)
-    values = frames.flatten(2)
+    values = frames.flatten(2)  # (N, C, H W)
     high = empty.scatter_reduce(2, index, values, "amax")
     low = empty.scatter_reduce(2, index, values, "amin")
     landed = torch.where(high >= -low, high, low)[..., :-1].view(frames.shape)
@@ -77,14 +78,16 @@ def moved(frames: Tensor, motion: Tensor, *, on_black: bool) -> Tensor:
 
 
 def _displacements(reach: int) -> list[tuple[int, int]]:
-    """All of them, the shortest first."""
+    """Return all displacements (x, y) up to `reach`, the shortest first."""
     span = range(-reach, reach + 1)
-    return sorted(((x, y) for x in span for y in span), key=lambda way: way[0] ** 2 + way[1] ** 2)
+    return sorted(
+        ((x, y) for x in span for y in span), key=lambda each: each[0] ** 2 + each[1] ** 2
+    )
 
 
 def _windowed(cost: Tensor, window: int) -> Tensor:
-    """Mean over the window around each pixel of (N, H, W), nothing beyond the border."""
-    # Differences of running sums: the price of a window does not grow with its side.
+    """Return the mean over the window around each pixel of (N, H, W), with 0 outside."""
+    # Differences of running sums: the time does not depend on the size of the window.
     half = window // 2
     sums = pad(cost, (half + 1, half, half + 1, half)).cumsum(-1)
     rows = (sums[..., window:] - sums[..., :-window]).cumsum(-2)

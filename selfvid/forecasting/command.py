@@ -1,4 +1,4 @@
-"""`selfvid forecast`: is what a run predicts better than guesses that need no network?"""
+"""`selfvid forecast`: evaluate predicted frames next to baselines that need no network."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from selfvid.forecasting.result import (
     flow_in_words,
     in_words,
 )
-from selfvid.forecasting.run import Wanted, find_sequences
+from selfvid.forecasting.run import SequenceOptions, find_sequences
 from selfvid.forecasting.sequences import Sequences
-from selfvid.forecasting.trial import Forecaster, Trial, try_on
+from selfvid.forecasting.trial import Forecaster, Trial, run_trial
 from selfvid.objectives.frame_loss import UNITS
 from selfvid.objectives.predictive import load_predictive
 from selfvid.pictures import Picture, write_png
 from selfvid.results.files import RESULT, check_folder
 from selfvid.results.protocol import about_machine, command
 from selfvid.saving.recorded import describe
-from selfvid.statistics.intervals import GroupDraws
+from selfvid.statistics.intervals import DRAWS, GroupDraws
 
 INTERVAL = (
-    "95 % percentile bootstrap, 2000 draws, over sequences of digits or whole groups of videos; "
-    "differences are paired on the same draws; another training run's spread is not in it"
+    f"95 % percentile bootstrap, {DRAWS} resamples of sequences of digits or of whole groups of "
+    "videos; differences are paired on the same resamples; the spread between training runs is not "
+    "included"
 )
 SOFTENED = (
-    "under cross-entropy every baseline, and nothing else, is softened to (1 - a) x baseline + "
-    "a x mean frame, a chosen for each step on training sequences; under squared error baselines "
-    "are as they are"
+    "for cross-entropy every baseline, but not the prediction, is softened to (1 - a) x baseline + "
+    "a x mean frame, with a chosen for each step on training sequences; for squared error the "
+    "baselines are not softened"
 )
 
 
@@ -56,38 +57,39 @@ def forecast(
     decoder: DecoderName = "auto",
     quiet: bool = False,
 ) -> ForecastResult:
-    """Say how well a run predicts frames, beside guesses that need no network.
+    """Evaluate how well a run predicts frames, next to baselines that need no network.
 
     The baselines are the last frame repeated, the mean frame, and everything moving on at constant
-    velocity; each sees what the predictions have seen. Errors are summed over the pixels of a
-    frame, in the unit of the run's loss, and for pictures by squared error too. Where flow is
-    predicted and digits were generated, it is held against the true flow.
+    velocity; each sees the same frames as the predictions. Errors are summed over the pixels of a
+    frame, in the unit of the run's loss, and for pictures by squared error too. If flow is
+    predicted and the digits are generated, the flow is compared with the true flow.
 
     Args:
         run: folder of a finished run of an objective that predicts frames.
         data: for runs on generated digits, a folder of MNIST's idx files, or sklearn; for runs on
-            footage, a manifest. By default as in training: test digits; rows of split "test", or
-            all where there are none.
-        sequences: number of test sequences; for footage about as many, as many from each video.
-        future: frames at the end of each clip to predict; by default as in training.
-        reconstruct: judge how well the frames shown are reconstructed, latest first, instead.
-        out: folder for the result; by default the run's forecast/, or reconstruction/.
-        batch: sequences that are predicted at once.
-        seed: of test sequences and resampling.
-        device: where the run computes; "auto" takes a GPU where there is one.
-        precision: of its arithmetic.
-        workers: processes that decode; 0 decodes in this one.
-        decoder: who decodes.
+            videos, a manifest. By default the data of training: test digits, or rows of split
+            "test" (all rows if there are none).
+        sequences: number of test sequences; for videos approximately, equally many from each.
+        future: number of frames at the end of each clip to predict; by default as in training.
+        reconstruct: evaluate how well the frames that the encoder sees are reconstructed, latest
+            first, instead of a forecast.
+        out: folder for the result; by default forecast/ or reconstruction/ in the run.
+        batch: number of sequences that are predicted at once.
+        seed: seed of the test sequences and of the resampling.
+        device: the device that computes: auto, cpu, cuda or mps; auto uses a GPU if there is one.
+        precision: precision of the run's arithmetic.
+        workers: number of decoding processes; 0 decodes in the main process.
+        decoder: the decoder to use.
         quiet: print neither progress nor result.
 
     Returns:
-        The tables, the verdicts and the protocol; printed, and written to OUT as result.json
-        beside pictures of a few sequences.
+        The tables, the verdicts and the protocol. They are printed, and written to OUT as
+        result.json, next to pictures of a few sequences.
 
     Raises:
-        InputError: where run, data or an option are not what they must be.
+        InputError: If the run, the data or an option is not as expected.
     """
-    asked = command("forecast", forecast, dict(locals()))
+    command_line = command("forecast", forecast, dict(locals()))
     for name, number in (("sequences", sequences), ("batch", batch), ("future", future)):
         if number is not None and number < 1:
             raise InputError(f"{name} is {number}; expected at least 1")
@@ -105,7 +107,7 @@ def forecast(
         device=place,
         precision=precision,
     )
-    wanted = Wanted(
+    options = SequenceOptions(
         data=data,
         count=sequences,
         batch=batch,
@@ -114,10 +116,10 @@ def forecast(
         decoder=decoder,
         workers=loading_workers(workers),
     )
-    tested = find_sequences(Path(run), forecaster.objective, wanted)
-    trial = try_on(forecaster, tested, quiet=quiet)
+    tested = find_sequences(Path(run), forecaster.objective, options)
+    trial = run_trial(forecaster, tested, quiet=quiet)
     protocol = {
-        "command": asked,
+        "command": command_line,
         "run": {"folder": str(run), "objective": describe(forecaster.objective)},
         "data": tested.about(),
         "method": _method(trial, forecaster, seed=seed, batch=batch),
@@ -134,6 +136,7 @@ def forecast(
 def _result(
     trial: Trial, tested: Sequences, protocol: dict[str, Any], folder: Path, *, seed: int
 ) -> ForecastResult:
+    """Return the result, with intervals computed from the errors of the trial."""
     measures = measure(trial.errors, GroupDraws.of(trial.groups, seed=seed))
     flow = measure_flow(trial.flow_errors, trial.groups, seed=seed) if trial.flow_errors else ()
     return ForecastResult(
@@ -153,7 +156,7 @@ def _result(
 
 
 def _write(result: ForecastResult, pictures: Sequence[Picture]) -> None:
-    """Write the pictures and, last, the result that names them."""
+    """Write the pictures, and then the result that names them."""
     result.path.mkdir(parents=True, exist_ok=True)
     for name, picture in zip(result.pictures, pictures, strict=True):
         write_png(picture, result.path / name)
@@ -161,6 +164,7 @@ def _write(result: ForecastResult, pictures: Sequence[Picture]) -> None:
 
 
 def _heading(trial: Trial) -> str:
+    """Say how many sequences there are, and which of their frames are predicted."""
     parts = "sequences" if len(set(trial.groups)) == len(trial.groups) else "clips or their parts"
     frames = trial.steps if trial.backwards else trial.frames
     count = f"{len(trial.groups):,} {parts} of {frames} frames"
@@ -168,11 +172,12 @@ def _heading(trial: Trial) -> str:
         return f"{count}, all of them seen and reconstructed in a free run, latest first"
     if trial.free:
         seen = trial.frames - trial.steps
-        return f"{count}, {trial.steps} predicted in a free run that sees the first {seen} alone"
+        return f"{count}, {trial.steps} predicted in a free run that sees only the first {seen}"
     return f"{count}, {trial.steps} predicted, each from all true frames before it"
 
 
 def _method(trial: Trial, forecaster: Forecaster, *, seed: int, batch: int) -> dict[str, Any]:
+    """Return how the figures were computed, for the protocol."""
     baselines, loss = trial.baselines, forecaster.objective.loss
     return {
         "reconstructed": trial.backwards,

@@ -1,4 +1,4 @@
-"""Forecasts tested on generated digits."""
+"""Test sequences of generated moving digits."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from selfvid.data.digits.true_flow import digit_flow
 from selfvid.forecasting.sequences import TRAINING, ClipsToForecast, Sequences
 from selfvid.saving.recorded import describe
 
-_DRAWN = 100  # sequences that are drawn together, so that they do not depend on the batch
+_DRAWN = 100  # sequences drawn together, whatever the batch size, so that it changes no sequence
+# The settings of the published Moving MNIST file.
 _PUBLISHED = {"kind": "bouncing", "frames": 20, "digits": 2, "canvas": 64, "step": 0.1}
 
 
 class DigitSequences(Sequences):
-    """Moving digits, made of images that the run was not trained on.
+    """Moving digits, made from images that the run was not trained on.
 
     Args:
-        stream: that the run was trained on.
-        source: digit images to take instead of its own; None takes its own.
-        count: test sequences.
-        batch: sequences that are handed on together.
-        seed: of the test sequences.
-        device: where they are drawn.
+        stream: the stream that the run was trained on.
+        source: source of the digit images; None takes that of `stream`.
+        count: number of test sequences.
+        batch: number of sequences in a batch.
+        seed: seed of the test sequences.
+        device: the device that draws them.
     """
 
     def __init__(
@@ -44,9 +45,9 @@ class DigitSequences(Sequences):
         device: torch.device,
     ) -> None:
         super().__init__()
-        taken = stream.source if source is None else source
+        images = stream.source if source is None else source
         self.source: Literal["sklearn"] | Path = (
-            "sklearn" if str(taken) == "sklearn" else Path(taken)
+            "sklearn" if str(images) == "sklearn" else Path(images)
         )
         self.stream = stream
         self.count, self.batch, self.seed, self.device = count, batch, seed, device
@@ -54,7 +55,7 @@ class DigitSequences(Sequences):
         self.train = self._part("train")
 
     def tested(self) -> Iterator[ClipsToForecast]:
-        """Sequences of the test images; the first n are the same however many are asked for."""
+        """Yield sequences of the test images; the first n do not depend on their number."""
         glyphs = load_glyphs(self.source, split="test").to(self.device)
         number = 0
         for made in self._drawn(self.test, self.count):
@@ -63,32 +64,32 @@ class DigitSequences(Sequences):
             yield ClipsToForecast(made.rgb(), groups, partial(digit_flow, made, glyphs))
 
     def training(self) -> Iterator[ClipsToForecast]:
-        """Sequences of the training images."""
+        """Yield sequences of the training images."""
         for made in self._drawn(self.train, TRAINING):
             yield ClipsToForecast(made.rgb(), ("",) * len(made.frames))
 
     def in_words(self) -> tuple[str, ...]:
-        """Which digits, and what their figures must not be compared with."""
+        """Say which digits they are, and whether they can be compared with published figures."""
         changed = [name for name, value in _PUBLISHED.items() if getattr(self.test, name) != value]
         what = f"{self.count:,} sequences"
         if self.source == "sklearn":
-            made = f"{what} from scikit-learn's test digits by a fixed seed: not MNIST"
+            origin = f"{what} from scikit-learn's test digits by a fixed seed: not MNIST"
         elif changed:
-            made = (
+            origin = (
                 f"{what} from MNIST's test digits by a fixed seed, with {', '.join(changed)} "
                 "unlike the published file's: not the same distribution"
             )
         else:
-            made = (
+            origin = (
                 f"{what} from MNIST's test digits by a fixed seed: same distribution as the "
                 "published file, not the same sequences"
             )
         if self.stream.split == "test":
-            return (made, "transductive: the run was trained on the same test digits")
-        return (made,)
+            return (origin, "transductive: the run was trained on the same test digits")
+        return (origin,)
 
     def about(self) -> dict[str, Any]:
-        """Both streams."""
+        """Return the test stream and the training stream as plain data."""
         return {
             "tested": describe(self.test),
             "training": describe(self.train),
@@ -98,9 +99,11 @@ class DigitSequences(Sequences):
         }
 
     def _part(self, split: Split) -> DigitStream:
+        """Return the stream of the run with the images of another split."""
         return dataclasses.replace(self.stream, source=self.source, split=split, seed=self.seed)
 
     def _drawn(self, stream: DigitStream, count: int) -> Iterator[MovingDigits]:
+        """Yield the first `count` sequences of a stream, batch by batch."""
         for number in range(-(-count // _DRAWN)):
             made = stream.batch(number, clips=_DRAWN, device=self.device)
             past = min(_DRAWN, count - number * _DRAWN)
@@ -109,7 +112,7 @@ class DigitSequences(Sequences):
 
 
 def _some(made: MovingDigits, part: slice) -> MovingDigits:
-    """Some of the sequences."""
+    """Return some of the sequences."""
     return MovingDigits(
         frames=made.frames[part],
         labels=made.labels[part],

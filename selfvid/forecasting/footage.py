@@ -1,4 +1,4 @@
-"""Forecasts tested on video files."""
+"""Test sequences that are clips of video files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from selfvid.statistics import words
 
 
 class VideoSequences(Sequences):
-    """Clips cut evenly along the videos of a manifest.
+    """Clips that are cut evenly along the videos of a manifest.
 
     Args:
-        manifest: what is tested: its rows of split ``test``, or all where there are none.
+        manifest: the test videos: its rows of split ``test``, or all rows if there are none.
         trained: the rows that the run was trained on.
-        footage: content ids of those rows, as the encoder tells them.
-        cut: frames, stride and the like of one clip.
+        footage: content ids of the videos that the encoder was trained on.
+        cut: frames, stride and so on of one clip.
         size: H and W of its frames.
-        count: about as many test sequences.
-        batch: sequences that are handed on together.
-        decoder: who decodes.
-        workers: processes that decode.
+        count: number of test sequences, approximately.
+        batch: number of sequences in a batch.
+        decoder: the decoder to use.
+        workers: number of decoding processes.
+
+    Raises:
+        InputError: If the manifest has no usable video.
     """
 
     def __init__(
@@ -61,26 +64,26 @@ class VideoSequences(Sequences):
         self.count, self.batch, self.decoder, self.workers = count, batch, decoder, workers
 
     def tested(self) -> Iterator[ClipsToForecast]:
-        """Clips of the test videos, as many of each."""
+        """Yield clips of the test videos, equally many of each."""
         self.faults = []
         yield from self._clips(self.rows, self.count, self.faults)
 
     def training(self) -> Iterator[ClipsToForecast]:
-        """Clips of the training videos, as many of each."""
+        """Yield clips of the training videos, equally many of each."""
         yield from self._clips(self.trained, TRAINING, [])
 
     def in_words(self) -> tuple[str, ...]:
-        """Whether the test videos were trained on."""
+        """Say whether the run was trained on the test videos, and which videos are left out."""
         tested = relate_footage(self.manifest, self.rows.rows, self.footage)
-        said = [words.about_footage(**dataclasses.asdict(tested))]
+        sentences = [words.about_footage(**dataclasses.asdict(tested))]
         if not self.split:
-            said.append("the manifest has no split 'test': clips are from all of its videos")
+            sentences.append("the manifest has no split 'test': clips are from all of its videos")
         if self.faults:
-            said.append(f"left out: {len(self.faults)} videos gave no clip ({self.faults[0]})")
-        return tuple(said)
+            sentences.append(f"left out: {len(self.faults)} videos gave no clip ({self.faults[0]})")
+        return tuple(sentences)
 
     def about(self) -> dict[str, Any]:
-        """Which videos, and how they were cut."""
+        """Return the videos and the way in which they were cut, as plain data."""
         return {
             "manifest_hash": self.rows.hash(),
             "videos": len(self.rows),
@@ -101,11 +104,15 @@ class VideoSequences(Sequences):
     def _clips(
         self, manifest: Manifest, count: int, faults: list[str]
     ) -> Iterator[ClipsToForecast]:
+        """Yield about `count` clips of a manifest, batch by batch.
+
+        One line for each video that gives no clip is appended to `faults`.
+        """
         cut = dataclasses.replace(self.cut, clips=self._per_video(manifest, count))
         groups = manifest.groups.tolist()
         frames: list[Tensor] = []
-        owners: list[str] = []
-        gave = False
+        owners: list[str] = []  # the group of each clip in `frames`
+        any_clip = False
         reads = read_clips(
             manifest, cut, size=self.size, decoder=self.decoder, workers=self.workers
         )
@@ -119,8 +126,8 @@ class VideoSequences(Sequences):
                     torch.stack(frames[: self.batch]), tuple(owners[: self.batch])
                 )
                 frames, owners = frames[self.batch :], owners[self.batch :]
-            gave = gave or bool(read.clips)
-        if not gave:
+            any_clip = any_clip or bool(read.clips)
+        if not any_clip:
             raise InputError(
                 f"none of {len(manifest)} videos gave a clip of {cut.frames} frames; "
                 f"the first: {faults[0]}"
@@ -130,7 +137,7 @@ class VideoSequences(Sequences):
 
 
 def _spread(manifest: Manifest, most: int) -> Manifest:
-    """At most so many rows, evenly along the manifest."""
+    """Return at most `most` rows, spread evenly along the manifest."""
     if len(manifest) <= most:
         return manifest
     return manifest.select(np.linspace(0, len(manifest) - 1, most).round().astype(int))

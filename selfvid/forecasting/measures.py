@@ -1,4 +1,4 @@
-"""How far forecasts and baselines are from the truth, by sequence and over all of them."""
+"""Errors of forecasts and baselines: for each sequence, and for all with confidence intervals."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ ZERO = "zero flow"
 
 Floats = NDArray[np.float64]
 Errors = dict[str, dict[str, Tensor]]
-"""Errors (N, F), by unit and then by who made the guess."""
+"""Errors (N, F) by unit, then by name: the prediction or a baseline."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One guesser's errors.
+    """The errors of the prediction or of a baseline.
 
     Attributes:
         name: the prediction, or a baseline.
         error: mean over predicted frames and sequences.
-        steps: the same for each predicted frame.
-        difference: the prediction's error less this one's, paired; None for the prediction.
+        steps: mean over sequences, for each predicted frame.
+        difference: error of the prediction minus error of this row, paired; None for the
+            prediction.
     """
 
     name: str
@@ -44,11 +45,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Measure:
-    """All guessers in one unit; the prediction is the first.
+    """The errors of the prediction and of all baselines in one unit.
 
     Attributes:
-        unit: what the errors are in, summed over the pixels of a frame.
-        rows: one for each guesser.
+        unit: unit of the errors, which are summed over the pixels of a frame.
+        rows: the prediction, then the baselines.
     """
 
     unit: str
@@ -61,18 +62,18 @@ class Measure:
 
     @property
     def best_baseline(self) -> Row:
-        """The baseline with the least error on these very sequences."""
+        """The baseline with the smallest error on the test sequences."""
         return min(self.rows[1:], key=lambda row: row.error.mean)
 
 
 @dataclass(frozen=True)
 class FlowRow:
-    """End-point errors of one flow on the pixels of digits.
+    """The end-point error of one flow, on the pixels of digits.
 
     Attributes:
-        name: whose flow.
-        error: pixels, mean over each sequence's digit pixels, then over sequences.
-        share: that error as a share of zero flow's; None for zero flow.
+        name: the prediction, or a baseline.
+        error: in pixels; mean over the digit pixels of a sequence, then over sequences.
+        share: that error divided by the error of zero flow; None for zero flow.
     """
 
     name: str
@@ -81,25 +82,25 @@ class FlowRow:
 
 
 def errors_of(forecast: Forecast, baselines: Baselines, loss: FrameLoss) -> Errors:
-    """Errors of the prediction and of each baseline, in the objective's unit.
+    """Return the errors of the prediction and of each baseline, in the unit of the loss.
 
-    Under cross-entropy the baselines are softened. Frames that are probabilities and pictures are
-    measured by squared error too, and there baselines are as they are.
+    For cross-entropy, the baselines are softened. Pictures are then measured by squared error too,
+    for which the baselines are not softened.
     """
     truth = forecast.truth
     guesses = baselines.guesses(forecast)
     soft = baselines.soft(guesses) if loss == "cross_entropy" else guesses
-    found = {UNITS[loss]: _losses({PREDICTION: forecast.predicted, **soft}, truth, loss)}
+    errors = {UNITS[loss]: _losses({PREDICTION: forecast.predicted, **soft}, truth, loss)}
     if loss == "cross_entropy" and truth.ndim == 5:
         hard = {PREDICTION: forecast.predicted, **guesses}
-        found[UNITS["squared_error"]] = _losses(hard, truth, "squared_error")
-    return found
+        errors[UNITS["squared_error"]] = _losses(hard, truth, "squared_error")
+    return errors
 
 
 def flow_errors_of(forecast: Forecast, truth: DigitFlow) -> dict[str, Tensor]:
-    """End-point errors (N,) on the pixels of digits; NaN where no pixel's motion is known.
+    """Return end-point errors on the pixels of digits, (N,); NaN if no pixel's motion is known.
 
-    Predicted and true flow both tell where a predicted frame's pixel was in the frame before.
+    Both flows are backward: they say where a pixel of a predicted frame was in the frame before.
     """
     assert forecast.flow is not None
     flow, steps = forecast.flow.float(), forecast.flow.shape[1]
@@ -113,7 +114,7 @@ def flow_errors_of(forecast: Forecast, truth: DigitFlow) -> dict[str, Tensor]:
         name: torch.stack(
             [
                 end_point_error(mine, its, where=where) if where.any() else mine.new_tensor(np.nan)
-                for mine, its, where in zip(guess, true, known, strict=True)
+                for mine, its, where in zip(guess, true, known, strict=True)  # each (F, 2, H, W)
             ]
         )
         for name, guess in flows.items()
@@ -121,7 +122,12 @@ def flow_errors_of(forecast: Forecast, truth: DigitFlow) -> dict[str, Tensor]:
 
 
 def measure(batches: Sequence[Errors], draws: GroupDraws) -> tuple[Measure, ...]:
-    """The errors of all sequences as figures with intervals."""
+    """Return the mean errors over all sequences with their intervals.
+
+    Args:
+        batches: the errors of each batch of sequences.
+        draws: resamples of the groups of these sequences.
+    """
     return tuple(
         Measure(
             unit,
@@ -136,18 +142,25 @@ def measure(batches: Sequence[Errors], draws: GroupDraws) -> tuple[Measure, ...]
 def measure_flow(
     batches: Sequence[Mapping[str, Tensor]], groups: Sequence[str], *, seed: int
 ) -> tuple[FlowRow, ...]:
-    """End-point errors of all sequences as figures; those without a known pixel are left out."""
-    found = {name: _joined([batch[name] for batch in batches]) for name in batches[0]}
-    known = np.isfinite(found[ZERO])
+    """Return the mean end-point errors over all sequences with their intervals.
+
+    Args:
+        batches: the end-point errors of each batch of sequences; a sequence whose error is NaN is
+            left out.
+        groups: the group of each sequence.
+        seed: seed of the resampling.
+    """
+    errors = {name: _joined([batch[name] for batch in batches]) for name in batches[0]}
+    known = np.isfinite(errors[ZERO])
     draws = GroupDraws.of(np.asarray(groups)[known], seed=seed)
-    zero = found[ZERO][known]
+    zero = errors[ZERO][known]
     return tuple(
         FlowRow(
             name,
-            draws.mean(errors[known]),
-            None if name == ZERO else draws.ratio(errors[known], zero),
+            draws.mean(each[known]),
+            None if name == ZERO else draws.ratio(each[known], zero),
         )
-        for name, errors in found.items()
+        for name, each in errors.items()
     )
 
 
@@ -156,12 +169,13 @@ def _losses(guesses: Mapping[str, Tensor], truth: Tensor, loss: FrameLoss) -> di
 
 
 def _rows(errors: Mapping[str, Floats], draws: GroupDraws) -> tuple[Row, ...]:
-    own = errors[PREDICTION].mean(1)
+    """Return the rows for errors (N, F) by name."""
+    own = errors[PREDICTION].mean(1)  # (N,)
     rows = []
     for name, each in errors.items():
-        mean, *steps = draws.means(np.column_stack((each.mean(1), each)))
-        against = None if name == PREDICTION else draws.mean(own - each.mean(1))
-        rows.append(Row(name, mean, tuple(steps), against))
+        mean, *steps = draws.means(np.column_stack((each.mean(1), each)))  # (N, 1 + F)
+        difference = None if name == PREDICTION else draws.mean(own - each.mean(1))
+        rows.append(Row(name, mean, tuple(steps), difference))
     return tuple(rows)
 
 

@@ -1,4 +1,4 @@
-"""What a forecast's evaluation found: figures, words and protocol; as tables, and as JSON."""
+"""The result of `selfvid forecast`: figures, verdicts and protocol, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from selfvid.results.tables import aligned
 from selfvid.statistics.intervals import Interval
 
 KIND = "selfvid forecast"
-AIM = 0.5  # share of zero flow's error that a learnt flow should stay below
+AIM = 0.5  # a learned flow should have at most half the error of zero flow
 
 
 @dataclass(frozen=True, eq=False)
 class ForecastResult:
-    """A forecast's evaluation.
+    """The result of `selfvid forecast`.
 
     Attributes:
-        heading: what was predicted of what, in a line or two.
-        measures: errors of prediction and baselines, the objective's own unit first.
-        flow: end-point errors where flow is predicted and known; else empty.
+        heading: what was predicted, in one line.
+        measures: errors of the prediction and the baselines, first in the unit of the loss.
+        flow: end-point errors; empty unless flow is predicted and the true flow is known.
         verdicts: what the figures say, in plain sentences.
-        pictures: names of the picture files beside ``result.json``.
-        protocol: everything that was decided, in plain data.
+        pictures: names of the picture files next to ``result.json``.
+        protocol: all settings, as plain data.
         path: the folder with ``result.json`` and the pictures.
     """
 
@@ -46,27 +46,30 @@ class ForecastResult:
         return "\n\n".join(parts)
 
     def write(self, path: Path) -> Path:
-        """Write everything as JSON, whole or not at all; unknown numbers are null."""
+        """Write the result as JSON, completely or not at all; unknown numbers are null."""
         return write_result(self, path, kind=KIND)
 
 
 def error_table(measure: Measure) -> str:
-    """Prediction and baselines below one another, over all steps and at some of them."""
+    """Return a table of the prediction and the baselines, over all steps and at three of them."""
     count = len(measure.prediction.steps)
     shown = sorted({0, (count - 1) // 2, count - 1})
     steps = [f"step {step + 1}" for step in shown]
-    lines = [[measure.unit, "error", "95 % interval", *steps, "prediction less it", ""]]
+    lines = [[measure.unit, "error", "95 % interval", *steps, "prediction minus it", ""]]
     for row in measure.rows:
-        against = ["", ""]
+        difference = ["", ""]
         if row.difference is not None:
-            against = [amount(row.difference.mean, signed=True), ends(row.difference, signed=True)]
-        at = [amount(row.steps[step].mean) for step in shown]
-        lines.append([row.name, amount(row.error.mean), ends(row.error), *at, *against])
+            difference = [
+                amount(row.difference.mean, signed=True),
+                ends(row.difference, signed=True),
+            ]
+        by_step = [amount(row.steps[step].mean) for step in shown]
+        lines.append([row.name, amount(row.error.mean), ends(row.error), *by_step, *difference])
     return aligned(lines)
 
 
 def flow_table(rows: tuple[FlowRow, ...]) -> str:
-    """Flows below one another."""
+    """Return a table of the end-point errors."""
     lines = [["flow on digit pixels", "end-point error, px", "95 % interval", "of zero flow's", ""]]
     for row in rows:
         share = ["", ""] if row.share is None else [_percent(row.share), _percents(row.share)]
@@ -75,13 +78,12 @@ def flow_table(rows: tuple[FlowRow, ...]) -> str:
 
 
 def in_words(measure: Measure) -> str:
-    """Whether the prediction is better than the best baseline."""
+    """Say whether the prediction is better than the best baseline."""
     best = measure.best_baseline
     assert best.difference is not None
     gap = best.difference
     figure = f"{amount(abs(gap.mean))} {measure.unit}"
-    part = abs(gap.mean) / best.error.mean if best.error.mean else math.nan
-    share = "" if math.isnan(part) else f" ({100 * part:.1f} %)"
+    share = f" ({100 * abs(gap.mean) / best.error.mean:.1f} %)" if best.error.mean else ""
     interval = ends(gap, signed=True) or "[no interval]"
     if gap.high < 0:
         return (
@@ -94,32 +96,32 @@ def in_words(measure: Measure) -> str:
             f"difference {interval}"
         )
     return (
-        f"unresolved at this size: {amount(gap.mean, signed=True)} {measure.unit} against the best "
-        f"baseline, {best.name}, difference {interval}"
+        f"unresolved at this size: {amount(gap.mean, signed=True)} {measure.unit} compared with "
+        f"the best baseline, {best.name}, difference {interval}"
     )
 
 
 def flow_in_words(rows: tuple[FlowRow, ...]) -> str:
-    """Whether the flow is at most half as wrong as none at all."""
-    found = {row.name: row for row in rows}
-    share = found[PREDICTION].share
-    assert share is not None
-    held = "at most half" if share.mean <= AIM else "more than half"
+    """Say whether the end-point error is at most half the error of zero flow."""
+    by_name = {row.name: row for row in rows}
+    prediction, zero = by_name[PREDICTION], by_name[ZERO]
+    assert prediction.share is not None
+    verdict = "at most half" if prediction.share.mean <= AIM else "more than half"
     return (
-        f"flow: end-point error {amount(found[PREDICTION].error.mean)} px on digit pixels, "
-        f"{_percent(share)} {_percents(share)} of zero flow's {amount(found[ZERO].error.mean)} px: "
-        f"{held}"
+        f"flow: end-point error {amount(prediction.error.mean)} px on digit pixels, "
+        f"{_percent(prediction.share)} {_percents(prediction.share)} of zero flow's "
+        f"{amount(zero.error.mean)} px: {verdict}"
     )
 
 
 def amount(value: float, *, signed: bool = False) -> str:
-    """An error as "341.2", or with three digits where it is small."""
+    """Return an error as text: "341.2", or with three digits if it is below 10."""
     sign = "+" if signed else ""
     return f"{value:{sign}.1f}" if abs(value) >= 10 else f"{value:{sign}.3g}"
 
 
 def ends(interval: Interval, *, signed: bool = False) -> str:
-    """The ends of an interval as "[340.0, 342.4]"; nothing where they are unknown."""
+    """Return the ends of an interval as text, "[340.0, 342.4]"; empty if they are unknown."""
     if math.isnan(interval.low):
         return ""
     low, high = (amount(end, signed=signed) for end in (interval.low, interval.high))

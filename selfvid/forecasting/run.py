@@ -1,4 +1,4 @@
-"""What a run was trained on, and so what its forecasts are tested on."""
+"""Finding the test sequences of a run: of the same kind as those that it was trained on."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from selfvid.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which sequences are asked for; `forecast` explains the fields."""
+class SequenceOptions:
+    """Which sequences to test on; `forecast` explains the fields."""
 
     data: Path | None
     count: int
@@ -36,71 +36,77 @@ class Wanted:
     workers: int
 
 
-def find_sequences(run: Path, objective: Predictive, wanted: Wanted) -> Sequences:
-    """Sequences to test `objective`, which `run` left, on.
+def find_sequences(run: Path, objective: Predictive, options: SequenceOptions) -> Sequences:
+    """Return the sequences to test a run on: digits or clips of videos, as in its training.
+
+    Args:
+        run: folder of the run.
+        objective: the objective that it trained.
+        options: which sequences to use.
 
     Raises:
-        InputError: where the run does not tell what it was trained on, or that or `wanted.data`
-            is not there.
+        InputError: If the run does not say what it was trained on, or that data or `options.data`
+            is missing.
     """
     recipe = RunFolder(run).read_recipe()
     trained_on = recipe.get("data")
     if isinstance(trained_on, dict):
         stream = _stream(trained_on, run)
-        if wanted.data is not None and wanted.data.is_file():
+        if options.data is not None and options.data.is_file():
             raise InputError(
-                f"data is {str(wanted.data)!r}, a file, but the run was trained on generated "
+                f"data is {str(options.data)!r}, a file, but the run was trained on generated "
                 "digits; expected a folder of MNIST's idx files, or sklearn"
             )
         return DigitSequences(
             stream,
-            source=wanted.data,
-            count=wanted.count,
-            batch=wanted.batch,
-            seed=wanted.seed,
-            device=wanted.device,
+            source=options.data,
+            count=options.count,
+            batch=options.batch,
+            seed=options.seed,
+            device=options.device,
         )
     if not isinstance(trained_on, str):
         raise InputError(
             f"recipe {str(RunFolder(run).recipe)!r} names no data; expected a manifest"
         )
-    return _video_sequences(run, objective, wanted, Path(trained_on), split=recipe.get("split"))
+    return _video_sequences(run, objective, options, Path(trained_on), split=recipe.get("split"))
 
 
 def _video_sequences(
-    run: Path, objective: Predictive, wanted: Wanted, trained_on: Path, *, split: Any
+    run: Path, objective: Predictive, options: SequenceOptions, trained_on: Path, *, split: Any
 ) -> VideoSequences:
-    """Clips as in training: as long, as far apart, of the same size."""
-    used_to = read_provenance(run)
-    if used_to.frames is None:
+    """Return clips with the length, stride and size of training."""
+    provenance = read_provenance(run)
+    if provenance.frames is None:
         raise InputError(f"the encoder of {str(run)!r} does not say how long its clips were")
     if not trained_on.is_file():
         raise InputError(
             f"manifest {str(trained_on)!r}, which the run was trained on, is not there; the "
-            "baselines learn from it: expected to be called where the run was made"
+            "baselines are fitted to it: expected the folder in which the run was started"
         )
-    known = Manifest.read(trained_on)
-    usable = known.usable
+    training = Manifest.read(trained_on)
+    usable = training.usable
     return VideoSequences(
-        known if wanted.data is None else Manifest.read(wanted.data),
+        training if options.data is None else Manifest.read(options.data),
         trained=usable.select([split is None or row.split == split for row in usable.rows]),
-        footage=used_to.footage,
-        # Nothing is to be foretold of a clip whose last frame is repeated to make it long enough.
+        footage=provenance.footage,
+        # Short videos are skipped: repeated frames at the end would be too easy to predict.
         cut=EvenClips(
-            frames=used_to.frames + objective.future,
-            stride=used_to.stride,
-            fps=used_to.fps,
+            frames=provenance.frames + objective.future,
+            stride=provenance.stride,
+            fps=provenance.fps,
             short="skip",
         ),
-        size=choose_size(used_to, None),
-        count=wanted.count,
-        batch=wanted.batch,
-        decoder=wanted.decoder,
-        workers=wanted.workers,
+        size=choose_size(provenance, None),
+        count=options.count,
+        batch=options.batch,
+        decoder=options.decoder,
+        workers=options.workers,
     )
 
 
 def _stream(described: dict[str, Any], run: Path) -> DigitStream:
+    """Return the stream of digits that a recipe describes."""
     stream = build(described)
     if not isinstance(stream, DigitStream):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The sequences that forecasts are tested on, and those that their baselines are fitted to."""
+"""The contract of test sequences, and of the training sequences that baselines are fitted to."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from torch import Tensor
 
 from selfvid.data.digits.true_flow import DigitFlow
 
-TRAINING = 200
-"""Sequences that baselines learn from."""
+TRAINING = 200  # training sequences for the baselines: enough for a smooth mean frame, quick
 
 
 @dataclass(frozen=True, eq=False)
 class ClipsToForecast:
-    """Whole clips, what is to be predicted among them.
+    """A batch of clips that contain both the frames to see and the frames to predict.
 
     Attributes:
         frames: uint8 (B, T, 3, H, W).
-        groups: whose sequences resemble one another, (B,).
-        flow: gives the true flow where it is known.
+        groups: the group of each sequence, (B,); sequences of one group resemble one another.
+        flow: returns the true flow; None if it is unknown.
     """
 
     frames: Tensor
@@ -31,10 +30,10 @@ class ClipsToForecast:
 
 
 class Sequences(ABC):
-    """Where test and training sequences come from.
+    """A source of test sequences and training sequences.
 
     Attributes:
-        faults: one line for each video that gave no clip, once they have been read.
+        faults: one line for each test video that gave no clip; complete after `tested` is read.
     """
 
     def __init__(self) -> None:
@@ -42,16 +41,16 @@ class Sequences(ABC):
 
     @abstractmethod
     def tested(self) -> Iterator[ClipsToForecast]:
-        """The test sequences, the same ones at each call."""
+        """Yield the test sequences, the same ones at each call."""
 
     @abstractmethod
     def training(self) -> Iterator[ClipsToForecast]:
-        """Some training sequences, the same ones at each call."""
+        """Yield some training sequences, the same ones at each call."""
 
     @abstractmethod
     def in_words(self) -> tuple[str, ...]:
-        """What the test sequences are, and how they relate to those of training."""
+        """Say what the test sequences are, and how they relate to the training sequences."""
 
     @abstractmethod
     def about(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Return the same as plain data, for the protocol."""

@@ -1,1 +1,1 @@
-"""Supervised models on an encoder's features."""
+"""Heads: classifiers on the features of an encoder, trained with labels."""

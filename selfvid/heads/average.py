@@ -1,7 +1,7 @@
-"""Single frame: every step votes for itself, and the votes are averaged.
+"""Single frames: each step is classified on its own, and the probabilities are averaged.
 
-The baseline of Donahue et al. (2015) and the streams of Simonyan and Zisserman (2014): whatever
-order frames come in, the answer is the same.
+This is the single-frame baseline of Donahue et al. (2015) and each stream of Simonyan and Zisserman
+(2014). Its result does not depend on the order of the frames.
 """
 
 from __future__ import annotations
@@ -9,19 +9,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from selfvid.backbones.layered import checked_dropout
-from selfvid.heads.base import (
-    Head,
-    averaged,
-    voting_vectors,
-    voting_width,
-    without_maps,
-)
+from selfvid.heads.base import Head, averaged, voting_vectors, voting_width, without_maps
 from selfvid.recurrent import State
 from selfvid.types import Features, Prediction, Widths
 
 
 class Average(Head):
-    """Softmax of each step, averaged; of the clip vector where the encoder has no steps.
+    """A linear layer and a softmax on each step vector, averaged over the steps.
+
+    If the encoder has no steps, the clip vector is the only step.
 
     Args:
         widths: D of the encoder.
@@ -29,7 +25,7 @@ class Average(Head):
         dropout: share of the vector's elements that is dropped in training.
 
     Raises:
-        InputError: where the dropout is no share.
+        InputError: If the dropout is not a share.
     """
 
     def __init__(self, widths: Widths, classes: int, *, dropout: float = 0.0) -> None:
@@ -38,12 +34,11 @@ class Average(Head):
         self.last = nn.Linear(voting_width(widths), classes)
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
-        """A vote of each step; there is no state."""
+        """Compute a vote of each step; there is no state."""
         del state
-        vectors = voting_vectors(features)
-        votes: Tensor = self.last(self.dropout(vectors))
+        votes: Tensor = self.last(self.dropout(voting_vectors(features)))  # (B, S, K)
         return Prediction(votes, averaged(votes))
 
     def reads(self, features: Features) -> Features:
-        """Vectors alone."""
+        """Return the features without maps and flow."""
         return without_maps(features)

@@ -1,4 +1,4 @@
-"""3-D features, then an LSTM: motion near by to convolutions, far apart to memory.
+"""An LSTM on 3-D features: convolutions see short motion, the LSTM connects it over the clip.
 
 After Baccouche, Mamalet, Wolf, Garcia and Baskurt, Sequential deep learning for human action
 recognition, HBU 2011.
@@ -13,29 +13,25 @@ from torch.nn import functional
 
 from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
-from selfvid.heads.base import (
-    Head,
-    averaged,
-    first_state,
-    without_maps,
-)
+from selfvid.heads.base import Head, averaged, first_state, without_maps
 from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.types import Features, Prediction, Widths
 
 
 class Conv3dLSTM(Head):
-    """An LSTM with peepholes along the steps, a softmax at each; all of them together decide.
+    """An LSTM with peepholes along the steps and a softmax at each of them.
 
     Args:
         widths: D of the encoder's steps.
         classes: K.
         hidden: units of the LSTM.
-        decide: ``mean`` averages the steps' probabilities; ``majority`` takes the share of steps
-            that hold a class for the likeliest.
+        decide: how steps become one result for the clip. ``mean`` averages the probabilities of
+            the steps; with ``majority``, the probability of a class is the share of steps in
+            which it is the most likely class.
         dropout: share of the LSTM's outputs that is dropped in training.
 
     Raises:
-        InputError: where the encoder has no steps, or an argument cannot be.
+        InputError: If the encoder has no steps, or an argument is invalid.
     """
 
     def __init__(
@@ -56,15 +52,15 @@ class Conv3dLSTM(Head):
         self.decide = decide
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
-        """A vote at each step; `state` is the LSTM's, to carry on with."""
+        """Compute a vote at each step; `state` is the LSTM's state after the clips before."""
         steps = features.need_steps("Conv3dLSTM")
         outputs, after = self.lstm(steps, first_state(state, steps))
-        votes: Tensor = self.last(self.dropout(outputs))
+        votes: Tensor = self.last(self.dropout(outputs))  # (B, S, K)
         if self.decide == "mean":
             return Prediction(votes, averaged(votes), after)
-        each = functional.one_hot(votes.argmax(-1), self.classes).float()
+        each = functional.one_hot(votes.argmax(-1), self.classes).float()  # (B, S, K)
         return Prediction(votes, each.mean(1), after)
 
     def reads(self, features: Features) -> Features:
-        """Vectors alone."""
+        """Return the features without maps and flow."""
         return without_maps(features)

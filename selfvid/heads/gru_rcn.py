@@ -1,4 +1,4 @@
-"""GRU-RCN: a convolutional GRU along every level of the map pyramid (Ballas et al., ICLR 2016)."""
+"""GRU-RCN: a convolutional GRU along each level of feature maps (Ballas et al., ICLR 2016)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from selfvid.heads.base import Head, log_mean_probability
 from selfvid.recurrent import BottomUpGRUCell, Cell, ConvGRUCell, Recurrent, State
 from selfvid.types import Features, Prediction, Widths
 
-MOST_HIDDEN = 512
+_MOST_HIDDEN = 512  # channels of a GRU; the most that the paper has, on maps of 512 channels
 
 
 class GRURCN(Head):
-    """One ConvGRU per level, one classifier on each last state, softmaxes averaged.
+    """One ConvGRU per level and one classifier on each last state; the softmaxes are averaged.
 
     ::
 
@@ -32,19 +32,19 @@ class GRURCN(Head):
     Args:
         widths: C_l of the encoder's maps, D of its steps.
         classes: K.
-        levels: which maps, from fine to coarse, counted from 0; None takes all.
+        levels: numbers of the maps to use, from fine to coarse, counted from 0; None takes all.
         vector: whether the step vectors are one more level, as maps of 1x1.
-        hidden: channels of each level's GRU, the vector's last; None takes half of the level's
-            channels, at most 512.
-        kernel: side of the convolutions, odd; that of the vector's level is 1.
-        bidirectional: whether a second GRU of each level reads the clip from its end, and both
-            last states are classified side by side.
-        stacked: whether the gates of a level also see the state of the level below, brought to
-            its size by maximum pooling.
+        hidden: channels of each level's GRU, with that of the vectors last; None takes half of
+            the level's channels, at most 512.
+        kernel: side of the convolutions, odd; on the vectors it is 1.
+        bidirectional: whether each level has a second GRU, which runs from the end of the clip to
+            its start; the classifier then takes the last states of both.
+        stacked: whether the gates of a level also take the state of the level below, brought to
+            the same size by maximum pooling.
         dropout: share of the pooled state that is dropped in training.
 
     Raises:
-        InputError: where the encoder has no such levels, or an argument cannot be.
+        InputError: If the encoder has no such levels, or an argument is invalid.
     """
 
     def __init__(
@@ -77,23 +77,23 @@ class GRURCN(Head):
         )
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
-        """A vote of each level's classifier; there is no state to carry on."""
+        """Compute a vote of each level's classifier; there is no state to continue from."""
         del state
         maps = features.need_maps("GRURCN")
         x = [maps[level] for level in self.levels]
         if self.vector:
-            x.append(features.need_steps("GRURCN")[..., None, None])
+            x.append(features.need_steps("GRURCN")[..., None, None])  # (B, S, D, 1, 1)
         ends = self._run(self.forwards, x, reverse=False)
         if self.backwards is not None:
             others = self._run(self.backwards, x, reverse=True)
-            ends = [torch.cat(pair, 1) for pair in zip(ends, others, strict=True)]
+            ends = [torch.cat(pair, 1) for pair in zip(ends, others, strict=True)]  # (B, 2 D_l)
         votes = torch.stack(
             [last(self.dropout(end)) for last, end in zip(self.last, ends, strict=True)], 1
-        )
+        )  # (B, levels, K)
         return Prediction(votes, log_mean_probability(votes).exp())
 
     def reads(self, features: Features) -> Features:
-        """The maps of its levels, and vectors where they are one more."""
+        """Return the maps of the head's levels, and the vectors if they are a level too."""
         maps = tuple(
             level if number in self.levels else level[:, :0]
             for number, level in enumerate(features.need_maps("GRURCN"))
@@ -102,10 +102,11 @@ class GRURCN(Head):
         return replace(features, maps=maps, steps=steps, flow=None)
 
     def loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
-        """Negative logarithm of the averaged probability of the label, mean over clips."""
+        """Compute the negative logarithm of the label's averaged probability, mean over clips."""
         return functional.nll_loss(log_mean_probability(prediction.votes), labels)
 
     def _grus(self, channels: Sequence[int], kernels: Sequence[int]) -> nn.ModuleList:
+        """Make the recurrent layer of each level."""
         below = [None, *self.hidden[:-1]] if self.stacked else [None] * len(channels)
         cells: list[Cell] = [
             ConvGRUCell(inputs, hidden, kernel=kernel)
@@ -118,7 +119,7 @@ class GRURCN(Head):
         return nn.ModuleList(map(Recurrent, cells))
 
     def _run(self, grus: nn.ModuleList, x: Sequence[Tensor], *, reverse: bool) -> list[Tensor]:
-        """Last states of all levels, averaged over H and W, each (B, D_l)."""
+        """Compute the last state of each level, averaged over H and W, (B, D_l)."""
         ends: list[Tensor] = []
         below: Tensor | None = None
         for gru, maps in zip(grus, x, strict=True):
@@ -130,27 +131,28 @@ class GRURCN(Head):
 
 
 def _shrunk(states: Tensor, size: Sequence[int]) -> Tensor:
-    """States (B, S, D, H, W) brought to another H and W by maximum pooling."""
+    """Bring states (B, S, D, H, W) to a smaller H and W by maximum pooling."""
     pooled = functional.adaptive_max_pool2d(states.flatten(0, 1), list(size))
     return pooled.unflatten(0, states.shape[:2])
 
 
 def _checked_levels(widths: Widths, levels: Sequence[int] | None) -> list[int]:
-    there = len(widths.maps)
-    if not there:
+    count = len(widths.maps)
+    if not count:
         raise InputError("GRURCN reads feature maps (B, S, C, H, W); this encoder has none")
-    chosen = list(range(there)) if levels is None else list(levels)
+    chosen = list(range(count)) if levels is None else list(levels)
     rising = all(one < next_one for one, next_one in pairwise(chosen))
-    if not chosen or not rising or chosen[0] < 0 or chosen[-1] >= there:
+    if not chosen or not rising or chosen[0] < 0 or chosen[-1] >= count:
         raise InputError(
-            f"levels are {chosen}; expected rising numbers of the encoder's {there} maps, from 0"
+            f"levels are {chosen}; expected increasing numbers of the encoder's {count} maps, "
+            "from 0"
         )
     return chosen
 
 
 def _checked_hidden(hidden: Sequence[int] | None, channels: Sequence[int]) -> list[int]:
     if hidden is None:
-        return [max(1, min(MOST_HIDDEN, width // 2)) for width in channels]
+        return [max(1, min(_MOST_HIDDEN, width // 2)) for width in channels]
     if len(hidden) != len(channels):
         raise InputError(
             f"hidden has {len(hidden)} entries; expected {len(channels)}, one per level"

@@ -1,4 +1,4 @@
-"""LRCN: an LSTM on frame vectors that votes at every frame (Donahue et al., CVPR 2015)."""
+"""LRCN: an LSTM on frame vectors with a classifier at each frame (Donahue et al., CVPR 2015)."""
 
 from __future__ import annotations
 
@@ -11,38 +11,33 @@ from selfvid.backbones.layered import checked_dropout
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.errors import InputError
-from selfvid.heads.base import (
-    Head,
-    averaged,
-    first_state,
-    initialised,
-    without_maps,
-)
+from selfvid.heads.base import Head, averaged, first_state, initialised, without_maps
 from selfvid.pictures import gates
 from selfvid.recurrent import PeepholeLSTM, PeepholeLSTMCell, State, gate_values
 from selfvid.types import Features, Prediction, Widths
 
 
 class LRCN(Head):
-    """Dropout, LSTM, dropout, a linear layer and a softmax at each step; their average decides.
+    """Dropout, LSTM, dropout, a linear layer and a softmax at each step, averaged over the steps.
 
-    The released networks drop 0.9 of fc6 before the LSTM of 256 units and half of its outputs
-    after it; the paper found 1024 units best for flow. The LSTM has no peepholes unless it
-    starts from one that has.
+    The released networks have an LSTM of 256 units; they drop 0.9 of its inputs, which are fc6,
+    and half of its outputs. The paper found 1024 units best for flow. The LSTM has peepholes only
+    if it starts from a pretrained LSTM that has them.
 
     Args:
         widths: D of the encoder's steps.
         classes: K.
         hidden: units of each layer.
-        layers: how many lie on top of one another.
-        dropout_before: share dropped of what the LSTM reads.
-        dropout_after: share dropped of what it puts out.
-        start: run or folder of a pretrained `LSTMEncoder` whose LSTM this one starts as; its
-            vectors must be as wide as the encoder's steps.
-        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+        layers: number of layers of the LSTM.
+        dropout_before: share of the LSTM's inputs that is dropped in training.
+        dropout_after: share of the LSTM's outputs that is dropped in training.
+        start: run or folder of a pretrained `LSTMEncoder` with whose LSTM training starts; its
+            vectors must have the width of the encoder's steps.
+        bound: weights are drawn uniformly from -bound to bound; with None the bound depends on
+            the number of inputs (fan-in).
 
     Raises:
-        InputError: where the encoder has no steps, a dropout is no share, or `start` does not
+        InputError: If the encoder has no steps, a dropout is not a share, or `start` does not
             fit.
     """
 
@@ -66,22 +61,22 @@ class LRCN(Head):
             self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=False, bound=bound)
         else:
             self.lstm = _pretrained(Path(start), inputs=inputs, hidden=hidden, layers=layers)
-        self.last = initialised(nn.Linear(hidden, classes), 0.01)
+        self.last = initialised(nn.Linear(hidden, classes), 0.01)  # as in the released networks
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
-        """A vote at each step; `state` is the LSTM's, to carry on with."""
+        """Compute a vote at each step; `state` is the LSTM's state after the clips before."""
         steps = features.need_steps("LRCN")
         outputs, after = self.lstm(self.before(steps), first_state(state, steps))
-        votes: Tensor = self.last(self.after(outputs))
+        votes: Tensor = self.last(self.after(outputs))  # (B, S, K)
         return Prediction(votes, averaged(votes), after)
 
     def preview(self, features: Features, frames: Tensor) -> dict[str, Tensor]:
-        """What the lowest layer's gates let in, keep and put out along one clip."""
+        """Return a picture of the gates of the LSTM's lowest layer along one clip."""
         (cell, *_) = self.lstm.layers
         assert isinstance(cell, PeepholeLSTMCell)
         steps = features.need_steps("LRCN")
         values = gate_values(cell, steps)
-        # A step that sees several frames stands under the last of them.
+        # A step that sees several frames is drawn under the last of them.
         seen = frames[-steps.shape[1] :]
         picture = gates(
             seen,
@@ -94,7 +89,7 @@ class LRCN(Head):
         return {"gates": torch.from_numpy(picture.copy()).permute(2, 0, 1)}  # (3, H, W)
 
     def reads(self, features: Features) -> Features:
-        """Vectors alone."""
+        """Return the features without maps and flow."""
         return without_maps(features)
 
 
@@ -104,10 +99,10 @@ def _pretrained(folder: Path, *, inputs: int, hidden: int, layers: int) -> Peeph
         raise InputError(
             f"start {str(folder)!r} holds a {type(encoder).__name__}; expected an LSTMEncoder"
         )
-    there = (encoder.vectors.width, encoder.hidden, encoder.layers)
-    if there != (inputs, hidden, layers):
+    found = (encoder.vectors.width, encoder.hidden, encoder.layers)
+    if found != (inputs, hidden, layers):
         raise InputError(
-            f"start {str(folder)!r} has an LSTM of (inputs, hidden, layers) {there}; "
+            f"start {str(folder)!r} has an LSTM of (inputs, hidden, layers) {found}; "
             f"expected {(inputs, hidden, layers)}"
         )
     lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=encoder.peepholes)

@@ -1,4 +1,4 @@
-"""One hidden layer: the dense layers N1 and N2 of Baccouche et al. (HBU 2011)."""
+"""A classifier with one hidden layer: the dense layers N1 and N2 of Baccouche et al. (HBU 2011)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ from torch import Tensor, nn
 
 from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
-from selfvid.heads.base import (
-    Head,
-    averaged,
-    voting_vectors,
-    voting_width,
-    without_maps,
-)
+from selfvid.heads.base import Head, averaged, voting_vectors, voting_width, without_maps
 from selfvid.recurrent import State
 from selfvid.types import Features, Prediction, Widths
 
 
 class MLP(Head):
-    """A hidden layer with tanh and a softmax at each step, averaged.
+    """A hidden layer with tanh and a softmax at each step, averaged over the steps.
 
     Args:
         widths: D of the encoder.
@@ -27,7 +21,7 @@ class MLP(Head):
         dropout: share of the hidden units that is dropped in training.
 
     Raises:
-        InputError: where there are no hidden units, or the dropout is no share.
+        InputError: If there are no hidden units, or the dropout is not a share.
     """
 
     def __init__(
@@ -41,12 +35,12 @@ class MLP(Head):
         self.last = nn.Linear(hidden, classes)
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
-        """A vote of each step; there is no state."""
+        """Compute a vote of each step; there is no state."""
         del state
-        vectors = voting_vectors(features)
-        votes: Tensor = self.last(self.dropout(self.first(vectors).tanh()))
+        hidden = self.first(voting_vectors(features)).tanh()  # (B, S, hidden)
+        votes: Tensor = self.last(self.dropout(hidden))  # (B, S, K)
         return Prediction(votes, averaged(votes))
 
     def reads(self, features: Features) -> Features:
-        """Vectors alone."""
+        """Return the features without maps and flow."""
         return without_maps(features)

@@ -1,1 +1,1 @@
-"""What is learnt without labels."""
+"""Objectives: losses that train an encoder without labels."""

@@ -1,4 +1,4 @@
-"""What every objective keeps to."""
+"""The base class of all objectives."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Objective(Recorded, nn.Module, ABC):
     """A loss on clips that needs no labels.
 
     Attributes:
-        encoder: what is learnt and will be exported.
-        least_steps: S that a clip must give for the loss to be defined.
-        least_clips: B that a batch must have for the loss to be defined.
+        encoder: the encoder that is trained and exported.
+        least_steps: the smallest S of a clip for which the loss is defined.
+        least_clips: the smallest B of a batch for which the loss is defined.
     """
 
     encoder: Encoder
@@ -28,37 +28,41 @@ class Objective(Recorded, nn.Module, ABC):
 
     @property
     def least_frames(self) -> int:
-        """T that a clip must have for the loss to be defined."""
+        """The smallest T of a clip for which the loss is defined."""
         return self.encoder.frames_for(self.least_steps)
 
     def shown(self, frames: int) -> int:
-        """T that the encoder gets of a clip of `frames`; fewer where the rest is predicted."""
+        """Return how many frames the encoder is given of a clip of `frames` frames.
+
+        An objective that predicts the last frames of a clip does not give these to the encoder.
+        """
         return frames
 
     def check_size(self, height: int, width: int) -> None:
-        """Refuse frames of a size that the objective cannot use, beyond what the encoder does.
+        """Check that the objective can use frames of this size; the encoder has its own check.
 
         Raises:
-            InputError: where the size does not fit.
+            InputError: If the size does not fit.
         """
 
     def begin(self) -> None:
-        """Called once before training, when the encoder has the weights that it begins with."""
+        """Prepare for training; called once, when the encoder has its initial weights."""
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Losses:
-        """Losses of clips (B, T, 3, H, W), pixels 0 to 255."""
+        """Compute the losses of clips (B, T, 3, H, W), pixels 0 to 255."""
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
-        """Named pictures, uint8 (3, H, W), that show what has been learned; none by default."""
+        """Return named pictures, uint8 (3, H, W), of what has been learned; by default none."""
         del clip
         return {}
 
 
 def gathered(z: Tensor) -> Tensor:
-    """Rows of all processes, this batch's own among them; gradients flow back to each.
+    """Return the rows of all processes, including those of this one.
 
-    A loss that compares clips with one another is then the same whether a batch lies in one
-    process or is spread over several.
+    Gradients flow back to the process that a row came from. A loss that compares clips with one
+    another is therefore the same for a batch in one process and for the same batch spread over
+    several processes.
     """
     return torch.cat(dist.gather(z)) if dist.world_size() > 1 else z

@@ -1,6 +1,6 @@
-"""Spatio-temporal autoencoder: predict the next frame by moving the features of this one.
+"""Spatio-temporal autoencoder: it predicts the next frame by moving the features of this one.
 
-Pătrăucean, Handa and Cipolla, Spatio-temporal video autoencoder with differentiable memory,
+After Pătrăucean, Handa and Cipolla, Spatio-temporal video autoencoder with differentiable memory,
 ICLR 2016 workshop, arXiv:1511.06309.
 """
 
@@ -29,7 +29,7 @@ Warps = Literal["features", "pixels", "nothing"]
 
 
 class FlowAutoencoder(Predictive):
-    """From the memory of the frames so far comes the flow that makes the next frame of this one.
+    """Predict flow from the memory of the frames so far, and the next frame by that flow.
 
     ::
 
@@ -38,31 +38,31 @@ class FlowAutoencoder(Predictive):
                              ConvLSTM ── memory ── flow
 
     Every frame but the first is predicted, one step ahead. The loss is summed over sequences,
-    frames and pixels; its parts are per frame. The smoothness of the flow is weighed against the
-    loss of one pixel, as both are means in the authors' code.
+    frames and pixels; its parts are means per frame. The smoothness of the flow is weighted
+    relative to the loss of one pixel, because both are means in the authors' code.
 
     The authors' released demo differs from the paper: it compares image gradients instead of
-    pixels (`image_gradients`), predicts the last frame alone (`only_last`) and leaves smoothness
-    out (a weight of 0).
+    pixels (`image_gradients`), it predicts only the last frame (`only_last`) and it has no
+    smoothness term (a weight of 0).
 
     Args:
-        encoder: what is learnt, with a flow head (`flow_kernel`) where anything is warped; its
-            backbone halves H and W in each stage.
-        warps: ``features`` of the current frame, as in the paper; its ``pixels``, which are then
-            the prediction, without a decoder; or ``nothing``, the same network without flow,
-            whose decoder reads the memory.
-        loss: between predicted and true frames, both in 0..1; ``cross_entropy`` takes grey values
-            for probabilities and reports nats per frame.
+        encoder: the encoder to train. It needs a flow head (`flow_kernel`) unless `warps` is
+            ``nothing``, and a backbone that halves H and W in each stage.
+        warps: ``features`` moves the features of the current frame, as in the paper; ``pixels``
+            moves its pixels, which are then the prediction, without a decoder; ``nothing`` is
+            the same network without flow, whose decoder takes the memory.
+        loss: the loss between predicted and true frames, both in 0..1; ``cross_entropy`` takes
+            grey values as probabilities and is in nats per frame.
         image_gradients: whether to train on the squared error of image gradients instead.
-        only_last: whether to train on the prediction of the last frame alone.
+        only_last: whether to train on the prediction of the last frame only.
         smoothness: weight of the Huber penalty on the gradient of the flow.
-        delta: in pixels of flow per pixel of the map, where that penalty stops growing with the
-            square.
+        delta: gradient, in pixels of flow per pixel of the map, beyond which that penalty grows
+            linearly.
         kernel: side of the decoder's convolutions, odd.
 
     Raises:
-        InputError: where the encoder's input is not plain pixels, its backbone does not halve
-            frames, or choices contradict one another.
+        InputError: If the encoder's input is not plain pixels, its backbone does not halve
+            frames, or arguments contradict one another.
     """
 
     encoder: ConvLSTMEncoder
@@ -104,11 +104,13 @@ class FlowAutoencoder(Predictive):
         )
 
     def forward(self, clip: Tensor) -> Losses:
-        """Summed loss of clips (B, T, 3, H, W); its parts `next` and `smoothness` per frame.
+        """Compute the summed loss of clips (B, T, 3, H, W).
+
+        The parts are `next`, the loss of the predicted frames, `image_gradients` and the weighted
+        `smoothness`; the last two only if they are trained on.
 
         Raises:
-            InputError: where clips differ in length, or the backbone's stride does not divide
-                their size.
+            InputError: If the backbone's stride does not divide H and W.
         """
         count = 1 if self.only_last else clip.shape[1] - 1
         truth = true_colours(self.encoder, clip)[:, -count:]
@@ -126,13 +128,13 @@ class FlowAutoencoder(Predictive):
         return Losses(frames * trained, parts)
 
     def check_size(self, height: int, width: int) -> None:
-        """Refuse frames that the places of the memory do not tile."""
+        """Check that the places of the memory tile the frame."""
         check_tiling(height, width, stride=self.stride)
 
     def forecast(self, clip: Tensor, *, future: int | None = None) -> Forecast:
-        """The last frames, each from all true frames before it; see `Predictive`.
+        """Predict the last frames, each from all true frames before it; see `Predictive`.
 
-        As many as can be, all but the first, where `future` is None.
+        If `future` is None, all frames but the first are predicted.
         """
         frames = clip.shape[1]
         count = frames - 1 if future is None else future
@@ -143,41 +145,45 @@ class FlowAutoencoder(Predictive):
             )
         truth = true_colours(self.encoder, clip)
         raw, flow = self._ahead(clip[:, :-1], count)
-        predicted = activated(raw.float(), self.loss)
+        predicted = activated(raw, self.loss)
         if flow is not None:
-            flow = _enlarged(flow, clip)
+            size = (clip.shape[-2], clip.shape[-1])
+            flow = resize_flow(flow.flatten(0, 1), size).unflatten(0, flow.shape[:2])
         return Forecast(truth, predicted, free=False, flow=flow)
 
     def flow(self, clip: Tensor) -> Tensor:
-        """Predicted flow from each frame of (B, T, 3, H, W) to the next, (B, T - 1, 2, H, W).
+        """Predict the flow from each frame of (B, T, 3, H, W) to the next, (B, T - 1, 2, H, W).
 
-        Backward flow in pixels of the frame, x then y: what pixel p of frame t + 1 shows is
-        expected to be in frame t at p + flow[:, t] (p).
+        It is backward flow in pixels of the frame, x then y: pixel p of frame t + 1 is taken from
+        p + flow[:, t] (p) of frame t.
 
         Raises:
-            InputError: where this objective predicts no flow.
+            InputError: If this objective predicts no flow.
         """
         self.check_size(*clip.shape[-2:])
         return self.encoder(clip[:, :-1]).need_flow("FlowAutoencoder")
 
     def carry_labels(self, clip: Tensor, labels: Tensor, *, outside: int = 255) -> Tensor:
-        """Labels of the last frame of clips (B, T, 3, H, W), carried from the frame before it.
+        """Predict the labels of the last frame of clips from those of the frame before it.
 
         Args:
-            clip: the frames so far and, last, the one to be labelled; T of at least 2.
-            labels: classes of the pixels of the last but one, whole numbers (B, H, W).
+            clip: (B, T, 3, H, W) with T >= 2; the last frame is the one to label.
+            labels: classes of the pixels of the last frame but one, integers (B, H, W).
             outside: label of pixels that come from outside the frame.
 
+        Returns:
+            Labels of the pixels of the last frame, (B, H, W).
+
         Raises:
-            InputError: where this objective predicts no flow, or labels do not fit the clip.
+            InputError: If this objective predicts no flow, or labels do not fit the clip.
         """
         return carry_labels(labels, self.flow(clip)[:, -1], outside=outside)
 
     def _ahead(self, clip: Tensor, count: int) -> tuple[Tensor, Tensor | None]:
-        """Raw frames (B, F, C, H, W) that follow the last F of `clip`, and flow (B, F, 2, h, w)."""
+        """Predict what follows the last F of `clip`: raw frames, and flow (B, F, 2, h, w)."""
         self.check_size(*clip.shape[-2:])
         maps = self.encoder.remember(clip)[0].need_maps("FlowAutoencoder")
-        features, memory = (m[:, -count:].flatten(0, 1) for m in maps[-2:])
+        features, memory = (m[:, -count:].flatten(0, 1) for m in maps[-2:])  # (B F, C, h, w)
         flow = None if self.encoder.flow_head is None else self.encoder.flow_head(memory)
         if self.decoder is None:
             assert flow is not None
@@ -189,11 +195,6 @@ class FlowAutoencoder(Predictive):
         return raw.unflatten(0, batch), None if flow is None else flow.unflatten(0, batch)
 
 
-def _enlarged(flow: Tensor, clip: Tensor) -> Tensor:
-    size = (clip.shape[-2], clip.shape[-1])
-    return resize_flow(flow.flatten(0, 1), size).unflatten(0, flow.shape[:2])
-
-
 def _check(encoder: ConvLSTMEncoder, warps: Warps, loss: FrameLoss, image_gradients: bool) -> None:
     if warps not in ("features", "pixels", "nothing"):
         raise InputError(f"warps is {warps!r}; expected features, pixels or nothing")
@@ -201,6 +202,6 @@ def _check(encoder: ConvLSTMEncoder, warps: Warps, loss: FrameLoss, image_gradie
         wanted = "null" if warps == "nothing" else "an odd number"
         raise InputError(f"warps is {warps!r}; expected flow_kernel of the encoder to be {wanted}")
     if loss == "cross_entropy" and warps == "pixels":
-        raise InputError("warped pixels are no probabilities; expected loss squared_error")
+        raise InputError("warped pixels are not probabilities; expected loss squared_error")
     if loss == "cross_entropy" and image_gradients:
         raise InputError("image_gradients are compared by squared_error, got loss cross_entropy")

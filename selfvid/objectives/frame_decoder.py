@@ -1,4 +1,4 @@
-"""Feature maps back to frames."""
+"""A decoder from feature maps to frames."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from torch import Tensor, nn
 from selfvid.encoders.flow_head import WideConv2d
 from selfvid.errors import InputError
 
-NARROWEST = 8
+_LEAST_CHANNELS = 8  # between stages; with fewer, little of the frame would be passed on
 
 
 class FrameDecoder(nn.Module):
-    """Twice as large and convolved, until a map is as large as the frame.
+    """Stages of upsampling and convolution that enlarge a map to the size of the frame.
 
-    Each stage doubles H and W by repeating pixels and halves the channels; the last puts out the
-    frame's colours with nothing behind it. Between stages is a tanh.
+    Each stage doubles H and W by repeating pixels and halves the channels. A tanh follows each
+    stage but the last, which puts out the frame's colours.
 
     Args:
         inputs: C of the maps.
         colours: C of the frames.
-        stride: pixels of the frame from one place of the map to the next.
+        stride: distance, in pixels of the frame, of neighbouring places of the map.
         kernel: side of the convolutions, odd.
 
     Raises:
-        InputError: where the stride is no power of two or the kernel is even.
+        InputError: If the stride is no power of two or the kernel is even.
     """
 
     def __init__(self, inputs: int, colours: int, *, stride: int, kernel: int = 7) -> None:
@@ -37,7 +37,7 @@ class FrameDecoder(nn.Module):
             )
         if kernel < 1 or kernel % 2 == 0:
             raise InputError(f"kernel of the decoder must be odd to keep H and W, got {kernel}")
-        between = [max(inputs >> stage, NARROWEST) for stage in range(1, stages)]
+        between = [max(inputs >> stage, _LEAST_CHANNELS) for stage in range(1, stages)]
         layers: list[nn.Module] = []
         for before, after in pairwise([inputs, *between, colours]):
             convolution = WideConv2d(before, after, kernel)
@@ -47,5 +47,5 @@ class FrameDecoder(nn.Module):
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Raw frames (N, colours, H, W) of maps (N, C, H / stride, W / stride)."""
+        """Decode maps (N, C, H / stride, W / stride) to raw frames (N, colours, H, W)."""
         return self.layers(maps)

@@ -1,4 +1,4 @@
-"""How far a predicted frame is from the true one, summed over its pixels."""
+"""Losses between predicted and true frames, and what objectives that predict frames share."""
 
 from __future__ import annotations
 
@@ -21,42 +21,49 @@ UNITS: dict[FrameLoss, str] = {
 
 
 def activated(raw: Tensor, loss: FrameLoss) -> Tensor:
-    """The prediction that a decoder's last layer stands for: logistic or linear, in float32.
+    """Turn the output of a decoder's last layer into a prediction, in float32.
 
-    In bfloat16 a probability near 1 becomes 1, which costs infinitely much where it is wrong.
+    The activation is logistic for cross-entropy and none for squared error. It is not computed
+    in bfloat16: there a probability near 1 becomes 1, and the loss is infinite if it is wrong.
     """
     return raw.float().sigmoid() if loss == "cross_entropy" else raw.float()
 
 
 def loss_of_raw(raw: Tensor, truth: Tensor, loss: FrameLoss) -> Tensor:
-    """Loss (N, F) of a decoder's last layer (N, F, ...), before `activated`, in float32.
+    """Compute the loss (N, F) of a decoder's last layer (N, F, ...), before `activated`.
 
-    Cross-entropy takes the true grey value in 0..1 for a probability. Squared error is summed
-    without the factor one half that Srivastava et al. train with.
+    The result is float32 and a sum over the pixels of each frame. Cross-entropy takes the true
+    grey value in 0..1 as a probability. Squared error is without the factor one half that
+    Srivastava et al. train with.
     """
     raw, truth = raw.float(), truth.float()
     if loss == "cross_entropy":
         each = functional.binary_cross_entropy_with_logits(raw, truth, reduction="none")
     else:
         each = (raw - truth).square()
-    return each.flatten(2).sum(2)
+    return each.flatten(2).sum(2)  # (N, F)
 
 
 def loss_of(predicted: Tensor, truth: Tensor, loss: FrameLoss) -> Tensor:
-    """Loss (N, F) of predictions (N, F, ...); of probabilities, where it is cross-entropy."""
+    """Compute the loss (N, F) of predictions (N, F, ...), after `activated`."""
     predicted, truth = predicted.float(), truth.float()
     if loss == "cross_entropy":
         each = functional.binary_cross_entropy(predicted, truth, reduction="none")
     else:
         each = (predicted - truth).square()
-    return each.flatten(2).sum(2)
+    return each.flatten(2).sum(2)  # (N, F)
 
 
 def tiling_stride(encoder: ConvLSTMEncoder, who: str) -> int:
-    """Pixels from one place of the memory to the next.
+    """Return the distance, in pixels of the frame, of neighbouring places of the memory.
+
+    Args:
+        encoder: the encoder of an objective that predicts frames.
+        who: name of the objective, for error messages.
 
     Raises:
-        InputError: where the encoder's input is not plain pixels, or places do not tile the frame.
+        InputError: If the encoder's input is not plain pixels, or its last map does not tile the
+            frame.
     """
     if not isinstance(encoder.input, PixelInput):
         raise InputError(
@@ -73,21 +80,21 @@ def tiling_stride(encoder: ConvLSTMEncoder, who: str) -> int:
 
 @torch.no_grad()
 def true_colours(encoder: ConvLSTMEncoder, clip: Tensor) -> Tensor:
-    """The clip in the encoder's colours, (B, T, C, H, W) in 0..1, in float32."""
+    """Convert a clip to the encoder's colours, float32 (B, T, C, H, W) in 0..1."""
     assert isinstance(encoder.input, PixelInput)
     with torch.autocast(clip.device.type, enabled=False):
-        # The weights of the colours in grey add up to a rounding error more than 1.
+        # The weights that turn colours into grey sum to a rounding error more than 1.
         return encoder.input.colours(clip).clamp(0, 1)
 
 
 def check_tiling(height: int, width: int, *, stride: int) -> None:
-    """Refuse frames whose H or W are no multiples of `stride`.
+    """Check that H and W of frames are multiples of `stride`.
 
     Raises:
-        InputError: where they are not.
+        InputError: If they are not.
     """
     if height % stride or width % stride:
         raise InputError(
             f"frames are {height}×{width}; expected multiples of {stride}, "
-            "which the backbone makes one place of its last map"
+            "the stride of the backbone's last map"
         )

@@ -1,6 +1,6 @@
-"""LSTM encoder-decoder: reconstruct what was seen, predict what comes.
+"""LSTM encoder-decoder that reconstructs the shown frames and predicts the following ones.
 
-Srivastava, Mansimov and Salakhutdinov, Unsupervised Learning of Video Representations using
+After Srivastava, Mansimov and Salakhutdinov, Unsupervised Learning of Video Representations using
 LSTMs, ICML 2015, arXiv:1502.04681.
 """
 
@@ -23,11 +23,12 @@ from selfvid.types import Losses
 
 @dataclass(frozen=True)
 class OwnFrames:
-    """Scheduled sampling (Bengio et al. 2015): how often a decoder is fed its own output.
+    """Scheduled sampling (Bengio et al. 2015): how often a decoder's input is its own output.
 
     Attributes:
-        share: of the steps, once the ramp is over; the rest is fed the true frame.
-        ramp: updates over which the share rises from 0.
+        share: share of steps whose input is the decoder's own output, after the ramp. The input
+            of the other steps is the true frame.
+        ramp: number of updates over which the share rises from 0.
     """
 
     share: float = 0.0
@@ -41,15 +42,15 @@ class OwnFrames:
             )
 
     def at(self, update: int) -> float:
-        """The share at an update."""
+        """Return the share at an update, counted from 0."""
         return self.share * min(1.0, (update + 1) / (self.ramp + 1))
 
 
 class Decoder(nn.Module):
-    """An LSTM that begins with the encoder's state and puts out frame vectors.
+    """An LSTM that starts with the encoder's state and puts out frame vectors.
 
-    Unconditional, it has no input at all. Conditional, step 0 has no input and each later step
-    takes the frame before: the true one, or its own output.
+    An unconditional decoder has no input. In a conditional decoder, step 0 has no input and the
+    input of each later step is the frame before: the true frame, or the decoder's own output.
     """
 
     def __init__(self, encoder: LSTMEncoder, *, conditional: bool, loss: FrameLoss) -> None:
@@ -66,21 +67,28 @@ class Decoder(nn.Module):
         self.readout = nn.Linear(encoder.hidden, encoder.vectors.width)
 
     def forward(self, state: State, *, steps: int) -> Tensor:
-        """Raw frames (N, F, D) in a free run; `activated` makes predictions of them."""
+        """Compute raw frames (N, F, D) in a free run; `activated` turns them into predictions."""
         if not self.conditional:
             return self.readout(unroll_free(self.lstm, state, steps=steps)[0])
         return self.fed(state, steps=steps, truth=None, own=1.0)
 
     def teacher_forced(self, state: State, truth: Tensor) -> Tensor:
-        """Raw frames (N, F, D), each step fed the true frame before it (teacher forcing)."""
+        """Compute raw frames (N, F, D) with true frames (N, F, D) as inputs (teacher forcing)."""
         if not self.conditional:
             return self.forward(state, steps=truth.shape[1])
-        # The input of step 0 is zero, which is no input: what it adds to the gates is the bias.
+        # Step 0 has no input, which is the same as an input of zeros: only the bias is added.
         before = torch.cat((torch.zeros_like(truth[:, :1]), truth[:, :-1]), 1)
         return self.readout(unroll(self.lstm, before, state)[0])
 
     def fed(self, state: State, *, steps: int, truth: Tensor | None, own: float) -> Tensor:
-        """Raw frames (N, F, D), each step of each sequence fed its own output with chance `own`."""
+        """Compute raw frames (N, F, D) with own outputs or true frames as inputs.
+
+        Args:
+            state: the state that the decoder starts with.
+            steps: F.
+            truth: the true frames, (N, F, D); None uses own outputs only.
+            own: probability of the own output, drawn for each step of each sequence.
+        """
 
         def feedback(time: int, output: Tensor | None) -> Tensor | None:
             if output is None:
@@ -88,49 +96,51 @@ class Decoder(nn.Module):
             frame = activated(output, self.loss)
             if truth is None or own >= 1:
                 return frame
-            mine = torch.rand(len(frame), 1, device=frame.device) < own
-            return torch.where(mine, frame, truth[:, time - 1].to(frame.dtype))
+            use_own = torch.rand(len(frame), 1, device=frame.device) < own
+            return torch.where(use_own, frame, truth[:, time - 1].to(frame.dtype))
 
-        return unroll_free(self.lstm, state, steps=steps, feedback=feedback, readout=self.readout)[
-            0
-        ]
+        raw, _ = unroll_free(self.lstm, state, steps=steps, feedback=feedback, readout=self.readout)
+        return raw
 
 
 class LSTMAutoencoder(Predictive):
-    """One encoder and up to two decoders, which begin with its final state.
+    """One encoder and up to two decoders, which start with its final state.
 
     ::
 
         clip          a b c d e f           future = 2
         shown         a b c d
-        reconstructed d c b a               backwards, as the paper found easier
+        reconstructed d c b a               in reverse order, which the paper found easier
         predicted             e f
 
     With `reconstruct` alone this is the paper's autoencoder, with `future` alone its future
-    predictor, with both its composite model. In training a conditional decoder is fed the true
-    frame before, in a forecast the future decoder its own output; teacher forcing is where such
-    models fail in use, so `own` feeds it its own output while training already. A conditional
-    reconstruction is always fed true frames, as in the authors' code.
+    predictor, with both its composite model. In training, the input of a conditional decoder is
+    the true frame before (teacher forcing); in a forecast it is the decoder's own output. Models
+    that were trained with true frames only often fail at that, so `own` makes the future decoder
+    use its own output during training already. The input of a conditional reconstruction in
+    training is always the true frame, as in the authors' code.
 
     The loss is summed over pixels, frames and sequences, as the authors' gradients are; the named
-    parts are per frame. The sum of squares is without their factor one half.
+    parts are means per frame. Squared error is without the authors' factor one half.
 
     Args:
-        encoder: what is learnt.
-        reconstruct: whether there is a decoder for the frames that were shown.
-        future: frames at the end of the clip that a second decoder predicts; 0 for none.
-        conditional_reconstruction: whether that decoder sees the frame before.
-        conditional_future: likewise.
-        loss: ``cross_entropy`` takes values in 0..1 for probabilities; ``squared_error`` is for
-            everything else.
-        own: how often the future decoder is fed its own output while training.
+        encoder: the encoder to train.
+        reconstruct: whether a decoder reconstructs the frames that were shown.
+        future: number of frames at the end of the clip that a second decoder predicts; 0 for no
+            such decoder.
+        conditional_reconstruction: whether the first decoder takes the frame before as input.
+        conditional_future: whether the second decoder takes the frame before as input.
+        loss: ``cross_entropy`` takes values in 0..1 as probabilities; ``squared_error`` is for
+            all other values.
+        own: how often the input of the future decoder is its own output in training.
 
     Raises:
-        InputError: where there is no decoder, cross-entropy is asked of values outside 0..1, or
-            `own` without a decoder that is fed.
+        InputError: If there is no decoder, if cross-entropy is combined with values outside of
+            0..1, or `own` with a future decoder that has no input.
     """
 
     encoder: LSTMEncoder
+    updates: Tensor
 
     def __init__(
         self,
@@ -160,24 +170,22 @@ class LSTMAutoencoder(Predictive):
         self.goal: nn.Module | None = None
         self.begin()
 
-    updates: Tensor
-
     def begin(self) -> None:
-        """Keep percepts that will be trained as they are now, for targets.
+        """Keep a copy of percepts that will be trained, to compute the targets with.
 
-        A network that chooses its own targets makes them easy: all the same.
+        Percepts are the vectors that a network computes of frames. If the targets came from the
+        network that is trained, it would learn to make all of them the same.
         """
         vectors = self.encoder.vectors
         if isinstance(vectors, Percepts) and not vectors.frozen:
             self.goal = copy.deepcopy(vectors).requires_grad_(False).eval()
 
     def forward(self, clip: Tensor) -> Losses:
-        """Summed loss of clips (B, T, 3, H, W); its parts in nats or squared error per frame.
+        """Compute the summed loss of clips (B, T, 3, H, W).
 
-        Raises:
-            InputError: where clips differ in length.
+        The parts are `reconstruction` and `future`, in nats or squared error per frame.
         """
-        vectors = self.encoder.vectors(clip).flatten(0, 1)
+        vectors = self.encoder.vectors(clip).flatten(0, 1)  # (N, T, D)
         goal = vectors if self.goal is None else self._goal(clip)
         seen = vectors.shape[1] - self.future
         _, state = self.encoder.run(vectors[:, :seen])
@@ -193,11 +201,11 @@ class LSTMAutoencoder(Predictive):
         return Losses(total, {name: each.mean() for name, each in sums.items()})
 
     def forecast(self, clip: Tensor, *, future: int | None = None) -> Forecast:
-        """A free run behind the frames that are shown; see `Predictive`."""
+        """Predict the last frames in a free run after the shown ones; see `Predictive`."""
         if self.prediction is None:
             raise InputError(
-                "this LSTMAutoencoder reconstructs only; expected one with a future, or "
-                "reconstruct true"
+                "this LSTMAutoencoder reconstructs only and predicts no future frames; expected "
+                "one with a future of 1 or more"
             )
         steps = self.future if future is None else future
         goal = self._goal(clip)
@@ -206,25 +214,27 @@ class LSTMAutoencoder(Predictive):
                 f"clips give {goal.shape[1]} frame vectors and {steps} are to be predicted; "
                 "expected at least one to be shown"
             )
-        vectors = self.encoder.vectors(clip).flatten(0, 1)[:, :-steps]
+        vectors = self.encoder.vectors(clip).flatten(0, 1)[:, :-steps]  # (N, T - F, D)
         _, state = self.encoder.run(vectors)
         predicted = activated(self.prediction(state, steps=steps), self.loss)
         return Forecast(self._shaped(goal), self._shaped(predicted), free=True)
 
     def reconstructed(self, clip: Tensor) -> Forecast:
-        """A free run back over the frames that are shown; see `Predictive`."""
+        """Reconstruct the shown frames in a free run, last first; see `Predictive`."""
         if self.reconstruction is None:
-            raise InputError("this LSTMAutoencoder predicts only; expected one with reconstruct")
+            raise InputError(
+                "this LSTMAutoencoder predicts only; expected one with reconstruct true"
+            )
         shown = self.encoder.vectors(clip).flatten(0, 1)
         goal = shown if self.goal is None else self._goal(clip)
         seen = shown.shape[1] - self.future
         _, state = self.encoder.run(shown[:, :seen])
         made = activated(self.reconstruction(state, steps=seen), self.loss)
-        mirrored = torch.cat((goal[:, :seen], goal[:, :seen].flip(1)), 1)
+        mirrored = torch.cat((goal[:, :seen], goal[:, :seen].flip(1)), 1)  # (N, 2 seen, D)
         return Forecast(self._shaped(mirrored), self._shaped(made), free=True, backwards=True)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
-        """What is predicted, and what is reconstructed, beside the true frames."""
+        """Return pictures of predicted and of reconstructed frames below the true ones."""
         if self.encoder.vectors.picture_shape is None:
             return {}
         pictures = super().preview(clip) if self.prediction is not None else {}
@@ -238,10 +248,11 @@ class LSTMAutoencoder(Predictive):
         return pictures
 
     def visible(self, frames: Tensor) -> Tensor:
-        """As the frame vectors say: differences are shown around grey."""
+        """Convert frame vectors to pictures in 0..1, with a difference of 0 as grey."""
         return self.encoder.vectors.picture(frames.flatten(1))
 
     def _predicted(self, state: State, ahead: Tensor) -> Tensor:
+        """Compute raw frames (N, F, D): in training as `own` says, otherwise in a free run."""
         assert self.prediction is not None
         if not self.training:
             return self.prediction(state, steps=ahead.shape[1])
@@ -253,6 +264,7 @@ class LSTMAutoencoder(Predictive):
 
     @torch.no_grad()
     def _goal(self, clip: Tensor) -> Tensor:
+        """Compute the targets (N, T, D) of clips, without gradient."""
         vectors: Tensor = (self.goal or self.encoder.vectors)(clip)
         return vectors.flatten(0, 1)
 
@@ -280,6 +292,6 @@ def _check(
         )
     if own.share and not (future and conditional_future):
         raise InputError(
-            f"own is {own.share} but there is no conditional future decoder to feed its outputs "
-            "back to; expected conditional_future true"
+            f"own is {own.share} but there is no conditional future decoder, which would take its "
+            "own outputs; expected conditional_future true"
         )

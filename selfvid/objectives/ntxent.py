@@ -5,15 +5,17 @@ from __future__ import annotations
 from lightly.loss import NTXentLoss
 from lightly.models.modules.heads import SimCLRProjectionHead
 from torch import Tensor
+from torch.nn import functional
 
 from selfvid.encoders.base import Encoder
 from selfvid.objectives.pairs import FramePairs
+from selfvid.types import Losses
 
 
 class NTXent(FramePairs):
-    """Tell a frame's successor from all other frames of the batch.
+    """Tell the frame that follows a frame from all other frames of the batch.
 
-    With clips of more than two frames, other frames of the same clip are negatives too.
+    If clips have more than two frames, other frames of the same clip are negatives too.
 
     Args:
         encoder: any encoder with step features.
@@ -34,6 +36,15 @@ class NTXent(FramePairs):
         super().__init__(encoder, SimCLRProjectionHead(width, hidden, projection))
         self.loss = NTXentLoss(temperature)
 
-    def pair_loss(self, a: Tensor, b: Tensor) -> Tensor:
-        """Cross-entropy of finding b_i among all others from a_i, and the reverse."""
-        return self.loss(a, b)
+    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the cross-entropy of finding b_i among all others from a_i, and the reverse.
+
+        The parts are its two terms after Chen, Luo and Li (NeurIPS 2021, arXiv:2011.02803), which
+        sum to the total. `alignment` is the negative similarity of the pairs, divided by the
+        temperature. `distribution` is the logarithm of the sum, over all others, of the
+        exponentials of their similarities. The parts are for reports and have no gradient.
+        """
+        total = self.loss(a, b)
+        similarity = functional.cosine_similarity(a.detach(), b.detach())  # (N,)
+        alignment = -similarity.mean() / self.loss.temperature
+        return Losses(total, {"alignment": alignment, "distribution": total.detach() - alignment})

@@ -1,4 +1,4 @@
-"""Consecutive frames as two views, for the image losses of lightly."""
+"""Consecutive frames as two views of the same moment, for the image losses of lightly."""
 
 from __future__ import annotations
 
@@ -13,33 +13,11 @@ from selfvid.objectives.base import Objective, gathered
 from selfvid.pictures.flow import flow_in_colour
 from selfvid.types import Losses
 
-PIXELS = 3  # channels
-
-
-def nearest_frames(clip: Tensor, steps: Tensor, *, most: int = 12) -> Tensor:
-    """First frames of up to `most` clips; below each, its nearest frame in another clip.
-
-    Args:
-        clip: pixels (B, T, 3, H, W), 0 to 255, or flow (B, T, 2 or 4, H, W), shown in colour,
-            with B >= 2.
-        steps: embeddings (B, S, D); the first step is compared.
-        most: columns of the picture.
-
-    Returns:
-        Picture, uint8 (3, H', W').
-    """
-    z = steps[:, 0].float()
-    distance = torch.cdist(z, z, p=1).fill_diagonal_(torch.inf)
-    nearest = distance[:most].argmin(1)
-    rows = torch.cat((clip[:most, 0], clip[nearest, 0]))
-    if rows.shape[1] != PIXELS:
-        rows = flow_in_colour(rows[:, :2].float())
-    grid = make_grid(rows.float(), nrow=len(nearest), padding=2, pad_value=255.0)
-    return grid.round().clamp(0, 255).to(torch.uint8)
+_PIXEL_CHANNELS = 3  # red, green and blue; clips of flow have 2 or 4 channels
 
 
 class FramePairs(Objective):
-    """The pairs of temporal coherence under another loss, behind a projection head.
+    """A loss on pairs of consecutive frames, behind a projection head.
 
     ::
 
@@ -48,10 +26,11 @@ class FramePairs(Objective):
 
     Args:
         encoder: any encoder with step features.
-        projector: network from (N, D) to the space of the loss; thrown away after training.
+        projector: network from (N, D) to the space of the loss, (N, D'); it is thrown away after
+            training.
 
     Raises:
-        InputError: where the encoder has no steps.
+        InputError: If the encoder has no steps.
     """
 
     least_steps = 2
@@ -63,19 +42,52 @@ class FramePairs(Objective):
         self.projector = projector
 
     @abstractmethod
-    def pair_loss(self, a: Tensor, b: Tensor) -> Tensor:
-        """Scalar loss of two views (N, D') of the same N moments."""
+    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the loss of two views (N, D') of the same N moments, and its named terms.
+
+        Args:
+            a: the earlier frame of each pair.
+            b: the frame after it.
+        """
 
     def forward(self, clip: Tensor) -> Losses:
-        """Loss of clips (B, T, 3, H, W) with T >= 2; each clip gives T - 1 pairs."""
-        steps = self.encoder(clip).need_steps(type(self).__name__)
-        projected = self.projector(steps.flatten(0, 1)).unflatten(0, steps.shape[:2])
+        """Compute the loss of clips (B, T, 3, H, W) with T >= 2; each clip gives T - 1 pairs.
+
+        The parts are the total, under the name of the class in lower case, and the terms that
+        `pair_loss` names.
+        """
+        name = type(self).__name__
+        steps = self.encoder(clip).need_steps(name)  # (B, S, D)
+        flat = self.projector(steps.flatten(0, 1))  # (B S, D')
+        projected = flat.unflatten(0, steps.shape[:2])  # (B, S, D')
         with torch.autocast(steps.device.type, enabled=False):
             z = gathered(projected.float())
-            loss = self.pair_loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
-        return Losses(loss, {type(self).__name__.lower(): loss})
+            losses = self.pair_loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
+        return Losses(losses.total, {name.lower(): losses.total} | losses.parts)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
-        """First frames of the clips over their nearest neighbours in the rest of the batch."""
+        """Return the picture of `nearest_frames` for the encoder's step vectors."""
         steps = self.encoder(clip).need_steps(type(self).__name__)
         return {"neighbours": nearest_frames(clip, steps)}
+
+
+def nearest_frames(clip: Tensor, steps: Tensor, *, most: int = 12) -> Tensor:
+    """Draw the first frames of up to `most` clips above the nearest frame of another clip.
+
+    Args:
+        clip: pixels (B, T, 3, H, W), 0 to 255, or flow (B, T, 2 or 4, H, W), which is shown in
+            colour; B is at least 2.
+        steps: embeddings (B, S, D). The first steps are compared, by L1 distance.
+        most: largest number of columns of the picture.
+
+    Returns:
+        The picture, uint8 (3, H', W').
+    """
+    z = steps[:, 0].float()  # (B, D)
+    distance = torch.cdist(z, z, p=1).fill_diagonal_(torch.inf)  # (B, B)
+    nearest = distance[:most].argmin(1)
+    rows = torch.cat((clip[:most, 0], clip[nearest, 0]))  # (2 most, C, H, W)
+    if rows.shape[1] != _PIXEL_CHANNELS:
+        rows = flow_in_colour(rows[:, :2].float())
+    grid = make_grid(rows.float(), nrow=len(nearest), padding=2, pad_value=255.0)
+    return grid.round().clamp(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Objectives that learn from what comes next."""
+"""The base class of objectives that predict frames, and their forecasts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from selfvid.pictures.flow import forecast as forecast_picture
 from selfvid.saving.modules import holds_module, load_module, save_module
 
 KIND = "objective"
-PREVIEWED = 3
+PREVIEWED = 3  # clips in a picture; more would make it too high to be seen at once
 
 
 @dataclass(frozen=True, repr=False)
 class Forecast:
-    """What came, and what was predicted of it.
+    """True frames of clips and the predictions of the last of them.
 
     ::
 
@@ -32,13 +32,14 @@ class Forecast:
     Attributes:
         frames: the true frames, or frame vectors, on the scale of the loss: (N, T, C, H, W) or
             (N, T, D).
-        predicted: the last F of them as predicted, of the same shape but for time.
-        free: whether only the first T - F frames were seen for all predictions (a free run); else
-            each prediction has seen all true frames before it (one step ahead).
-        backwards: whether the last F of `frames` are the first ones again, latest first: what was
-            to be reconstructed, which is no forecast though it is made like one.
-        flow: where the frame before each predicted one is to be looked up, backward flow in
-            pixels of the frame, x then y, (N, F, 2, H, W); None where there is none.
+        predicted: the predictions of the last F frames, (N, F, C, H, W) or (N, F, D).
+        free: True if all predictions are made from the first T - F frames only (a free run);
+            False if each prediction is made from all true frames before it (one step ahead).
+        backwards: True for a reconstruction, which is made like a forecast: the last F of
+            `frames` are then the first ones in reverse order.
+        flow: the flow that a prediction was made with, (N, F, 2, H, W), or None. It is backward
+            flow in pixels of the frame, x then y: pixel p of the predicted frame is taken from
+            p + flow(p) of the frame before it.
     """
 
     frames: Tensor
@@ -49,22 +50,22 @@ class Forecast:
 
     @property
     def truth(self) -> Tensor:
-        """What should have been predicted, (N, F, ...)."""
+        """The true frames that were to be predicted, (N, F, ...)."""
         return self.frames[:, -self.predicted.shape[1] :]
 
     @property
     def shown(self) -> Tensor:
-        """What all predictions have seen, (N, T - F, ...)."""
+        """The frames that all predictions are made from, (N, T - F, ...)."""
         return self.frames[:, : -self.predicted.shape[1]]
 
 
 class Predictive(Objective):
-    """An objective that predicts frames, and is kept with its decoders for that.
+    """An objective that predicts frames; it is saved with its decoders.
 
     Attributes:
-        loss: between predicted and true frames.
-        future: F, frames at the end of a clip that are predicted and not shown to the encoder;
-            0 where every frame is shown.
+        loss: the loss between predicted and true frames.
+        future: F, the number of frames at the end of a clip that are predicted and not shown to
+            the encoder; 0 if every frame is shown.
     """
 
     loss: FrameLoss
@@ -75,31 +76,33 @@ class Predictive(Objective):
         """Predict the last frames of clips (B, T, 3, H, W), pixels 0 to 255.
 
         Args:
-            clip: whole clips, what is to be predicted among them.
-            future: F; None takes as many as in training.
+            clip: whole clips, including the frames to be predicted.
+            future: F; None takes the number of training.
 
         Raises:
-            InputError: where the clip is too short, or this objective predicts no future.
+            InputError: If the clip is too short, or this objective predicts no future frames.
         """
 
     def reconstructed(self, clip: Tensor) -> Forecast:
-        """The frames that the encoder is shown of clips (B, T, 3, H, W), latest first.
+        """Reconstruct the frames of clips (B, T, 3, H, W) that the encoder is shown, last first.
 
         Raises:
-            InputError: where this objective reconstructs nothing.
+            InputError: If this objective reconstructs no frames.
         """
         del clip
-        raise InputError(f"{type(self).__name__} reconstructs no frames; expected one that does")
+        raise InputError(
+            f"{type(self).__name__} reconstructs no frames; expected an objective that does"
+        )
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
-        """True frames above predicted ones of a few clips, and the flow where there is one."""
+        """Return a picture of true frames above predicted ones, and of the flow if there is any."""
         forecast = self.forecast(clip[:PREVIEWED])
         if forecast.frames.ndim != 5:
             return {}
         return {"forecast": self.strip(forecast.frames, forecast.predicted, flow=forecast.flow)}
 
     def strip(self, frames: Tensor, predicted: Tensor, *, flow: Tensor | None = None) -> Tensor:
-        """A picture, uint8 (3, H, W): frames (N, T, C, H, W) above the last F as predicted."""
+        """Draw true frames (N, T, C, H, W) above the predicted last F, uint8 (3, H', W')."""
         bands = [
             forecast_picture(
                 to_bytes(self.visible(true)),
@@ -108,38 +111,41 @@ class Predictive(Objective):
             )
             for number, (true, guess) in enumerate(zip(frames, predicted, strict=True))
         ]
-        return torch.from_numpy(np.concatenate(bands)).permute(2, 0, 1)
+        return torch.from_numpy(np.concatenate(bands)).permute(2, 0, 1)  # (3, H', W')
 
     def visible(self, frames: Tensor) -> Tensor:
-        """Frames (T, C, H, W) on the scale of the loss as pictures in 0..1."""
+        """Convert frames (T, ...) on the scale of the loss to pictures (T, C, H, W) in 0..1."""
         return frames.clamp(0, 1)
 
     def shown(self, frames: int) -> int:
-        """T that the encoder gets of a clip of `frames`."""
+        """Return how many frames the encoder is given of a clip of `frames` frames."""
         return frames - self.future
 
     def save(self, folder: Path) -> Path:
-        """Write it with its decoders to a new folder, as encoders are."""
+        """Write the objective with its decoders to a new folder, in the format of encoders."""
         return save_module(self, folder, kind=KIND)
 
 
 def to_bytes(frames: Tensor) -> Tensor:
-    """Frames in 0..1 as uint8."""
+    """Convert frames in 0..1 to uint8."""
     return (frames.float() * 255).round().to(torch.uint8)
 
 
 def load_predictive(folder: str | Path) -> Predictive:
-    """The predictive objective that a run left in its ``objective/``, in evaluation mode.
+    """Load a predictive objective in evaluation mode.
+
+    Args:
+        folder: the folder of an objective, or of a run that has one in ``objective/``.
 
     Raises:
-        InputError: where the run holds none.
+        InputError: If the folder has no predictive objective.
     """
     run = Path(folder)
     for candidate in (run, run / KIND):
         if holds_module(candidate):
-            # mypy takes an abstract class for one that shall be made.
+            # mypy complains because the class is abstract, but only its subclasses are built.
             return load_module(candidate, kind=KIND, expected=Predictive)  # type: ignore[type-abstract]
     raise InputError(
-        f"{str(folder)!r} holds no predictive objective; expected a finished run of one that "
-        "predicts frames"
+        f"{str(folder)!r} holds no predictive objective; expected a finished run of an "
+        "objective that predicts frames"
     )

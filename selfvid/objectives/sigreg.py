@@ -10,17 +10,19 @@ from torch import Tensor
 
 from selfvid.encoders.base import Encoder
 from selfvid.objectives.pairs import FramePairs
+from selfvid.types import Losses
 
 
 class SIGReg(FramePairs):
-    """Pull the pair together while random projections of all embeddings stay Gaussian.
+    """Make the frames of a pair similar and keep random projections of all embeddings Gaussian.
 
     Args:
         encoder: any encoder with step features.
         hidden: width of the projection head's hidden layers.
         projection: D' of the projected embeddings.
-        weight: share of the Gaussian term; the pull has the rest (0.05 in the reference code).
-        directions: random directions drawn at each step.
+        weight: weight of the regularisation term, which makes embeddings Gaussian (0.05 in the
+            reference code). The prediction term has the weight 1 - `weight`.
+        directions: number of random directions drawn at each step.
     """
 
     def __init__(
@@ -37,8 +39,13 @@ class SIGReg(FramePairs):
         self.sketch = Sketch(num_vectors=directions)
         self.weight = weight
 
-    def pair_loss(self, a: Tensor, b: Tensor) -> Tensor:
-        """The weighted sum of both terms; both frames are global views and none is local."""
-        views = torch.stack((a, b))
-        pull = lejepa_invariance_loss(all_proj=views, global_proj=views)
-        return self.weight * self.sketch(views) + (1 - self.weight) * pull
+    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the weighted sum of both terms; the parts are the terms without weights.
+
+        In the paper's words, both frames are global views and there are no local views.
+        """
+        views = torch.stack((a, b))  # (2, N, D')
+        prediction = lejepa_invariance_loss(all_proj=views, global_proj=views)
+        regularisation = self.sketch(views)
+        total = self.weight * regularisation + (1 - self.weight) * prediction
+        return Losses(total, {"prediction": prediction, "regularisation": regularisation})

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from selfvid.encoders.base import Encoder
 from selfvid.objectives.pairs import FramePairs
+from selfvid.types import Losses
 
 
 class SimSiam(FramePairs):
-    """Predict one frame's projection from the other's, which is held fixed.
+    """Predict the projection of one frame from the other's; no gradient flows to the target.
 
     Args:
         encoder: any encoder with step features.
@@ -25,8 +26,12 @@ class SimSiam(FramePairs):
         self.predictor = SimSiamPredictionHead(projection, bottleneck, projection)
         self.loss = NegativeCosineSimilarity()
 
-    def pair_loss(self, a: Tensor, b: Tensor) -> Tensor:
-        """Negative cosine similarity of prediction and fixed target, both ways round."""
-        forth = self.loss(self.predictor(a), b.detach())
-        back = self.loss(self.predictor(b), a.detach())
-        return 0.5 * (forth + back)
+    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the mean of both directions' negative cosine similarity of prediction and target.
+
+        The parts are the two directions: `next` predicts the later frame from the earlier one,
+        `previous` the earlier frame from the later one.
+        """
+        following = self.loss(self.predictor(a), b.detach())
+        preceding = self.loss(self.predictor(b), a.detach())
+        return Losses(0.5 * (following + preceding), {"next": following, "previous": preceding})

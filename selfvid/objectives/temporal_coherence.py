@@ -15,13 +15,13 @@ from selfvid.types import Losses
 def temporal_coherence(z: Tensor, *, margin: float = 1.0, shift: int = 1) -> Losses:
     """Pull consecutive frames together; push frames of other clips at least `margin` away.
 
-    Distances are L1, summed over features. The paper pushes any two frames that do not follow
-    one another; here the other frame is the same instant of another clip of the batch.
+    Distances are L1, summed over features. The paper pushes away any two frames that do not follow
+    one another. Here, the other frame is the frame at the same time of another clip of the batch.
 
     Args:
         z: frame embeddings, (B, T, D), with B >= 2 and T >= 2.
         margin: L1 distance beyond which two unrelated frames cost nothing.
-        shift: a clip's other is the one `shift` rows before it, 1 <= shift < B.
+        shift: each clip is compared with the clip `shift` rows before it, 1 <= shift < B.
 
     Returns:
         The sum of `pull` and `push`, each averaged over its own pairs.
@@ -33,18 +33,18 @@ def temporal_coherence(z: Tensor, *, margin: float = 1.0, shift: int = 1) -> Los
 
 
 def pull_loss(z: Tensor) -> Tensor:
-    """Mean L1 distance of consecutive frames, of embeddings (B, T, D) with T >= 2."""
+    """Compute the mean L1 distance of consecutive frames of embeddings (B, T, D) with T >= 2."""
     return (z[:, 1:] - z[:, :-1]).abs().sum(-1).mean()
 
 
 def push_loss(z: Tensor, *, margin: float, shift: int = 1, counted: Tensor | None = None) -> Tensor:
-    """Mean of what the L1 distance between frames of different clips lacks to `margin`.
+    """Compute the mean amount by which frames of different clips are closer than `margin`.
 
     Args:
         z: frame embeddings, (B, T, D), with B >= 2.
         margin: L1 distance beyond which two frames cost nothing.
-        shift: a clip's other is the one `shift` rows before it, 1 <= shift < B.
-        counted: which of the pairs count, bool (B, T); None counts all.
+        shift: each clip is compared with the clip `shift` rows before it, 1 <= shift < B.
+        counted: the pairs to average over, bool (B, T); None averages over all.
     """
     far = (z - z.roll(shift, dims=0)).abs().sum(-1)  # (B, T)
     lacking = (margin - far).clamp_min(0)
@@ -56,16 +56,16 @@ def push_loss(z: Tensor, *, margin: float, shift: int = 1, counted: Tensor | Non
 class TemporalCoherence(Objective):
     """Siamese training of an encoder's step vectors with the L1 margin loss.
 
-    The embedding is the encoder's own vector, as in the paper, where it is the layer below the
-    classifier. With a bounded activation (tanh) and D features, distances lie in [0, 2D]: choose
-    the margin well inside.
+    The embedding is the encoder's own vector; in the paper it is the layer below the classifier.
+    With a bounded activation (tanh) and D features, distances lie in [0, 2D]: choose a margin
+    well below 2D.
 
     Args:
         encoder: any encoder with step features.
-        margin: L1 distance that unrelated frames are pushed to.
+        margin: L1 distance to which unrelated frames are pushed.
 
     Raises:
-        InputError: where the encoder has no steps or the margin is not positive.
+        InputError: If the encoder has no steps or the margin is not positive.
     """
 
     least_steps = 2
@@ -80,16 +80,16 @@ class TemporalCoherence(Objective):
         self.margin = margin
 
     def forward(self, clip: Tensor) -> Losses:
-        """Losses `pull` and `push` of clips (B, T, 3, H, W) with T >= 2."""
-        steps = self.encoder(clip).need_steps("temporal coherence")
+        """Compute the loss of clips (B, T, 3, H, W) with T >= 2, and its parts."""
+        steps = self.encoder(clip).need_steps("temporal coherence")  # (B, S, D)
         with torch.autocast(steps.device.type, enabled=False):
             z = gathered(steps.float())
-            # Clips of one opened video lie side by side in a batch; a random shift keeps the
-            # pushed pairs from being always those.
+            # Clips of the same video are next to one another in a batch. Because of the
+            # random shift, it is not always such similar clips that are pushed apart.
             shift = int(torch.randint(1, len(z), ()))
             return temporal_coherence(z, margin=self.margin, shift=shift)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
-        """First frames of the clips over their nearest neighbours in the rest of the batch."""
+        """Return the picture of `nearest_frames` for the encoder's step vectors."""
         steps = self.encoder(clip).need_steps("temporal coherence")
         return {"neighbours": nearest_frames(clip, steps)}

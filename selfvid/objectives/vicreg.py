@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from lightly.loss import VICRegLoss
+from lightly.loss.vicreg_loss import covariance_loss, invariance_loss, variance_loss
 from lightly.models.modules.heads import VICRegProjectionHead
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
 from selfvid.objectives.pairs import FramePairs
+from selfvid.types import Losses
 
 
 class VICReg(FramePairs):
-    """Keep the variance of each feature, decorrelate features, pull the pair together.
+    """Make the frames of a pair similar, keep the variance of features and decorrelate them.
 
     Args:
         encoder: any encoder with step features.
         projection: width of the projection head's layers and output (8192 in the paper).
-        invariance: weight of the pull.
-        variance: weight of the hinge on each feature's deviation.
-        covariance: weight of the penalty on correlations.
+        invariance: weight of the mean squared distance of the two frames.
+        variance: weight of the hinge loss on the standard deviation of each feature.
+        covariance: weight of the squared covariances between features.
     """
 
     def __init__(
@@ -32,8 +33,15 @@ class VICReg(FramePairs):
     ) -> None:
         width = encoder.widths.need_steps("VICReg")
         super().__init__(encoder, VICRegProjectionHead(width, projection, projection, num_layers=3))
-        self.loss = VICRegLoss(invariance, variance, covariance)
+        self.invariance, self.variance, self.covariance = invariance, variance, covariance
 
-    def pair_loss(self, a: Tensor, b: Tensor) -> Tensor:
-        """The weighted sum of the three terms."""
-        return self.loss(a, b)
+    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the weighted sum of the three terms; the parts are the terms without weights."""
+        invariance = invariance_loss(a, b)
+        variance = 0.5 * (variance_loss(a) + variance_loss(b))
+        covariance = covariance_loss(a) + covariance_loss(b)
+        total = (
+            self.invariance * invariance + self.variance * variance + self.covariance * covariance
+        )
+        parts = {"invariance": invariance, "variance": variance, "covariance": covariance}
+        return Losses(total, parts)

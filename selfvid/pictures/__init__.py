@@ -1,4 +1,4 @@
-"""Arrays to images: every function returns pixels, uint8 (H, W, 3), on white."""
+"""Arrays to images: every function returns pixels, uint8 (H, W, 3), on a white background."""
 
 from selfvid.pictures.canvas import Picture, png_bytes, write_png
 from selfvid.pictures.charts import (

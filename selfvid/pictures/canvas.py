@@ -1,4 +1,4 @@
-"""The look of every picture: colours, type, a figure to draw on and its pixels."""
+"""What all pictures share: colours, fonts, a figure to draw on, its pixels and PNG files."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from selfvid.saving.whole import write_whole
 
 Picture = NDArray[np.uint8]
 
-# The colours of Okabe and Ito, which colour-blind readers tell apart.
+# The colours of Okabe and Ito, which colour-blind readers can distinguish.
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00",
 )  # fmt: skip
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
-INK, MUTED, FAINT = "#1f2933", "#6b7684", "#e4e7eb"
-BAR = "#aeb8c4"
+INK, MUTED, FAINT = "#1f2933", "#6b7684", "#e4e7eb"  # text and lines, from dark to light
+BAR = "#aeb8c4"  # bars and curves that are there to compare with
 
-DOTS_PER_INCH = 180
-LONGEST_NAME = 28
+DOTS_PER_INCH = 180  # sharp on a screen of high resolution
+LONGEST_NAME = 28  # letters of a label that fit beside a chart
 STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,
-    "text.parse_math": False,  # a label is a stranger's text; "$" means nothing in it
+    "text.parse_math": False,  # labels are names of files and classes; "$" is a plain letter
     "axes.edgecolor": FAINT,
     "axes.labelcolor": MUTED,
     "axes.spines.top": False,
@@ -54,19 +54,19 @@ STYLE: dict[Any, Any] = {
 
 
 def png_bytes(picture: Picture) -> bytes:
-    """The picture, uint8 (H, W, 3), as a PNG file."""
+    """Return a picture, uint8 (H, W, 3), as the bytes of a PNG file."""
     buffer = io.BytesIO()
     imsave(buffer, picture, format="png")
     return buffer.getvalue()
 
 
 def write_png(picture: Picture, path: Path) -> Path:
-    """Write the picture to `path`, whole or not at all."""
+    """Write a picture to a PNG file, completely or not at all, and return its path."""
     return write_whole(path, png_bytes(picture))
 
 
 def short(name: str) -> str:
-    """A name on one line, its middle left out where it is long."""
+    """Return a name on one line; the middle of a long name is left out."""
     line = " ".join(name.split())
     half = LONGEST_NAME // 2
     return line if len(line) <= LONGEST_NAME else f"{line[: half - 1]}…{line[-half:]}"
@@ -74,16 +74,16 @@ def short(name: str) -> str:
 
 @contextmanager
 def figure_of(size: tuple[float, float]) -> Iterator[Figure]:
-    """A figure of so many inches, drawn in our style while the context lasts."""
+    """Open a figure of this size in inches, in the style of all pictures inside the context."""
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # A label in a script that the font lacks is drawn as boxes; that is no one's mistake.
+        # Letters that the font does not have are drawn as boxes, without a warning.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield Figure(figsize=size, dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
 
 
 def pixels_of(figure: Figure) -> Picture:
-    """The figure, drawn, as uint8 (H, W, 3)."""
+    """Draw a figure and return its pixels, uint8 (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])  # (H, W, 3)

@@ -1,4 +1,4 @@
-"""Numbers as pictures: curves, bars, confusion, maps of points."""
+"""Charts of numbers: curves, bars, differences, confusion matrices, heat maps and scatter plots."""
 
 from __future__ import annotations
 
@@ -25,18 +25,21 @@ from selfvid.pictures.canvas import (
     short,
 )
 
+MOST = 120  # rows of a bar chart; more cannot be read
+CLOSE = 40  # rows beyond which bars are closer together and labels smaller
+
 
 @dataclass(frozen=True)
 class Curve:
-    """A line, with an interval around it where `low` and `high` are given.
+    """A line of a chart, with an interval around it if `low` and `high` are given.
 
     Attributes:
-        name: for the label at its end or in the legend.
-        x: where.
-        y: how much.
-        low: lower end of the interval at each x, or None.
-        high: upper end.
-        plain: drawn grey and thin, as something to compare with.
+        name: name in the legend.
+        x: positions on the horizontal axis.
+        y: value at each position.
+        low: lower end of the interval at each position, or None.
+        high: upper end of the interval at each position, or None.
+        plain: whether the line is thin and grey, as a baseline to compare with.
     """
 
     name: str
@@ -52,11 +55,11 @@ class Bar:
     """A row of a bar chart.
 
     Attributes:
-        name: what was measured.
-        value: how much.
+        name: name of what was measured.
+        value: the measured value.
         low: lower end of its interval, or None.
-        high: upper end.
-        strong: drawn in colour, because it is what the picture is about.
+        high: upper end of its interval, or None.
+        strong: whether the bar is coloured, because it is what the picture is about.
     """
 
     name: str
@@ -76,23 +79,23 @@ def curves(
     ticks: Sequence[float] | None = None,
     size: tuple[float, float] = (6.4, 3.2),
 ) -> Picture:
-    """Lines over a common axis.
+    """Draw lines over a common axis.
 
     Args:
-        lines: what to draw, the important ones last.
+        lines: the lines, the important ones last.
         x: name of the horizontal axis.
         y: name of the vertical axis.
-        level: name and height of a dashed line, such as chance.
-        percent: whether y are shares, written as percentages.
-        ticks: positions that are marked on a logarithmic x axis; None takes a linear one.
-        size: inches.
+        level: name and height of a dashed horizontal line, such as chance.
+        percent: whether y values are shares, to be labelled as percentages.
+        ticks: positions that are marked on a logarithmic x axis; None draws a linear axis.
+        size: width and height in inches.
     """
     with figure_of(size) as figure:
         axes = figure.add_subplot()
         colours = iter(SERIES * len(lines))
         for line in lines:
             colour = BAR if line.plain else next(colours)
-            _draw(axes, line, colour)
+            _draw_curve(axes, line, colour)
         if level is not None:
             axes.axhline(level[1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
             axes.annotate(
@@ -119,13 +122,13 @@ def curves(
 def bars(
     rows: Sequence[Bar], *, chance: float | None = None, width: float = 6.4, title: str = ""
 ) -> Picture:
-    """Horizontal bars of shares, with intervals, and a line where chance is.
+    """Draw horizontal bars of shares with their intervals, and a vertical line at chance.
 
     Args:
-        rows: from top to bottom.
-        chance: share that guessing gets.
-        width: inches.
-        title: what the shares are of.
+        rows: the bars, from top to bottom.
+        chance: accuracy of guessing, or None to leave the line out.
+        width: width in inches.
+        title: name of the horizontal axis.
     """
     with figure_of((width, 0.62 + 0.34 * len(rows))) as figure:
         axes = figure.add_subplot()
@@ -157,123 +160,16 @@ def bars(
         return pixels_of(figure)
 
 
-def confusion(counts: ArrayLike, names: Sequence[str]) -> Picture:
-    """Truth in rows, votes in columns; colour is the share of the row.
-
-    Args:
-        counts: (K, K).
-        names: of the K classes; beyond 40 classes they are left out.
-    """
-    table = np.asarray(counts, dtype=np.float64)
-    shares = table / np.maximum(table.sum(1, keepdims=True), 1)
-    side = min(2.2 + 0.36 * len(names), 9.0)
-    with figure_of((side + 0.6, side)) as figure:
-        axes = figure.add_subplot()
-        axes.imshow(shares, cmap=_shades(), vmin=0, vmax=1)
-        _name_cells(axes, names)
-        axes.set_xlabel("voted")
-        axes.set_ylabel("true")
-        if len(names) <= 16:
-            for (row, column), count in np.ndenumerate(table):
-                colour = "white" if shares[row, column] > 0.55 else INK
-                axes.text(
-                    column, row, f"{count:g}" if count else "·", ha="center", va="center",
-                    color=colour if count else BAR, fontsize=8,
-                )  # fmt: skip
-        return pixels_of(figure)
-
-
-def heatmap(values: ArrayLike, *, names: Sequence[str] = (), title: str = "") -> Picture:
-    """A matrix such as the similarity of frames, in shades from its least to its largest value.
-
-    Args:
-        values: (N, M).
-        names: of rows and columns where N = M.
-        title: what the values are.
-    """
-    table = np.asarray(values, dtype=np.float64)
-    with figure_of((4.6, 3.8)) as figure:
-        axes = figure.add_subplot()
-        image = axes.imshow(table, cmap=_shades())
-        _name_cells(axes, names)
-        axes.set_title(title, loc="left", fontsize=9, color=MUTED)
-        bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
-        bar.outline.set_visible(False)
-        return pixels_of(figure)
-
-
-def scatter(points: ArrayLike, labels: Sequence[str], *, title: str = "") -> Picture:
-    """Points of a plane, coloured by label; the seventh label onward changes the marker.
-
-    Args:
-        points: (N, 2).
-        labels: one for each point.
-        title: what the plane is.
-    """
-    places = np.asarray(points, dtype=np.float64)
-    names = sorted(set(labels))
-    with figure_of((6.0, 4.2)) as figure:
-        axes = figure.add_subplot()
-        for index, name in enumerate(names):
-            chosen = places[[label == name for label in labels]]
-            axes.scatter(
-                chosen[:, 0], chosen[:, 1], s=16, linewidths=0, alpha=0.75, label=short(name),
-                color=SERIES[index % len(SERIES)], marker="osD^v"[index // len(SERIES) % 5],
-            )  # fmt: skip
-        axes.set_title(title, loc="left", fontsize=9, color=MUTED)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_color(FAINT)
-        axes.spines[:].set_visible(True)
-        if 1 < len(names) <= 24:
-            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), handletextpad=0.1)
-        return pixels_of(figure)
-
-
-def _draw(axes: Axes, line: Curve, colour: str) -> None:
-    width = 1.2 if line.plain else 2.0
-    marker = "o" if line.low is not None else ""
-    axes.plot(
-        line.x,
-        line.y,
-        color=colour,
-        linewidth=width,
-        marker=marker,
-        markersize=4,
-        label=short(line.name),
-    )
-    if line.low is not None and line.high is not None:
-        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
-
-
-def _name_cells(axes: Axes, names: Sequence[str]) -> None:
-    axes.spines[:].set_visible(False)
-    if not names or len(names) > 40:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        return
-    places, shown = range(len(names)), [short(name) for name in names]
-    axes.set_xticks(places, shown, rotation=45, ha="right", rotation_mode="anchor", color=INK)
-    axes.set_yticks(places, shown, color=INK)
-
-
-def _shades() -> mpl.colors.Colormap:
-    return mpl.colors.LinearSegmentedColormap.from_list("shades", ["#f4f6f8", SKY, BLUE, "#00395c"])
-
-
-MOST = 120  # rows of a picture that can still be read
-CLOSE = 40  # rows beyond which they are set closer
-
-
 def differences(rows: Sequence[Bar], *, title: str, width: float = 6.4) -> Picture:
-    """Horizontal bars left and right of zero, with intervals.
+    """Draw differences as horizontal bars left and right of zero, with their intervals.
 
-    Gains are blue and losses red where a row is strong, grey where it is not.
+    Gains are blue and losses red if a row is strong; all other rows are grey.
 
     Args:
-        rows: shares, from top to bottom; of very many only both ends are drawn.
-        title: what was taken from what.
-        width: inches.
+        rows: differences of shares, from top to bottom; of more than 120 rows only the first and
+            the last 60 are drawn.
+        title: name of the horizontal axis, such as "first minus second".
+        width: width in inches.
     """
     drawn = list(rows) if len(rows) <= MOST else [*rows[: MOST // 2], *rows[-MOST // 2 :]]
     step = 0.34 if len(drawn) <= CLOSE else 0.2
@@ -298,5 +194,113 @@ def differences(rows: Sequence[Bar], *, title: str, width: float = 6.4) -> Pictu
         return pixels_of(figure)
 
 
+def confusion(counts: ArrayLike, names: Sequence[str]) -> Picture:
+    """Draw a confusion matrix: true classes in rows, predicted classes in columns.
+
+    Colours are shares of a row.
+
+    Args:
+        counts: number of videos for each true and predicted class, (K, K).
+        names: names of the K classes; they are left out if there are more than 40.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    shares = table / np.maximum(table.sum(1, keepdims=True), 1)
+    side = min(2.2 + 0.36 * len(names), 9.0)
+    with figure_of((side + 0.6, side)) as figure:
+        axes = figure.add_subplot()
+        axes.imshow(shares, cmap=_shades(), vmin=0, vmax=1)
+        _name_cells(axes, names)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        if len(names) <= 16:
+            for (row, column), count in np.ndenumerate(table):
+                colour = "white" if shares[row, column] > 0.55 else INK
+                axes.text(
+                    column, row, f"{count:g}" if count else "·", ha="center", va="center",
+                    color=colour if count else BAR, fontsize=8,
+                )  # fmt: skip
+        return pixels_of(figure)
+
+
+def heatmap(values: ArrayLike, *, names: Sequence[str] = (), title: str = "") -> Picture:
+    """Draw a matrix, such as similarities of frames, in shades from its smallest to largest value.
+
+    Args:
+        values: the matrix, (N, M).
+        names: names of rows and columns if N = M, or none.
+        title: title of the picture.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    with figure_of((4.6, 3.8)) as figure:
+        axes = figure.add_subplot()
+        image = axes.imshow(table, cmap=_shades())
+        _name_cells(axes, names)
+        axes.set_title(title, loc="left", fontsize=9, color=MUTED)
+        bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
+        bar.outline.set_visible(False)
+        return pixels_of(figure)
+
+
+def scatter(points: ArrayLike, labels: Sequence[str], *, title: str = "") -> Picture:
+    """Draw points of a plane, coloured by label; after six labels the marker changes.
+
+    Args:
+        points: the points, (N, 2).
+        labels: label of each point.
+        title: title of the picture.
+    """
+    places = np.asarray(points, dtype=np.float64)
+    names = sorted(set(labels))
+    with figure_of((6.0, 4.2)) as figure:
+        axes = figure.add_subplot()
+        for index, name in enumerate(names):
+            chosen = places[[label == name for label in labels]]
+            axes.scatter(
+                chosen[:, 0], chosen[:, 1], s=16, linewidths=0, alpha=0.75, label=short(name),
+                color=SERIES[index % len(SERIES)], marker="osD^v"[index // len(SERIES) % 5],
+            )  # fmt: skip
+        axes.set_title(title, loc="left", fontsize=9, color=MUTED)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(FAINT)
+        axes.spines[:].set_visible(True)
+        if 1 < len(names) <= 24:
+            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), handletextpad=0.1)
+        return pixels_of(figure)
+
+
+def _draw_curve(axes: Axes, line: Curve, colour: str) -> None:
+    width = 1.2 if line.plain else 2.0
+    marker = "o" if line.low is not None else ""
+    axes.plot(
+        line.x,
+        line.y,
+        color=colour,
+        linewidth=width,
+        marker=marker,
+        markersize=4,
+        label=short(line.name),
+    )
+    if line.low is not None and line.high is not None:
+        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
+
+
+def _name_cells(axes: Axes, names: Sequence[str]) -> None:
+    """Label rows and columns of a matrix; of more than 40 the labels are left out."""
+    axes.spines[:].set_visible(False)
+    if not names or len(names) > 40:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    places, shown = range(len(names)), [short(name) for name in names]
+    axes.set_xticks(places, shown, rotation=45, ha="right", rotation_mode="anchor", color=INK)
+    axes.set_yticks(places, shown, color=INK)
+
+
+def _shades() -> mpl.colors.Colormap:
+    return mpl.colors.LinearSegmentedColormap.from_list("shades", ["#f4f6f8", SKY, BLUE, "#00395c"])
+
+
 def _points(share: float, _: int) -> str:
+    """Return a difference of shares as percentage points with a sign, for matplotlib."""
     return f"{100 * share:+.0f}" if round(100 * share) else "0"

@@ -1,4 +1,4 @@
-"""Flow in colour, and what was predicted beside what came."""
+"""Pictures of optical flow in colour, and of predicted frames beside the true ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from selfvid.pictures.frames import grid
 
 
 def flow_in_colour(flow: Tensor, *, longest: float | None = None) -> Tensor:
-    """Flow as colours: hue is its direction, strength its length, white stands still.
+    """Turn flow into colours: the hue shows its direction, the saturation its length.
+
+    Pixels that do not move are white.
 
     Args:
-        flow: (..., 2, H, W), x before y; all fields share one scale.
-        longest: pixels of flow in full colour, so that pictures made one by one compare; what is
-            longer looks as long. None takes the longest vector of all that were given.
+        flow: flow fields, (..., 2, H, W), x before y; all of them share one scale.
+        longest: length in pixels of flow that has full colour; longer flow looks the same. Give
+            it if pictures that are made one by one are to be compared. None takes the longest
+            vector in `flow`.
 
     Returns:
-        uint8 (..., 3, H, W).
+        RGB pictures, uint8 (..., 3, H, W).
 
     Raises:
-        ValueError: where flow does not have this shape or `longest` is not positive.
+        ValueError: If flow does not have this shape or `longest` is not positive.
     """
     if flow.ndim < 3 or flow.shape[-3] != 2:
         raise ValueError(f"flow must be (..., 2, H, W), got {tuple(flow.shape)}")
@@ -31,9 +34,10 @@ def flow_in_colour(flow: Tensor, *, longest: float | None = None) -> Tensor:
         raise ValueError(f"longest must be positive, got {longest}")
     fields = flow.detach().float().flatten(0, -4) if flow.ndim > 3 else flow.detach().float()[None]
     if longest is not None:
-        length = fields.norm(dim=1, keepdim=True)
+        length = fields.norm(dim=1, keepdim=True)  # (N, 1, H, W)
         fields = fields * (longest / length.clamp_min(longest))
-        # torchvision scales by the longest vector that it sees: let it see one of this length.
+        # torchvision scales by the longest vector in its input: append a field with one of length
+        # `longest`, and drop its picture below.
         ruler = torch.zeros_like(fields[:1])
         ruler[:, 0] = longest
         fields = torch.cat((fields, ruler))
@@ -46,7 +50,7 @@ def flow_in_colour(flow: Tensor, *, longest: float | None = None) -> Tensor:
 def forecast(
     frames: Tensor, predicted: Tensor, *, flow: Tensor | None = None, height: int = 64
 ) -> Picture:
-    """One clip above what was predicted of its last frames, and above the flow that did it.
+    """Draw a clip, below it the prediction of its last frames, and below that the predicted flow.
 
     ::
 
@@ -55,13 +59,13 @@ def forecast(
         flow, at most 3 px          / /
 
     Args:
-        frames: uint8 (T, C, H, W), those that were given and those to predict.
-        predicted: uint8 (F, C, H, W), of the last F frames.
-        flow: (F, 2, h, w), towards each predicted frame; None leaves the row out.
+        frames: the given frames followed by those to predict, uint8 (T, C, H, W).
+        predicted: prediction of the last F frames, uint8 (F, C, H, W).
+        flow: flow to each predicted frame, (F, 2, h, w); None leaves the row out.
         height: as in `grid`.
 
     Raises:
-        ValueError: where predicted or flow do not fit the frames.
+        ValueError: If predicted or flow do not fit the frames.
     """
     count = len(predicted)
     if predicted.shape[1:] != frames.shape[1:] or not 0 < count <= len(frames):
@@ -80,5 +84,5 @@ def forecast(
 
 
 def _last(tiles: Tensor, frames: int) -> Tensor:
-    """White tiles first, so that each of `tiles` (F, C, H, W) stands under its own frame."""
+    """Put white tiles before `tiles` (F, C, H, W), so that each is below its own frame."""
     return pad(tiles, (0, 0) * 3 + (frames - len(tiles), 0), value=255)

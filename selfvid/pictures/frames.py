@@ -1,4 +1,4 @@
-"""Frames as they are, side by side."""
+"""Pictures of frames side by side, with captions, and of gates below their frames."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from selfvid.pictures.canvas import MUTED, Picture, figure_of, pixels_of
 
 
 def grid(rows: Sequence[Tensor], *, captions: Sequence[str] = (), height: int = 96) -> Picture:
-    """Clips below one another, frames side by side.
+    """Draw clips below one another, the frames of each clip side by side.
 
     Args:
-        rows: frames, uint8 (T, C, H, W) with C = 1 or 3; T and sizes may differ between rows.
+        rows: frames of each clip, uint8 (T, C, H, W) with C = 1 or 3; T and sizes may differ
+            between clips.
         captions: one for each row, or none.
-        height: pixels that a frame is enlarged to, by whole factors, so that pixels stay sharp.
+        height: approximate height of a frame in pixels; frames are enlarged by a whole factor, so
+            that their pixels stay sharp.
 
     Raises:
-        ValueError: where rows or captions do not have these shapes.
+        ValueError: If rows do not have this shape, or the number of captions differs.
     """
     if not rows or any(row.ndim != 4 or row.shape[1] not in (1, 3) for row in rows):
         shapes = [tuple(row.shape) for row in rows]
@@ -32,19 +34,22 @@ def grid(rows: Sequence[Tensor], *, captions: Sequence[str] = (), height: int = 
         raise ValueError(f"captions must be {len(rows)} or none, got {len(captions)}")
     bands = [_band(row, height) for row in rows]
     if captions:
-        heads = [_line_of_text(caption) for caption in captions]
-        bands = [part for pair in zip(heads, bands, strict=True) for part in pair]
+        lines = [_line_of_text(caption) for caption in captions]
+        bands = [part for pair in zip(lines, bands, strict=True) for part in pair]
     width = max(band.shape[1] for band in bands)
     return np.concatenate([_widened(band, width) for band in bands])
 
 
 def strip(frames: Tensor, *, captions: Sequence[str] = (), height: int = 96) -> Picture:
-    """One clip, frames side by side, each with its caption above.
+    """Draw the frames of one clip side by side, each with its caption above.
 
     Args:
-        frames: uint8 (T, C, H, W).
+        frames: the frames, uint8 (T, C, H, W).
         captions: one for each frame, or none.
         height: as in `grid`.
+
+    Raises:
+        ValueError: If the number of captions differs from the number of frames.
     """
     if captions and len(captions) != len(frames):
         raise ValueError(f"captions must be {len(frames)} or none, got {len(captions)}")
@@ -57,16 +62,39 @@ def strip(frames: Tensor, *, captions: Sequence[str] = (), height: int = 96) -> 
     return np.concatenate(columns, axis=1)
 
 
+def gates(frames: Tensor, values: Mapping[str, Tensor], *, height: int = 96) -> Picture:
+    """Draw frames, and below each frame the gates of a recurrent network at that step.
+
+    Every row of a band is a unit, dark if its gate is closed and bright if it is open. The order
+    of the units is the same in all bands: by their mean in the first band.
+
+    Args:
+        frames: the frames, uint8 (T, C, H, W).
+        values: values of the gates from 0 to 1, (T, D), by caption; the first ones sort the units.
+        height: as in `grid`.
+
+    Raises:
+        ValueError: If there are no values, or frames and values differ in T.
+    """
+    lengths = {len(frames), *(len(each) for each in values.values())}
+    if len(lengths) > 1 or not values:
+        raise ValueError(f"frames and values must be of the same T, got {sorted(lengths)}")
+    order = next(iter(values.values())).float().mean(0).argsort(descending=True)
+    tiles = [_tiles(each[:, order].float(), frames.shape[-2:]) for each in values.values()]
+    return grid([frames, *tiles], captions=["frames", *values], height=height)
+
+
 def _band(frames: Tensor, height: int) -> Picture:
-    """Frames (T, C, H, W) side by side with a thin white gap, enlarged by a whole factor."""
+    """Draw frames (T, C, H, W) side by side with white gaps, enlarged by a whole factor."""
     factor = max(1, round(height / frames.shape[-2]))
-    pixels = frames.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = frames.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()  # (T, H, W, 3)
     enlarged = pixels.repeat(factor, 1).repeat(factor, 2)
     framed = np.pad(enlarged, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
     return np.concatenate(list(framed), axis=1)
 
 
 def _line_of_text(text: str) -> Picture:
+    """Draw a line of text in a picture that is as wide as the text and 18 pixels high."""
     with figure_of((0.1, 0.1)) as figure:
         figure.set_layout_engine("none")
         figure.set_dpi(96)
@@ -82,30 +110,8 @@ def _widened(picture: Picture, width: int) -> Picture:
     return np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=255)
 
 
-def gates(frames: Tensor, values: Mapping[str, Tensor], *, height: int = 96) -> Picture:
-    """Frames above, and below each of them how far the gates are open at that step.
-
-    Every row of a band is a unit, dark for closed and bright for open. Units stand in the same
-    order in all bands: by their mean in the first one.
-
-    Args:
-        frames: uint8 (T, C, H, W).
-        values: by caption, 0 to 1, (T, D); the first one sorts the units.
-        height: as in `grid`.
-
-    Raises:
-        ValueError: where frames and values differ in T.
-    """
-    lengths = {len(frames), *(len(each) for each in values.values())}
-    if len(lengths) > 1 or not values:
-        raise ValueError(f"frames and values must be of the same T, got {sorted(lengths)}")
-    order = next(iter(values.values())).float().mean(0).argsort(descending=True)
-    tiles = [_tiles(each[:, order].float(), frames.shape[-2:]) for each in values.values()]
-    return grid([frames, *tiles], captions=["frames", *values], height=height)
-
-
 def _tiles(values: Tensor, size: torch.Size) -> Tensor:
-    """Values (T, D) as T pictures, uint8 (T, 3, H, W), each row a few units."""
-    rows = adaptive_avg_pool1d(values.cpu()[:, None], size[0])[:, 0]
+    """Draw values (T, D) as T pictures of a size (H, W), uint8 (T, 3, H, W); rows are units."""
+    rows = adaptive_avg_pool1d(values.cpu()[:, None], size[0])[:, 0]  # (T, H)
     colours = torch.from_numpy(mpl.colormaps["viridis"](rows.numpy(), bytes=True)[..., :3])
-    return colours.permute(0, 2, 1)[..., None].expand(-1, -1, -1, size[1])
+    return colours.permute(0, 2, 1)[..., None].expand(-1, -1, -1, size[1])  # (T, 3, H, W)

@@ -1,4 +1,4 @@
-"""What goes on along a video: truth, prediction and probabilities over seconds."""
+"""Timelines of a video: true and predicted activities, and their probabilities over time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from numpy.typing import ArrayLike
 
 from selfvid.pictures.canvas import FAINT, INK, MUTED, SERIES, Picture, figure_of, pixels_of, short
 
-# Beyond the six that everybody tells apart; a thirteenth activity begins again.
+# Colours of activities: the six that all readers can distinguish and six more; the thirteenth
+# activity has the first colour again.
 COLOURS = (*SERIES, "#8c6d31", "#7b3294", "#5254a3", "#637939", "#c51b7d", "#843c39")
+
+_MOST_NAMED = 24  # activities in the legend, for which there is room beside the picture
+# Seconds of a bar that a letter of its label needs, as a share of the duration of the video.
+_LETTER = 0.014
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Something that goes on for a while.
+    """An activity between two times.
 
     Attributes:
-        start: second.
-        end: second.
-        label: what.
+        start: when it starts, in seconds.
+        end: when it ends, in seconds.
+        label: name of the activity.
     """
 
     start: float
@@ -41,15 +46,15 @@ def timeline(
     duration: float,
     title: str = "",
 ) -> Picture:
-    """Rows of stretches, and below them a curve for each activity that occurs in them.
+    """Draw rows of stretches, and below them the probability of each activity that occurs in them.
 
     Args:
-        rows: name and stretches of each, such as truth and prediction.
+        rows: name and stretches of each row, such as truth and prediction.
         chances: probability of each activity in each clip, (N, K).
-        seconds: the middle of each clip, (N,).
-        labels: names of the K activities, which colours follow.
-        duration: of the video in seconds.
-        title: which video.
+        seconds: the middle of each clip in seconds, (N,).
+        labels: names of the K activities; their order decides their colours.
+        duration: duration of the video in seconds.
+        title: title of the picture, such as the name of the video.
     """
     colour = {label: COLOURS[at % len(COLOURS)] for at, label in enumerate(labels)}
     occurring = {stretch.label for _, stretches in rows for stretch in stretches}
@@ -69,7 +74,7 @@ def timeline(
         below.set_ylabel("probability")
         below.grid(axis="y")
         above.set_title(title, loc="left", fontsize=9, color=MUTED)
-        patches = [Patch(color=colour[label], label=short(label)) for label in shown[:24]]
+        patches = [Patch(color=colour[label], label=short(label)) for label in shown[:_MOST_NAMED]]
         if patches:
             figure.legend(handles=patches, loc="outside right upper", fontsize=8)
         return pixels_of(figure)
@@ -90,8 +95,8 @@ def _draw_rows(
             axes.barh(
                 place, width, left=stretch.start, height=0.72, color=colour[stretch.label], **edge
             )
-            # About as many letters as fit; the legend names the others.
-            if width > 0.014 * duration * len(stretch.label):
+            # A label is written into its bar if it fits; the legend names the others.
+            if width > _LETTER * duration * len(stretch.label):
                 axes.text(
                     stretch.start + width / 2, place, short(stretch.label),
                     ha="center", va="center", color="white", fontsize=7,

@@ -1,1 +1,1 @@
-"""`selfvid pretrain`: learn an encoder from videos without labels."""
+"""`selfvid pretrain`: train an encoder on videos without labels."""

@@ -1,4 +1,7 @@
-"""Has the encoder collapsed? Three measures of clip vectors, and what they say in words."""
+"""Measures of whether an encoder has collapsed, and a sentence about them.
+
+An encoder has collapsed if it maps all clips to nearly the same vector, or to vectors on one line.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,21 @@ from torch.nn.functional import normalize
 
 from selfvid.statistics.metrics import effective_rank
 
-LEAST_SPREAD = 0.02
-LEAST_RANK = 1.5
+LEAST_SPREAD = 0.02  # below it, unit vectors differ from their mean by only 2 % of their length
+LEAST_RANK = 1.5  # vectors on one line have rank 1, vectors in a plane up to 2
 
 
 @dataclass(frozen=True)
 class CollapseMeasures:
-    """How varied the vectors of different videos are.
+    """How much the vectors of different clips vary.
 
     Attributes:
-        feature_spread: mean deviation of L2-normalised features times the root of D: about 1
-            for vectors that point everywhere alike, 0 for vectors that are all the same.
+        feature_spread: root mean square of the features' standard deviations after L2
+            normalisation, times the root of D. It is about 1 for vectors that point in all
+            directions equally often, and 0 for vectors that are all the same.
         effective_rank: exponential of the entropy of the centred vectors' singular values.
-        neighbour_same_video: share of clips whose nearest neighbour is of their own video.
-        neighbour_chance: what that share would be if neighbours were drawn blindly.
+        neighbour_same_video: share of clips whose nearest neighbour is from the same video.
+        neighbour_chance: the same share for neighbours drawn at random.
     """
 
     feature_spread: float
@@ -34,37 +38,37 @@ class CollapseMeasures:
     neighbour_chance: float
 
     def as_dict(self) -> dict[str, float]:
-        """The measures by name."""
+        """Return the measures by name."""
         return asdict(self)
 
     @property
     def collapsed(self) -> bool:
-        """Whether the vectors are all one, or lie on one line."""
+        """Whether the vectors are all the same, or lie on one line."""
         return bool(self._signs())
 
     @property
     def scattered(self) -> bool:
-        """Whether neighbours are of the same video no more often than by chance."""
-        # Where all clips are of one video, neighbours tell nothing.
+        """Whether neighbours are from the same video no more often than by chance."""
+        # If all clips are from one video, the chance is 1 and the comparison means nothing.
         return self.neighbour_same_video <= self.neighbour_chance < 1
 
     def words(self) -> str:
-        """One or two plain sentences: collapsed, and by which measure, or not."""
+        """Say in one to three sentences whether the encoder collapsed, and by which measure."""
         signs = self._signs()
         if signs:
             return f"The encoder collapsed: {'; '.join(signs)}."
-        said = (
+        sentences = (
             f"No collapse: spread {self.feature_spread:.2f}, effective rank "
             f"{self.effective_rank:.1f}, nearest neighbour of the same video "
             f"{self.neighbour_same_video:.0%} (chance {self.neighbour_chance:.0%})."
         )
         if self.scattered:
-            # Vectors of motion are such, since a video shows many motions; those of looks are not.
-            said += (
-                " But a clip's nearest neighbour is of its own video no more often than by chance: "
-                "a bad sign, unless it is motion that is to be learnt."
+            # Expected of features of motion: one video shows many motions, but one scene.
+            sentences += (
+                " However, the nearest neighbour of a clip is from the same video no more often "
+                "than by chance. This is a bad sign, unless the encoder is meant to learn motion."
             )
-        return said
+        return sentences
 
     def _signs(self) -> list[str]:
         signs = []
@@ -76,18 +80,18 @@ class CollapseMeasures:
 
 
 def measure_collapse(vectors: Tensor, videos: list[str]) -> CollapseMeasures:
-    """Measures of clip vectors (N, D), several clips of each video.
+    """Measure how much clip vectors vary; each video should have several clips.
 
     Args:
-        vectors: float (N, D) with N >= 2.
-        videos: the video of each row.
+        vectors: clip vectors, float (N, D) with N >= 2.
+        videos: the video of each clip.
     """
     z = vectors.detach().float().cpu()
-    directions = normalize(z, dim=1)
+    directions = normalize(z, dim=1)  # (N, D)
     names = np.array(videos)
-    same: NDArray[np.bool_] = names[:, None] == names
+    same: NDArray[np.bool_] = names[:, None] == names  # (N, N)
     np.fill_diagonal(same, False)
-    nearest = torch.cdist(z, z).fill_diagonal_(torch.inf).argmin(1).numpy()
+    nearest = torch.cdist(z, z).fill_diagonal_(torch.inf).argmin(1).numpy()  # (N,)
     spread = directions.std(0, unbiased=False).square().sum().sqrt()
     return CollapseMeasures(
         feature_spread=float(spread),

@@ -1,4 +1,4 @@
-"""`selfvid pretrain`: learn an encoder from videos without labels."""
+"""`selfvid pretrain`: train an encoder on videos without labels."""
 
 from __future__ import annotations
 
@@ -55,41 +55,44 @@ def pretrain(
     resume: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Learn an encoder from videos without labels.
+    """Train an encoder on videos without labels.
 
-    Weights are drawn when `objective` is made; call ``torch.manual_seed`` before that to draw
-    the same ones again (the command line does).
+    The weights are drawn when `objective` is made. Call ``torch.manual_seed`` before that to make
+    a run reproducible; the command line does so.
 
     Args:
-        data: manifest of the footage, as `index` writes it; or digits made on the spot.
-        out: folder for the run; must not exist yet.
-        objective: what is learnt, with the encoder in it.
-        clips: which frames of a video make a clip; two consecutive ones at random by default.
-        size: H and W that frames are resized to while decoding, or one number for both; 64 by
-            default.
-        augment: random changes to clips, on the device.
-        flow: folder of the footage's optical flow, for an encoder of flow.
-        training: steps, batch, optimiser and the like.
-        split: take only rows of this split; all usable rows by default.
+        data: manifest of the videos, as `index` writes it; or the settings of moving digits, which
+            are generated during training.
+        out: folder for the run; it must not exist yet.
+        objective: the objective to train, with the encoder in it.
+        clips: which frames of a video make up a clip; by default two consecutive frames at a random
+            position.
+        size: height and width that frames are resized to while decoding, or one number for both;
+            64 by default.
+        augment: random augmentation of the clips, computed on the device.
+        flow: folder of the videos' optical flow, for an encoder that takes flow.
+        training: steps, batch size, optimiser and similar settings.
+        split: use only the rows of this split; by default all usable rows.
         decoder: auto, decord or pyav.
-        decoded: folder that keeps decoded frames at training size, so that a video is decoded
-            once and not at every step; frames x H x W x 3 bytes for each.
-        workers: loading processes; by default one less than cores, at most 8.
-        device: where training computes: auto, cpu, cuda or mps; auto is a GPU where there is one.
-        precision: auto, float32 or bfloat16; auto is bfloat16 autocast where the hardware
-            multiplies it natively.
+        decoded: folder that keeps the decoded frames at training size, so that each video is
+            decoded only once. It takes frames x H x W x 3 bytes per video.
+        workers: number of loading processes; by default one less than the number of cores, at most
+            8.
+        device: the device to train on: auto, cpu, cuda or mps; auto uses a GPU if there is one.
+        precision: auto, float32 or bfloat16; auto uses bfloat16 autocast if the hardware supports
+            it natively.
         faults: how many clips may fail before the run stops.
-        seed: of everything random in the run.
-        init: an earlier run or encoder to start from.
-        resume: continue the run in `out` from its last whole checkpoint.
-        quiet: print neither progress nor what comes next.
+        seed: seed of all random numbers of the run.
+        init: folder of an earlier run, or of an encoder, to take the initial weights from.
+        resume: continue the run in `out` from its last undamaged checkpoint.
+        quiet: print neither the progress nor a suggestion for the next command.
 
     Returns:
         The run's folder, with the encoder in ``encoder/``.
 
     Raises:
-        InputError: where something handed in is not as expected.
-        Interrupted: where Ctrl-C or SIGTERM ended the run; its last step was saved first.
+        InputError: If an argument is not as expected.
+        Interrupted: If Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
     settings = PretrainSettings(
         data=data if isinstance(data, DigitStream) else str(data),
@@ -133,7 +136,7 @@ def _train(
     *,
     quiet: bool,
 ) -> tuple[Pretraining, Previews]:
-    """Fit; the objective's encoder is trained in place."""
+    """Train the objective in place."""
     training, objective = settings.training, settings.objective
     stream = BatchStream(
         len(source.videos) or training.batch,
@@ -184,13 +187,13 @@ def _finish(
     seconds: float,
     quiet: bool,
 ) -> None:
-    """Write the encoder with where it comes from, and the summary."""
+    """Write the encoder with its provenance, and the summary."""
     training, encoder = settings.training, settings.objective.encoder
     encoder.provenance = provenance(settings, source)
     device = choose_device(settings.device)
     measures = observer.measures
     clips = training.steps * training.batch
-    words = [*notes(settings), *([] if measures is None else [measures.words()])]
+    sentences = [*notes(settings), *([] if measures is None else [measures.words()])]
     summary = {
         "steps": training.steps,
         "seconds": round(seconds, 1),
@@ -200,7 +203,7 @@ def _finish(
         "generated": source.maker,
         "hours": round(source.hours, 4),
         "faults": module.faults.failed,
-        "words": words,
+        "words": sentences,
         "collapse": None if measures is None else measures.as_dict(),
         "losses": observer.latest,
         "precision": resolve_precision(settings.precision, device=device),
@@ -209,17 +212,18 @@ def _finish(
     }
     write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
     if isinstance(settings.objective, Predictive):
-        shutil.rmtree(run.objective, ignore_errors=True)  # of a run that was killed just here
+        # The folder exists if the run was killed between the two saves below.
+        shutil.rmtree(run.objective, ignore_errors=True)
         settings.objective.cpu().save(run.objective)
     encoder.cpu().save(run.encoder)
     if quiet:
         return
-    for sentence in words:
+    for sentence in sentences:
         logger.info("%s", sentence)
     following = f"selfvid probe {run.path} LABELLED.csv"
-    if settings.reading.flow is not None:  # which the probe cannot read
+    if settings.reading.flow is not None:  # the probe reads pixels only
         following = (
             f"selfvid finetune --config RECIPE --data LABELLED.csv --flow {settings.reading.flow} "
             f"--init {run.path} --out NEW_FOLDER"
         )
-    logger.info("%s holds the encoder; next: %s", run.encoder, following)
+    logger.info("the encoder is in %s; next: %s", run.encoder, following)

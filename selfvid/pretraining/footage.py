@@ -1,4 +1,4 @@
-"""The clips that a pretraining run learns from, checked against what its objective needs."""
+"""The clips of a pretraining run, checked against its objective, and the encoder's provenance."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from selfvid.training.run_folder import recipe_hash
 
 
 def open_source(settings: PretrainSettings) -> Source:
-    """The clips that `settings` ask for, checked before anything is written.
+    """Return the source of the run's clips, checked before anything is written.
 
     Raises:
-        InputError: where there is no usable video, or clips are too short, too few or too small
-            for the objective.
+        InputError: If there is no usable video, or if the clips are too short, too few or too
+            small for the objective.
     """
     source = _source(settings)
     _check(settings, source)
@@ -29,7 +29,7 @@ def open_source(settings: PretrainSettings) -> Source:
 
 
 def provenance_at_start(settings: PretrainSettings, source: Source) -> Provenance:
-    """Where the encoder comes from before it is trained, and the clips that it will see."""
+    """Return the encoder's provenance before training, with the shape of its training clips."""
     return dataclasses.replace(
         settings.objective.encoder.provenance,
         size=source.size,
@@ -40,7 +40,7 @@ def provenance_at_start(settings: PretrainSettings, source: Source) -> Provenanc
 
 
 def provenance(settings: PretrainSettings, source: Source) -> Provenance:
-    """Where the encoder comes from, once it is trained."""
+    """Return the encoder's provenance after training."""
     seen = {*source.videos, *settings.objective.encoder.provenance.footage}
     return dataclasses.replace(
         provenance_at_start(settings, source),
@@ -52,7 +52,7 @@ def provenance(settings: PretrainSettings, source: Source) -> Provenance:
 
 
 def notes(settings: PretrainSettings) -> tuple[str, ...]:
-    """What a user of the encoder should know beside its numbers."""
+    """Return remarks for users of the encoder."""
     average = settings.training.average
     return () if average is None else (f"weights are a moving average with decay {average}",)
 
@@ -71,7 +71,7 @@ def _source(settings: PretrainSettings) -> Source:
 
 
 def _usable_videos(path: str, split: str | None) -> Manifest:
-    """The usable rows of the manifest, of the wanted split."""
+    """Return the usable rows of the manifest, or those of one split."""
     usable = Manifest.read(path).usable
     if split is not None:
         usable = usable.select([row.split == split for row in usable.rows])
@@ -116,12 +116,13 @@ def _check_batch(settings: PretrainSettings, clips_per_video: int) -> None:
 
 
 def _check_size(settings: PretrainSettings, size: tuple[int, int]) -> None:
-    """Let the encoder see an empty clip: only it knows how small is too small."""
+    """Run the encoder on an empty clip: only the encoder knows which sizes are too small."""
     encoder = settings.objective.encoder
     was_training = encoder.training
+    clip = torch.zeros(1, encoder.window, encoder.in_channels, *size)  # (1, T, C, H, W)
     try:
         with torch.no_grad():
-            encoder.eval()(torch.zeros(1, encoder.window, encoder.in_channels, *size))
+            encoder.eval()(clip)
     except InputError:
         raise
     except (RuntimeError, ValueError) as error:

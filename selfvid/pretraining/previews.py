@@ -1,4 +1,4 @@
-"""What a person can look at while a run goes on: numbers, pictures, collapse measures."""
+"""Previews of a pretraining run: losses, pictures and collapse measures while it trains."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from selfvid.types import ClipBatch
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 32  # clips that the encoder gets together: enough to be fast, little memory
+_PICTURED = 12  # clips in a picture, at least; twice as many would be too small to recognise
+
 
 class Previews(History):
-    """Writes the history, TensorBoard's events and previews, and watches for collapse.
+    """Callback that writes the log and previews, and warns if the encoder collapses.
 
     Args:
-        run: where to write.
-        objective: what is being trained.
-        sample: fixed clips, several of each of some videos, to measure collapse on.
-        every: optimiser steps between looks at the sample.
-        precision: of the looks.
+        run: the run's folder.
+        objective: the objective that is trained.
+        sample: fixed clips to measure collapse on, several from each of some videos.
+        every: optimiser steps between two previews.
+        precision: the number format to compute previews in.
 
     Attributes:
         measures: the latest collapse measures.
@@ -54,10 +57,10 @@ class Previews(History):
         self._warned = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the logs; look at the encoder before it has learnt anything."""
+        """Open the logs and make a preview of the untrained encoder."""
         super().on_train_start(trainer, pl_module)
         if trainer.is_global_zero and trainer.global_step == 0:
-            self._look(0)
+            self._preview(0)
 
     def on_train_batch_end(
         self,
@@ -67,24 +70,26 @@ class Previews(History):
         batch: ClipBatch,
         batch_idx: int,
     ) -> None:
-        """Log and look where a step was made and it is time."""
+        """Log the losses and make a preview if a step was made and they are due."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         step = trainer.global_step
         due = step % self.every == 0 or step == trainer.max_steps
         if due and trainer.is_global_zero and not accumulating(trainer):
-            self._look(step)
+            self._preview(step)
 
     @torch.no_grad()
-    def _look(self, step: int) -> None:
+    def _preview(self, step: int) -> None:
+        """Measure collapse on the sample and write the objective's pictures."""
         device = next(self.objective.parameters()).device
         was_training = self.objective.training
         self.objective.eval()
-        # Previews may draw random numbers; a look must not change what training draws next.
+        # Previews may draw random numbers; this must not change what training draws next.
         with torch.random.fork_rng(enabled=True), autocast(self.precision, device):
-            frames = self.sample.to(device).clip()
-            shown = frames[:, : self.objective.shown(frames.shape[1])]
-            vectors = torch.cat([self.objective.encoder(part).clip for part in shown.split(32)])
-            pictures = self.objective.preview(frames[:: max(1, len(frames) // 12)])
+            clips = self.sample.to(device).clip()  # (B, T, C, H, W)
+            shown = clips[:, : self.objective.shown(clips.shape[1])]
+            parts = shown.split(_AT_ONCE)
+            vectors = torch.cat([self.objective.encoder(part).clip for part in parts])  # (B, D)
+            pictures = self.objective.preview(clips[:: max(1, len(clips) // _PICTURED)])
         self.objective.train(was_training)
         self.measures = measure_collapse(vectors, list(self.sample.videos))
         self.note(step, self.measures.as_dict())
@@ -92,8 +97,9 @@ class Previews(History):
             self._warned = True
             logger.warning("step %d: %s", step, self.measures.words())
         for name, picture in pictures.items():
-            self._show(name, picture.cpu(), step)
+            self._write_picture(name, picture.cpu(), step)
 
-    def _show(self, name: str, picture: Tensor, step: int) -> None:
+    def _write_picture(self, name: str, picture: Tensor, step: int) -> None:
         self.events.add_image(name, picture, step)
-        write_png(picture.permute(1, 2, 0).numpy(), self.run.pictures / f"{name}-{step:08d}.png")
+        pixels = picture.permute(1, 2, 0)  # (H, W, 3)
+        write_png(pixels.numpy(), self.run.pictures / f"{name}-{step:08d}.png")

@@ -20,10 +20,10 @@ from selfvid.training.schedule import Training
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainSettings:
-    """The arguments of `pretrain`, which explains them.
+    """The arguments of `pretrain`, which documents them.
 
     Raises:
-        InputError: where they do not go together.
+        InputError: If they do not fit together.
     """
 
     data: str | DigitStream
@@ -41,7 +41,7 @@ class PretrainSettings:
 
     def __post_init__(self) -> None:
         if self.reading.flow is not None and self.augment is not None:
-            raise InputError("augment changes colours, and flow is no picture; expected null")
+            raise InputError("augment changes colours but the clips are flow; expected null")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
         if isinstance(self.data, DigitStream):
@@ -51,7 +51,7 @@ class PretrainSettings:
             raise InputError("compiled is true but there is no g++ here; expected one, or false")
 
     def _check_generated(self, digits: DigitStream) -> None:
-        """Refuse what has a meaning for files only."""
+        """Check that no setting is given that applies to video files only."""
         given = {
             "clips": self.clips,
             "split": self.split,
@@ -61,7 +61,8 @@ class PretrainSettings:
         for name, value in given.items():
             if value is not None:
                 raise InputError(
-                    f"{name} is {value} but the digits are made on the spot; expected it unset"
+                    f"{name} is {value} but the digits are generated during training; "
+                    "expected it unset"
                 )
         if self.reading.size not in (None, (digits.canvas, digits.canvas)):
             raise InputError(
@@ -70,9 +71,9 @@ class PretrainSettings:
             )
 
     def recipe(self) -> dict[str, Any]:
-        """The arguments as plain data that `pretrain --config` reads."""
+        """Return the arguments as plain data that `pretrain --config` reads."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        # Plain settings: a recipe names no class for them.
+        # A recipe gives these settings without a class path.
         plain |= plain.pop("reading").recipe()
         plain["training"] = dataclasses.asdict(self.training)
         return dict(describe(plain))

@@ -1,4 +1,4 @@
-"""The unlabelled clips of a run: cut from video files, or digits made on the spot."""
+"""Sources of unlabelled clips: clips cut from video files, or generated moving digits."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from selfvid.training.batches import BatchStream
 from selfvid.training.sources import BatchSource, LoadedClips
 from selfvid.types import ClipBatch
 
-# Enough videos and clips of each for collapse measures, few enough to decode in seconds.
+# The sample for collapse measures: large enough for stable figures, decoded in seconds.
 SAMPLE_VIDEOS = 64
-SAMPLE_CLIPS = 4
+SAMPLE_CLIPS = 4  # of each video
 
 
 class Source(BatchSource):
-    """Clips for pretraining.
+    """Interface of the sources of clips for pretraining.
 
     Attributes:
         frames: T of every clip.
-        size: H and W of its frames.
-        clips_per_video: clips of one video in a batch.
-        stride: frames of the video from one frame of a clip to the next.
+        size: H and W of the frames.
+        clips_per_video: number of clips of one video in a batch.
+        stride: distance between consecutive frames of a clip, in frames of the video.
         fps: frames per second of a clip, instead of a stride.
-        videos: content ids of the videos that there are; none where they have no end.
-        hours: length of all videos.
-        maker: what makes the clips, in words; empty where they are cut from files.
+        videos: content ids of all videos; empty for generated clips, whose number is unlimited.
+        hours: length of all videos together.
+        maker: description of the generator of the clips; empty for clips cut from files.
     """
 
     frames: int
@@ -48,15 +48,15 @@ class Source(BatchSource):
 
     @abstractmethod
     def sample(self) -> ClipBatch:
-        """A few clips of some videos, always the same, to look at while training."""
+        """Return a few clips of some videos, always the same ones, for previews."""
 
 
 class VideoSource(LoadedClips, Source):
-    """Clips cut from video files.
+    """A source of clips cut from video files.
 
     Args:
-        dataset: the files and the rule for cutting.
-        workers: loading processes.
+        dataset: the clips.
+        workers: number of loading processes.
     """
 
     def __init__(self, dataset: ClipDataset, *, workers: int) -> None:
@@ -71,37 +71,38 @@ class VideoSource(LoadedClips, Source):
         self.hours = sum(row.duration for row in rows) / 3600
 
     def sample(self) -> ClipBatch:
-        """Clips spread along files spread over the manifest."""
+        """Return clips spread evenly along files that are spread evenly over the manifest."""
         footage = self.clips.manifest
         chosen = np.unique(np.linspace(0, len(footage) - 1, SAMPLE_VIDEOS).astype(int))
         spread = EvenClips(frames=self.frames, stride=self.stride, fps=self.fps, clips=SAMPLE_CLIPS)
         dataset = self.clips.cut_by(footage.select(chosen), spread)
-        # In a worker wherever training has workers: a decoder that has run in this process must
-        # not be carried into them by a fork.
+        # Decoded in a worker if training uses workers: a decoder that has run in this process
+        # must not be copied into the workers by a fork.
         loader = clip_loader(dataset, batch_size=len(chosen), workers=min(1, self.workers))
         return next(iter(loader))
 
 
 class GeneratedSource(Source):
-    """Sequences made batch by batch, on the device that trains, and never twice.
+    """A source of moving digits, generated batch by batch on the training device; none repeats.
 
     Args:
-        digits: what makes them.
+        digits: the settings of the generator.
     """
 
     def __init__(self, digits: DigitStream) -> None:
         self.digits = digits
         self.frames, self.size = digits.frames, (digits.canvas, digits.canvas)
         self.maker = (
-            f"{digits.kind} digits made on the spot, {digits.split} glyphs of {digits.source}"
+            f"{digits.kind} digits generated during training from {digits.split} glyphs of "
+            f"{digits.source}"
         )
 
     def batches(self, stream: BatchStream, device: torch.device) -> Iterable[ClipBatch]:
-        """Fresh sequences without end."""
+        """Return batches of new sequences."""
         return _Generated(self.digits, stream, device)
 
     def sample(self) -> ClipBatch:
-        """Sequences as long as several clips, cut into them."""
+        """Return the clips of long sequences, each cut into several clips."""
         longer = replace(self.digits, frames=SAMPLE_CLIPS * self.frames, seed=self.digits.seed + 1)
         made = longer.batch(0, clips=SAMPLE_VIDEOS).rgb()  # (B, 4T, 3, H, W)
         names = [f"sequence {number}" for number in range(SAMPLE_VIDEOS)]
@@ -111,6 +112,8 @@ class GeneratedSource(Source):
 
 @dataclass(frozen=True)
 class _Generated:
+    """The batches of a `GeneratedSource` for one process."""
+
     digits: DigitStream
     stream: BatchStream
     device: torch.device

@@ -1,1 +1,1 @@
-"""`selfvid probe`: evaluate a frozen encoder against the baselines it must beat."""
+"""`selfvid probe`: evaluate a frozen encoder against the baselines that it must beat."""

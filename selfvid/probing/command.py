@@ -1,4 +1,4 @@
-"""`selfvid probe`: did pretraining help? The encoder beside everything it must beat."""
+"""`selfvid probe`: evaluate a pretrained encoder next to the baselines that it must beat."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from selfvid.data.clips.sampling import Short
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
-from selfvid.features.choices import (
-    check_eats_pixels,
-    choose_sampling,
-    choose_size,
-)
+from selfvid.features.choices import check_takes_pixels, choose_sampling, choose_size
 from selfvid.features.extract import Cut, Pooling
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
 from selfvid.probing.baselines.metadata import Baseline, Metadata
@@ -27,8 +23,8 @@ from selfvid.results.protocol import command
 
 
 def probe(
-    encoder: Path,
-    manifest: Path | Manifest,
+    encoder: Path | str,
+    manifest: Path | str | Manifest,
     *,
     label: str = "label",
     pool: Literal["mean", "segments"] = "mean",
@@ -41,10 +37,10 @@ def probe(
     seeds: int = 3,
     label_curve: tuple[int, ...] = (1, 2, 5, 10),
     motion: bool = True,
-    flow: Path | None = None,
+    flow: Path | str | None = None,
     histograms: bool = False,
     baselines: list[Baseline] | None = None,
-    out: Path | None = None,
+    out: Path | str | None = None,
     fresh: bool = False,
     workers: int | None = None,
     device: Device = "auto",
@@ -54,60 +50,67 @@ def probe(
     allow: list[str] | None = None,
     quiet: bool = False,
 ) -> ProbeResult:
-    """Say whether pretraining helped: a linear probe, kNN and retrieval beside their baselines.
+    """Evaluate a pretrained encoder with a linear probe, kNN and retrieval, next to its baselines.
 
-    Features of every labelled video are extracted once and kept. The encoder, the encoder as it
-    was at the start, the same network with random weights, and what the files give away without
-    a pixel go through one pipeline, with one budget of choices made on training parts only.
-    Groups never straddle a split. Intervals are bootstrap over groups.
+    A linear probe is a logistic regression on frozen features. The encoder and its baselines (what
+    an encoder must beat) are evaluated in the same way: the encoder at the start of pretraining,
+    the same network with random weights, and metadata of the files. Choices are made on training
+    parts only. The videos of a group (such as one person's) are never split between training and
+    test. Accuracies have 95 % intervals by bootstrap over groups. The features of every labelled
+    video are extracted once and kept.
 
     Args:
-        encoder: a run's folder, or an encoder's.
-        manifest: the labelled videos, as `selfvid index` wrote them.
-        label: column of the labels.
-        pool: "mean" takes the clip vector, which for frame encoders forgets order; "segments"
-            sets the means of equal parts of the clip side by side.
-        segments: number of parts where pool is segments.
-        frames: frames in a clip; by default as many as the encoder was trained on.
-        clips: "whole" spreads one clip over the whole video; a number cuts so many clips evenly
-            along it, spaced as in training, and averages their vectors.
-        short: where clips is a number: "repeat_last" or "loop" a video shorter than a clip, or
-            "skip" it.
+        encoder: folder of a run or of an encoder.
+        manifest: the labelled videos, a manifest of `selfvid index`.
+        label: the manifest's column of labels.
+        pool: "mean" takes the encoder's clip vector, which for frame encoders does not depend on
+            the order of frames; "segments" concatenates the means of equal parts of the clip.
+        segments: number of parts if pool is segments.
+        frames: frames in a clip; by default as in training.
+        clips: "whole" spreads the frames of one clip over the whole video; a number cuts that
+            many clips, spread evenly over the video with frames spaced as in training, and
+            averages their vectors.
+        short: if clips is a number, what happens to a video shorter than a clip: "repeat_last"
+            repeats its last frame, "loop" starts it again, "skip" leaves it out.
         size: height and width of frames, one number for both; by default as in training.
-        folds: number of folds, where the manifest has no split of its own; 5 by default.
-        seeds: how many random weights are drawn, and how many draws of labels a point of the
-            label curve has.
-        label_curve: labelled videos per class, beside all there are; [] draws no curve.
-        motion: also probe clips frozen at their middle frame and with their frames shuffled.
-        flow: folder of the videos' optical flow, as `selfvid flow` wrote it; its histograms of
-            directions become one more baseline.
-        histograms: also classify by histograms of hand-made visual words, of gradients, motion
-            and colours, with a small network: the baseline from before networks were learned.
-        baselines: further baselines beside metadata.
-        out: folder for the result; by default the run's probe/, or beside the encoder.
-        fresh: extract features again though they were kept.
-        workers: processes that decode; 0 decodes in this one.
-        device: where the encoder computes; "auto" takes a GPU where there is one.
+        folds: number of folds if the manifest has no split of its own; 5 by default.
+        seeds: number of networks with random weights, and of draws of labels for each point of
+            the label curve.
+        label_curve: numbers of labelled videos per class for which accuracy is reported, besides
+            all of them; [] leaves the label curve out.
+        motion: also evaluate the encoder on clips that repeat their middle frame, and on clips
+            with shuffled frames.
+        flow: folder of the videos' optical flow, written by `selfvid flow`; histograms of its
+            directions are one more baseline.
+        histograms: add a classical baseline: histograms of hand-made visual words (gradients,
+            motion and colours), classified by a small network.
+        baselines: further baselines besides metadata.
+        out: folder of the result; by default the run's probe/, or a folder beside the encoder.
+        fresh: extract features again even if they are kept.
+        workers: number of decoding processes; 0 decodes in this process; by default one less
+            than cores.
+        device: device of the encoder; "auto" uses a GPU if there is one.
         precision: of the encoder's arithmetic.
-        decoder: who decodes.
-        seed: of folds, inner folds, resampling and label draws.
-        allow: prefixes of class paths, beside selfvid's, whose classes an encoder may be made of.
+        decoder: the decoder to use.
+        seed: of folds, inner folds, resampling and draws of labels.
+        allow: prefixes of the class paths that an encoder may be built of, besides selfvid's own.
         quiet: print neither progress nor result.
 
     Returns:
-        The table, the verdicts and the protocol; printed, and written to OUT as result.json,
-        scores.csv and predictions.csv; scores_histograms.csv where there are histograms.
+        The table, the verdicts and the protocol. They are printed, and written to the folder of
+        the result as result.json, scores.csv and predictions.csv, with scores_histograms.csv for
+        the baseline of histograms.
 
     Raises:
-        InputError: where encoder, manifest, labels or an option are not what they must be.
+        InputError: If the encoder, the manifest, its labels or an option is invalid.
     """
     given = dict(locals())
     probed = load_probed_encoder(encoder, allow=allow or ())
-    check_eats_pixels(probed.encoder)
-    used_to = probed.encoder.provenance
+    check_takes_pixels(probed.encoder)
+    provenance = probed.encoder.provenance
     cut = Cut(
-        sampling=choose_sampling(used_to, clips=clips, frames=frames, short=short),
-        size=choose_size(used_to, size),
+        sampling=choose_sampling(provenance, clips=clips, frames=frames, short=short),
+        size=choose_size(provenance, size),
         pool=Pooling(pool, segments),
         decoder=decoder,
         precision=precision,
@@ -134,7 +137,7 @@ def probe(
     how = Extraction(
         folder / FEATURES, fresh, choose_device(device), loading_workers(workers), quiet
     )
-    result = plan.carry_out(probed, whole, cut, how, asked=command("probe", probe, given))
+    result = plan.run(probed, whole, cut, how, command=command("probe", probe, given))
     if not quiet:
         print(result)
     return result

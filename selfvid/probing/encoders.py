@@ -1,4 +1,4 @@
-"""Whom a probe is about: the encoder, as it was at the start, and with random weights."""
+"""The encoder that a probe evaluates, its state before pretraining, and with random weights."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RECIPE = "recipe.yaml"
 
 @dataclass(frozen=True, eq=False)
 class ProbedEncoder:
-    """An encoder and where it comes from.
+    """The encoder that a probe evaluates, and where it comes from.
 
     Attributes:
-        folder: of the encoder itself.
-        run: the run's folder, or None for an encoder that lies alone.
-        encoder: as it is.
-        at_start: as it was when pretraining began, or None where that was not kept.
-        start: in words, what weights it began with.
+        folder: folder of the encoder.
+        run: folder of its run, or None if the encoder does not belong to a run.
+        encoder: the encoder.
+        at_start: the encoder when pretraining began, or None if it was not kept.
+        start: which weights the encoder began with, in words.
     """
 
     folder: Path
@@ -38,24 +38,24 @@ class ProbedEncoder:
 
     @property
     def home(self) -> Path:
-        """Where results go: into the run, or beside an encoder that lies alone."""
+        """Default folder of results: in the run, or beside an encoder without a run."""
         folder = self.folder.absolute()
         return folder.with_name(f"{folder.name}-probe") if self.run is None else self.run / "probe"
 
 
 def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> ProbedEncoder:
-    """The encoder in `path`, an encoder's or a run's folder, and what lies beside it.
+    """Load an encoder, and from the same run the encoder at the start of pretraining.
 
     Args:
-        path: the folder.
-        allow: prefixes of class paths, beside this package's, whose classes may be built.
+        path: folder of an encoder or of a run.
+        allow: prefixes of the class paths that may be built, besides this package's.
 
     Raises:
-        InputError: where there is no encoder.
+        InputError: If there is no encoder.
     """
     folder = encoder_folder(path)
-    beside = folder.absolute().parent
-    run = beside if (beside / START).is_dir() or (beside / RECIPE).is_file() else None
+    parent = folder.absolute().parent
+    run = parent if (parent / START).is_dir() or (parent / RECIPE).is_file() else None
     at_start = None
     if run is not None and (run / START).is_dir() and folder.absolute() != run / START:
         at_start = load_encoder(run / START, allow=allow)
@@ -64,40 +64,50 @@ def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> Probe
         run=run,
         encoder=load_encoder(folder, allow=allow),
         at_start=at_start,
-        start="unknown weights" if run is None else _start_words(run / RECIPE),
+        start="unknown weights" if run is None else _weights_at_start(run / RECIPE),
     )
 
 
 def random_weights(encoder: Encoder, seed: int, *, allow: Sequence[str] = ()) -> Encoder:
-    """The same network as `encoder` with weights freshly drawn; the global generator is left alone.
+    """Return the same network as `encoder` with newly drawn weights.
 
-    Downloaded weights are not loaded again: an encoder from a folder is described without them.
+    PyTorch's global random generator is not changed. Downloaded weights are not loaded again,
+    because the description of a saved encoder does not ask for them.
+
+    Args:
+        encoder: the network.
+        seed: of the weights.
+        allow: prefixes of the class paths that may be built, besides this package's.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = build(describe(encoder), allow=allow)
     if not isinstance(fresh, Encoder):
-        raise InputError(f"{type(encoder).__name__} does not describe an encoder")
+        raise InputError(
+            f"{type(encoder).__name__} describes a {type(fresh).__name__}; expected an encoder"
+        )
     return fresh.eval()
 
 
-def _start_words(recipe: Path) -> str:
-    """What weights pretraining began with, as the run's recipe tells."""
+def _weights_at_start(recipe: Path) -> str:
+    """Return which weights pretraining began with, from the run's recipe."""
     try:
         plain = yaml.safe_load(recipe.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return "unknown weights"
-    taken = [f"{key} {value}" for key, value in _leaves(plain) if _is_warm(key, value)]
-    return f"weights from {', '.join(taken)}" if taken else "random weights"
+    loaded = [f"{key} {value}" for key, value in _leaves(plain) if _loads_weights(key, value)]
+    return f"weights from {', '.join(loaded)}" if loaded else "random weights"
 
 
-def _is_warm(key: str, value: Any) -> bool:
+def _loads_weights(key: str, value: Any) -> bool:
+    """Return whether a setting of a recipe loads weights that were trained before."""
     return (key == "weights" and value not in (None, "random")) or (
         key == "init" and value is not None
     )
 
 
 def _leaves(plain: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name and value of every setting in nested dictionaries and lists."""
     if isinstance(plain, dict):
         for key, value in plain.items():
             if isinstance(value, (dict, list)):

@@ -1,4 +1,4 @@
-"""The features of every variant: kept ones read, the others extracted in one pass."""
+"""The features of all variants of a probe: kept ones are read, the others extracted in one pass."""
 
 from __future__ import annotations
 
@@ -23,45 +23,16 @@ from selfvid.probing.baselines.metadata import Baseline
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Gathered:
-    """Features of the videos that could be read.
-
-    Attributes:
-        variants: float64 (N, D), one array per repeat (random seed), by name.
-        read: which rows of the manifest those N are, as a mask.
-        faults: one line for each video that could not be read.
-        reused: how many of the arrays had been kept from an earlier probe.
-    """
-
-    variants: dict[str, tuple[Floats, ...]]
-    read: NDArray[np.bool_]
-    faults: tuple[str, ...]
-    reused: int
-
-    def only(self, read: NDArray[np.bool_], faults: tuple[str, ...]) -> Gathered:
-        """Those videos that could be `read` elsewhere, too, (N,); `faults` are of the others."""
-        return replace(
-            self,
-            variants={
-                name: tuple(features[read] for features in some)
-                for name, some in self.variants.items()
-            },
-            read=np.isin(np.arange(len(self.read)), np.flatnonzero(self.read)[read]),
-            faults=(*self.faults, *faults),
-        )
-
-
 @dataclass(frozen=True)
 class Extraction:
     """Where and how features are extracted.
 
     Attributes:
-        folder: where they are kept.
-        fresh: extract again what was kept.
-        device: where encoders compute.
-        workers: processes that decode.
-        quiet: show no progress.
+        folder: folder where the features are kept.
+        fresh: extract features again even if they are kept.
+        device: device of the encoders.
+        workers: number of decoding processes.
+        quiet: show no progress bar.
     """
 
     folder: Path
@@ -71,16 +42,50 @@ class Extraction:
     quiet: bool
 
 
-class ProbeFeatures:
-    """Features of all videos for each encoder, view, manifest and way of cutting clips.
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The features of the videos that could be read.
 
-    A probe that is repeated finds them and decodes nothing.
+    Attributes:
+        variants: float64 (N, D), one array per repeat (random seed), by name.
+        read: whether each row of the manifest could be read; N of them are True.
+        faults: one line for each video that could not be read.
+        reused: how many of the arrays were kept from an earlier probe.
+    """
+
+    variants: dict[str, tuple[Floats, ...]]
+    read: NDArray[np.bool_]
+    faults: tuple[str, ...]
+    reused: int
+
+    def only(self, read: NDArray[np.bool_], faults: tuple[str, ...]) -> Gathered:
+        """Return the features without the videos that another reader could not read.
+
+        Args:
+            read: whether the other reader could read each of the N videos, (N,).
+            faults: one line for each video that it could not read.
+        """
+        return replace(
+            self,
+            variants={
+                name: tuple(features[read] for features in repeats)
+                for name, repeats in self.variants.items()
+            },
+            read=np.isin(np.arange(len(self.read)), np.flatnonzero(self.read)[read]),
+            faults=(*self.faults, *faults),
+        )
+
+
+class ProbeFeatures:
+    """Features of all videos that are kept for each encoder, view, manifest and cut of clips.
+
+    A repeated probe finds them and decodes nothing.
 
     Args:
-        folder: where the files lie.
-        manifest: the videos, whose content ids and order are part of every key.
-        cut: how they become vectors.
-        device: kind of device that computed, since arithmetic differs in the last digits.
+        folder: folder of the files.
+        manifest: the videos; their content ids and order are part of every key.
+        cut: how the videos become vectors.
+        device: type of the device that computes, because the last digits depend on it.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, cut: Cut, *, device: str) -> None:
@@ -99,13 +104,14 @@ class ProbeFeatures:
         }
 
     def path(self, encoder_view: EncoderView) -> Path:
-        """Where the features of `encoder_view` lie or would lie."""
-        return self.store.path(self._name(encoder_view))
+        """Return the path of the features of `encoder_view`, whether they exist or not."""
+        return self.store.path(_name(self._key(encoder_view)))
 
     def read(self, encoder_view: EncoderView) -> VideoFeatures | None:
-        """The kept features; None where there are none or the file is damaged."""
+        """Return the kept features; None if there are none or the file is damaged."""
+        key = self._key(encoder_view)
         try:
-            file = self.store.find(self._name(encoder_view), key=self._key(encoder_view))
+            file = self.store.find(_name(key), key=key)
             if file is None:
                 return None
             faults = tuple(json.loads(file.about["faults"]))
@@ -114,15 +120,11 @@ class ProbeFeatures:
             return None
 
     def write(self, encoder_view: EncoderView, features: VideoFeatures) -> Path:
-        """Keep features, whole or not at all."""
+        """Write features for later probes; a partial file is never left."""
+        key = self._key(encoder_view)
         vectors = torch.from_numpy(np.ascontiguousarray(features.vectors))
         about = {"faults": json.dumps(list(features.faults))}
-        return self.store.write(
-            self._name(encoder_view), {"vectors": vectors}, key=self._key(encoder_view), about=about
-        )
-
-    def _name(self, encoder_view: EncoderView) -> str:
-        return hashlib.sha256(self._key(encoder_view).encode()).hexdigest()[:20]
+        return self.store.write(_name(key), {"vectors": vectors}, key=key, about=about)
 
     def _key(self, encoder_view: EncoderView) -> str:
         own = {"encoder": fingerprint(encoder_view.encoder), "view": encoder_view.view}
@@ -135,44 +137,40 @@ def gather(
     cut: Cut,
     how: Extraction,
 ) -> Gathered:
-    """The features of every encoder view of every video.
+    """Return the features of every video for every encoder view.
 
     Args:
         encoder_views: the repeats of every variant, by name.
         manifest: the videos.
-        cut: how they become vectors.
-        how: where and how that is done.
+        cut: how the videos become vectors.
+        how: where and how features are extracted.
 
     Raises:
-        InputError: where no video can be read.
+        InputError: If no video can be read.
     """
-    each = {
-        (name, n): encoder_view
-        for name, some in encoder_views.items()
-        for n, encoder_view in enumerate(some)
+    views = {
+        (name, n): view for name, repeats in encoder_views.items() for n, view in enumerate(repeats)
     }
     store = ProbeFeatures(how.folder, manifest, cut, device=how.device.type)
-    kept = (
-        {} if how.fresh else {key: store.read(encoder_view) for key, encoder_view in each.items()}
-    )
+    kept = {} if how.fresh else {key: store.read(view) for key, view in views.items()}
     found = {key: features for key, features in kept.items() if features is not None}
-    missing = {key: encoder_view for key, encoder_view in each.items() if key not in found}
+    missing = {key: view for key, view in views.items() if key not in found}
     reused = len(found)
     if missing:
-        named = {f"{name} {n}": encoder_view for (name, n), encoder_view in missing.items()}
+        named = {f"{name} {n}": view for (name, n), view in missing.items()}
         made = extract(
             named, manifest, cut, device=how.device, workers=how.workers, quiet=how.quiet
         )
-        for (name, n), encoder_view in missing.items():
+        for (name, n), view in missing.items():
             found[name, n] = made[f"{name} {n}"]
-            store.write(encoder_view, found[name, n])
-    # A video that failed in one pass may have been read in an earlier one.
+            store.write(view, found[name, n])
+    # A video that could not be read in this pass may have been read in an earlier one.
     read = np.logical_and.reduce([features.read for features in found.values()])
     faults = dict.fromkeys(fault for features in found.values() for fault in features.faults)
     return Gathered(
         variants={
-            name: tuple(found[name, n].vectors[read] for n in range(len(some)))
-            for name, some in encoder_views.items()
+            name: tuple(found[name, n].vectors[read] for n in range(len(repeats)))
+            for name, repeats in encoder_views.items()
         },
         read=read,
         faults=tuple(faults),
@@ -183,10 +181,10 @@ def gather(
 def baseline_features(
     baselines: Sequence[Baseline], manifest: Manifest
 ) -> dict[str, tuple[Floats, ...]]:
-    """The features of every baseline, by its name.
+    """Return the features of every baseline, by its name.
 
     Raises:
-        InputError: where a baseline does not give every video finite numbers.
+        InputError: If a baseline does not give finite features of every video.
     """
     made: dict[str, tuple[Floats, ...]] = {}
     for baseline in baselines:
@@ -198,3 +196,8 @@ def baseline_features(
             )
         made[baseline.name] = (features,)
     return made
+
+
+def _name(key: str) -> str:
+    """Return a file name for a key, which is too long for one."""
+    return hashlib.sha256(key.encode()).hexdigest()[:20]

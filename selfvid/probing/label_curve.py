@@ -1,4 +1,4 @@
-"""How accuracy grows with the number of labelled videos per class."""
+"""The label curve: accuracy by the number of labelled videos per class."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Accuracy of one variant with so many labelled videos of each class.
+    """Accuracy of one variant with a given number of labelled videos per class.
 
     Attributes:
-        variant: its name.
-        per_class: labelled training videos of each class; None for all there are.
-        accuracy: mean over draws with its 95 % interval over groups and draws.
+        variant: name of the variant.
+        per_class: labelled training videos of each class; None for all of them.
+        accuracy: mean over draws, with its 95 % interval over groups and draws.
         draws: accuracy of each draw of labelled videos.
     """
 
@@ -35,7 +35,14 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class CurveDifference:
-    """The first variant minus the second, on the same labelled videos and resampled groups."""
+    """Accuracy of the first variant minus that of the second.
+
+    Both have the same labelled videos and the same resampled groups.
+
+    Attributes:
+        per_class: labelled training videos of each class; None for all of them.
+        difference: with its 95 % interval.
+    """
 
     per_class: int | None
     difference: Interval
@@ -48,7 +55,7 @@ class LabelCurve:
     Attributes:
         points: of each variant, from few labels to all.
         differences: first variant minus second.
-        skipped: in words, counts that some training part does not have.
+        skipped: in words, the counts that are more than some training part has.
     """
 
     points: tuple[CurvePoint, ...]
@@ -64,19 +71,19 @@ def label_curve(
     counts: Sequence[int],
     draws: int,
 ) -> LabelCurve:
-    """Train on few videos of each class, several times, and test on whole test parts.
+    """Train classifiers on few videos per class, several times, and test them on all test videos.
 
-    Draw d takes the same labelled videos for every variant, and repeat d (modulo their number)
-    of a variant that has several random seeds.
+    Draw d takes the same labelled videos for every variant. For a variant with several repeats
+    (random seeds), draw d uses repeat d modulo their number.
 
     Args:
         variants: features (N, D) of every repeat, by name; differences are first minus second.
-        full: their correctness (R, N) with all labels, as the table has it.
-        task: the same as for the table.
-        counts: videos per class.
+        full: by name, whether predictions with all labels are correct, (R, N); as in the table.
+        task: the task of the table.
+        counts: numbers of videos per class.
         draws: how often labelled videos are drawn.
     """
-    most = min(_rarest(task, fold) for fold in task.folds)
+    most = min(_smallest_class(task, fold) for fold in task.folds)
     possible: list[int | None] = [count for count in sorted(set(counts)) if count <= most]
     skipped = tuple(
         f"{count} per class left out: some class has only {most} training videos in some fold"
@@ -86,19 +93,12 @@ def label_curve(
     points, differences = [], []
     for count in [*possible, None]:
         correct = {
-            name: full[name]
-            if count is None
-            else np.stack(
-                [
-                    _correct(repeats[draw % len(repeats)], task, count, task.seed + draw)
-                    for draw in range(draws)
-                ]
-            )
+            name: full[name] if count is None else _all_draws(repeats, task, count, draws)
             for name, repeats in variants.items()
         }
         for name, table in correct.items():
-            each = tuple(table[:, task.tested].mean(axis=1).tolist())
-            points.append(CurvePoint(name, count, task.interval(table), each))
+            accuracies = tuple(table[:, task.tested].mean(axis=1).tolist())
+            points.append(CurvePoint(name, count, task.interval(table), accuracies))
         if len(correct) > 1:
             first, second, *_ = correct.values()
             differences.append(CurveDifference(count, task.difference(first, second)))
@@ -108,7 +108,7 @@ def label_curve(
 def draw_per_class(
     labels: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Indices of `count` samples of every class that occurs in `labels` (N,), in order."""
+    """Return indices of `count` random samples of each class in `labels` (N,), in order."""
     return np.sort(
         np.concatenate(
             [rng.choice(np.flatnonzero(labels == k), count, False) for k in np.unique(labels)]
@@ -116,8 +116,18 @@ def draw_per_class(
     )
 
 
-def _correct(features: Floats, task: Task, count: int, seed: int) -> Floats:
-    """Out-of-fold correctness (N,) of classifiers that saw `count` videos of each class."""
+def _all_draws(repeats: Sequence[Floats], task: Task, count: int, draws: int) -> Floats:
+    """Return whether predictions are correct with `count` labels per class, (draws, N)."""
+    return np.stack(
+        [
+            _one_draw(repeats[draw % len(repeats)], task, count, task.seed + draw)
+            for draw in range(draws)
+        ]
+    )
+
+
+def _one_draw(features: Floats, task: Task, count: int, seed: int) -> Floats:
+    """Return whether predictions are correct, (N,); NaN for untested videos."""
     correct = np.full(len(task.labels), np.nan)
     rng = np.random.default_rng(seed)
     for fold in task.folds:
@@ -130,10 +140,10 @@ def _correct(features: Floats, task: Task, count: int, seed: int) -> Floats:
             classes=len(task.classes),
             seed=task.seed,
         )
-        right = made.probabilities.argmax(axis=1) == task.labels[fold.test]
-        correct[fold.test] = right
+        correct[fold.test] = made.probabilities.argmax(axis=1) == task.labels[fold.test]
     return correct
 
 
-def _rarest(task: Task, fold: Fold) -> int:
+def _smallest_class(task: Task, fold: Fold) -> int:
+    """Return the number of training videos of the class that has the fewest."""
     return int(np.unique(task.labels[fold.train], return_counts=True)[1].min())

@@ -1,4 +1,4 @@
-"""How a probe is carried out: variants extracted, compared, and written down."""
+"""The plan of a probe: which variants there are, how they are extracted, compared and written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.errors import InputError
 from selfvid.features.extract import Cut, EncoderView
-from selfvid.probing.baselines.histograms import variant as hand_made
+from selfvid.probing.baselines.histograms import variant as histograms
 from selfvid.probing.baselines.histograms.describe import describe_videos
 from selfvid.probing.baselines.metadata import Baseline
 from selfvid.probing.comparison import (
@@ -26,35 +26,35 @@ from selfvid.probing.comparison import (
     Comparison,
     check_motion,
     compare,
-    in_words,
+    verdicts,
 )
 from selfvid.probing.encoders import ProbedEncoder, random_weights
 from selfvid.probing.features import Extraction, Gathered, baseline_features, gather
-from selfvid.probing.label_curve import LabelCurve
-from selfvid.probing.label_curve import label_curve as draw_curve
+from selfvid.probing.label_curve import LabelCurve, label_curve
 from selfvid.probing.protocol import about_data, about_encoder, about_method
 from selfvid.probing.result import ProbeResult, write_probe
-from selfvid.probing.variants import Learned, Task
-from selfvid.results.leaks import relate_footage
+from selfvid.probing.variants import LearnedFeatures, Task
+from selfvid.results.leaks import Footage, relate_footage
 from selfvid.results.protocol import about_machine
 from selfvid.statistics import words
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of every variant, and which variants there are.
+    """The variants of a probe, and the settings that all of them share.
 
     Attributes:
-        label: column of the labels.
-        folds: their number, None for the default.
-        seeds: random weights drawn, and draws of labels.
+        label: the manifest's column of labels.
+        folds: number of folds; None takes the default.
+        seeds: number of random weights, and of draws of labels for each point of the label curve.
         seed: of folds, resampling and label draws.
-        counts: labelled videos per class, of the label curve.
-        motion: whether frozen and shuffled clips are probed.
-        baselines: what the encoder is held against.
-        histograms: whether it is held against histograms of visual words, too.
-        flow: stored flow that those describe motion by; without it they estimate their own.
-        allow: prefixes of class paths that may be built.
+        counts: numbers of labelled videos per class for the label curve; empty for no curve.
+        motion: whether clips with frozen and with shuffled frames are probed too.
+        baselines: baselines that compute features without learning.
+        histograms: whether histograms of visual words are a baseline too.
+        flow: stored flow from which the histograms of visual words describe motion; None
+            estimates flow from the frames.
+        allow: prefixes of the class paths that may be built.
     """
 
     label: str
@@ -74,45 +74,46 @@ class Plan:
         if min(self.counts, default=1) < 1:
             raise InputError(f"label_curve is {list(self.counts)}; expected 1 or more per class")
 
-    def carry_out(
-        self, probed: ProbedEncoder, whole: Manifest, cut: Cut, how: Extraction, *, asked: str
+    def run(
+        self, probed: ProbedEncoder, whole: Manifest, cut: Cut, how: Extraction, *, command: str
     ) -> ProbeResult:
-        """Extract, compare, and write down."""
+        """Extract features, compare the variants, and write the result.
+
+        Args:
+            probed: the encoder.
+            whole: the manifest, with the videos that cannot be used.
+            cut: how the videos become vectors.
+            how: where and how features are extracted.
+            command: the command line, for the protocol.
+        """
         began = time.monotonic()
-        videos = self.labelled(whole)
-        self.task(videos)  # at the door: what does not fit fails before anything is decoded
-        for baseline in self.baselines:
-            baseline.check(videos)
-        gathered, learned = self.seen(probed, videos, cut, how)
+        videos = self._checked(whole)
+        gathered, learned = self._extracted(probed, videos, cut, how)
         extracted = time.monotonic()
         videos = videos.select(gathered.read)
         task = self.task(videos)
         variants = gathered.variants | baseline_features(self.baselines, videos)
-        found = compare({**variants, **learned}, task)
-        moved = check_motion(variants, found, task, pool=str(cut.pool))
-        tested = [videos.rows[at] for at in task.tested]
-        past = probed.encoder.provenance
-        footage = relate_footage(
-            whole, tested, past.footage, labelled=past.labelled, generated=past.generated
-        )
+        comparison = compare({**variants, **learned}, task)
+        motion = check_motion(variants, comparison, task, pool=str(cut.pool))
+        footage = _footage(whole, videos, task, probed)
         result = ProbeResult.of(
-            found,
+            comparison,
             task,
-            curve=self.curve(gathered, found, task),
-            motion=moved,
+            curve=self._curve(gathered, comparison, task),
+            motion=motion,
             footage=footage,
             verdicts=(
                 words.about_footage(**asdict(footage)),
-                *in_words(found, task, start=probed.start),
-                *(moved.words if moved else ()),
+                *verdicts(comparison, task, start=probed.start),
+                *(motion.words if motion else ()),
                 *_left_out(whole, self.label, gathered),
             ),
             protocol={
-                "command": asked,
+                "command": command,
                 "encoder": about_encoder(probed),
                 "data": about_data(videos, task, label=self.label),
                 "method": about_method(cut, seed=self.seed, seeds=self.seeds),
-                "histograms": self.about_histograms(),
+                "histograms": self._about_histograms(),
                 **about_machine(how.device),
                 "left_out": gathered.faults,
                 "features_reused": gathered.reused,
@@ -120,18 +121,22 @@ class Plan:
             },
             path=how.folder.parent,
         )
-        write_probe(result, found.assessed, task, videos)
+        write_probe(result, comparison.raw, task, videos)
         return result
 
     def labelled(self, manifest: Manifest) -> Manifest:
-        """The usable rows that have a label."""
+        """Return the usable rows of a manifest that have a label.
+
+        Raises:
+            InputError: If there are none.
+        """
         usable = manifest.usable
         if not len(usable):
             raise InputError(f"manifest has no usable video among {len(manifest)} rows")
         return usable.labelled(self.label)
 
     def task(self, videos: Manifest) -> Task:
-        """Labels, groups and folds of `videos`."""
+        """Return the task: labels, groups and folds of `videos`."""
         folds = make_folds(videos, column=self.label, folds=self.folds, seed=self.seed)
         return Task(
             labels=videos.labels(self.label),
@@ -141,10 +146,33 @@ class Plan:
             seed=self.seed,
         )
 
-    def seen(
+    def encoder_views(self, probed: ProbedEncoder) -> dict[str, tuple[EncoderView, ...]]:
+        """Return the encoders and the views of the clips they are given, by variant."""
+        encoder = probed.encoder
+        views: dict[str, tuple[EncoderView, ...]] = {ENCODER: (EncoderView(encoder),)}
+        if probed.at_start is not None:
+            views[START] = (EncoderView(probed.at_start),)
+        views[RANDOM] = tuple(
+            EncoderView(random_weights(encoder, seed, allow=self.allow))
+            for seed in range(self.seeds)
+        )
+        if self.motion:
+            views[FROZEN] = (EncoderView(encoder, "frozen"),)
+            views[SHUFFLED] = (EncoderView(encoder, "shuffled"),)
+        return views
+
+    def _checked(self, whole: Manifest) -> Manifest:
+        """Return the labelled videos; errors that need no decoding are raised here."""
+        videos = self.labelled(whole)
+        self.task(videos)
+        for baseline in self.baselines:
+            baseline.check(videos)
+        return videos
+
+    def _extracted(
         self, probed: ProbedEncoder, videos: Manifest, cut: Cut, how: Extraction
-    ) -> tuple[Gathered, dict[str, tuple[Learned, ...]]]:
-        """What encoders make of the videos, and variants that are yet to learn from them."""
+    ) -> tuple[Gathered, dict[str, tuple[LearnedFeatures, ...]]]:
+        """Return the features of encoders, and the variants that learn their features in folds."""
         gathered = gather(self.encoder_views(probed), videos, cut, how)
         if not self.histograms:
             return gathered, {}
@@ -157,60 +185,52 @@ class Plan:
             quiet=how.quiet,
         )
         read = [video for video in described.videos if video is not None]
-        learned: dict[str, tuple[Learned, ...]] = {
-            hand_made.NAME: (hand_made.FeatureHistograms(read),)
+        learned: dict[str, tuple[LearnedFeatures, ...]] = {
+            histograms.NAME: (histograms.FeatureHistograms(read),)
         }
         return gathered.only(described.read, described.faults), learned
 
-    def about_histograms(self) -> dict[str, Any] | None:
-        """How histograms are made, as plain data; None where none are."""
+    def _about_histograms(self) -> dict[str, Any] | None:
+        """Return how histograms are made, as plain data; None without histograms."""
         if not self.histograms:
             return None
-        return hand_made.about_histograms(stored_flow=self.flow is not None)
+        return histograms.about_histograms(stored_flow=self.flow is not None)
 
-    def encoder_views(self, probed: ProbedEncoder) -> dict[str, tuple[EncoderView, ...]]:
-        """The networks that are shown the videos, by variant."""
-        encoder = probed.encoder
-        encoder_views: dict[str, tuple[EncoderView, ...]] = {ENCODER: (EncoderView(encoder),)}
-        if probed.at_start is not None:
-            encoder_views[START] = (EncoderView(probed.at_start),)
-        encoder_views[RANDOM] = tuple(
-            EncoderView(random_weights(encoder, seed, allow=self.allow))
-            for seed in range(self.seeds)
-        )
-        if self.motion:
-            encoder_views |= {
-                FROZEN: (EncoderView(encoder, "frozen"),),
-                SHUFFLED: (EncoderView(encoder, "shuffled"),),
-            }
-        return encoder_views
-
-    def curve(self, gathered: Gathered, found: Comparison, task: Task) -> LabelCurve | None:
-        """Encoder and random weights with few labels."""
+    def _curve(self, gathered: Gathered, comparison: Comparison, task: Task) -> LabelCurve | None:
+        """Return the label curve of the encoder and of random weights, or None."""
         if not self.counts:
             return None
         pair = {name: gathered.variants[name] for name in (ENCODER, RANDOM)}
-        full = {name: found.assessed[name].correct for name in pair}
-        return draw_curve(pair, full, task, counts=self.counts, draws=self.seeds)
+        full = {name: comparison.raw[name].correct for name in pair}
+        return label_curve(pair, full, task, counts=self.counts, draws=self.seeds)
 
 
-def _seconds(began: float, extracted: float, assessed: float) -> dict[str, float]:
+def _footage(whole: Manifest, videos: Manifest, task: Task, probed: ProbedEncoder) -> Footage:
+    """Return how many test videos were in the footage that the encoder was trained on."""
+    tested = [videos.rows[at] for at in task.tested]
+    past = probed.encoder.provenance
+    return relate_footage(
+        whole, tested, past.footage, labelled=past.labelled, generated=past.generated
+    )
+
+
+def _seconds(began: float, extracted: float, ended: float) -> dict[str, float]:
     return {
         "features": round(extracted - began, 1),
-        "classifiers": round(assessed - extracted, 1),
+        "classifiers": round(ended - extracted, 1),
     }
 
 
 def _left_out(manifest: Manifest, label: str, gathered: Gathered) -> Sequence[str]:
-    """Which videos the figures are not about."""
+    """Return a sentence about the videos that were left out, if there are any."""
     usable = manifest.usable
     unlabelled = usable.column(label).count("")
-    said = []
+    parts = []
     if len(manifest) > len(usable):
-        said.append(f"{len(manifest) - len(usable)} rows of the manifest are bad or duplicates")
+        parts.append(f"{len(manifest) - len(usable)} rows of the manifest are bad or duplicates")
     if unlabelled:
-        said.append(f"{unlabelled} videos have no {label}")
+        parts.append(f"{unlabelled} videos have no {label}")
     unread = int(np.sum(~gathered.read))
     if unread:
-        said.append(f"{unread} videos could not be read ({gathered.faults[0]})")
-    return [f"left out: {'; '.join(said)}"] if said else []
+        parts.append(f"{unread} videos could not be read ({gathered.faults[0]})")
+    return [f"left out: {'; '.join(parts)}"] if parts else []

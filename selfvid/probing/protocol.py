@@ -1,4 +1,4 @@
-"""TODO."""
+"""The protocol of a probe as plain data: the encoder, the videos and the method."""
 
 from __future__ import annotations
 
@@ -15,23 +15,20 @@ from selfvid.saving.recorded import describe
 
 INTERVAL = (
     "95 % percentile bootstrap, 2000 draws, of per-video correctness pooled over folds; whole "
-    "groups are resampled, and random seeds or label draws where there are several; differences "
-    "are paired on the same resampled groups; the spread that other training parts would bring "
-    "is not in it: see fold_accuracies"
+    "groups are resampled, and random seeds or label draws if there are several; differences "
+    "are paired on the same resampled groups; if all resampled figures are equal, the exact "
+    "binomial bound for the number of groups is given; the variation that other training parts "
+    "would bring is not included: see fold_accuracies"
 )
-
-
 CHANCE = "share of the largest class in each test part, the most that a constant can reach"
-
-
 RANDOM = (
-    "the same construction, weights drawn anew for each seed as the network's own constructor "
-    "draws them, statistics of batch norm as initialised"
+    "the same architecture; weights drawn anew for each seed as the network's own constructor "
+    "draws them; statistics of batch norm as initialised"
 )
 
 
 def about_encoder(probed: ProbedEncoder) -> dict[str, Any]:
-    """Which encoder, as plain data."""
+    """Return which encoder is evaluated, as plain data."""
     provenance = probed.encoder.provenance
     return {
         "folder": str(probed.folder),
@@ -46,7 +43,7 @@ def about_encoder(probed: ProbedEncoder) -> dict[str, Any]:
 
 
 def about_data(manifest: Manifest, task: Task, *, label: str) -> dict[str, Any]:
-    """Which videos, and how they were split, as plain data."""
+    """Return which videos are classified, and how they are split, as plain data."""
     tested = task.tested
     groups = task.groups
     return {
@@ -76,7 +73,7 @@ def about_data(manifest: Manifest, task: Task, *, label: str) -> dict[str, Any]:
 
 
 def about_method(cut: Cut, *, seed: int, seeds: int) -> dict[str, Any]:
-    """How videos became verdicts, as plain data."""
+    """Return how videos are turned into features and classified, as plain data."""
     return {
         "sampling": repr(cut.sampling),
         "frames": cut.sampling.length,

@@ -1,4 +1,4 @@
-"""What a probe found: rows, words and protocol; as a table, and as JSON."""
+"""The result of a probe: its table for the terminal, and its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from selfvid.probing.baselines.histograms.variant import NAME as HISTOGRAMS
 from selfvid.probing.classifiers.knn import RECALLS, SHOWN_K
 from selfvid.probing.comparison import ENCODER, Comparison, MotionCheck
 from selfvid.probing.label_curve import LabelCurve
-from selfvid.probing.variants import Assessed, Task, VariantResult
+from selfvid.probing.variants import RawResult, Task, VariantResult
 from selfvid.results.files import RESULT, write_result
 from selfvid.results.leaks import Footage
 from selfvid.results.scores import Scores
@@ -26,23 +26,29 @@ from selfvid.statistics.intervals import Interval
 from selfvid.statistics.metrics import confusion, per_class_accuracy
 
 KIND = "selfvid probe"
+SCORES = "scores.csv"
+HISTOGRAM_SCORES = "scores_histograms.csv"
+PREDICTIONS = "predictions.csv"
+OWN_FILES = (SCORES, HISTOGRAM_SCORES, PREDICTIONS)
+FEATURES = "features"
 
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """A probe's outcome.
+    """The result of a probe.
 
     Attributes:
         rows: one for each variant; the encoder is the first.
-        differences: the encoder's accuracy minus that of each baseline, paired.
-        verdicts: what the figures say, in plain sentences.
+        differences: the encoder's accuracy minus that of each other variant, paired.
+        verdicts: what the figures mean, in sentences.
         classes: names of the K classes.
-        confusion: of the encoder's out-of-fold predictions, (K, K), a row for each true class.
-        per_class: accuracy of each class, (K,).
-        curve: accuracy by number of labels, None where not asked for.
-        motion: the check on frozen and shuffled clips, None where not asked for.
-        footage: how test videos relate to the footage of pretraining.
-        protocol: everything that was decided, in plain data.
+        confusion: confusion matrix of the encoder's predictions, (K, K), a row for each true
+            class.
+        per_class: the encoder's accuracy on each class, (K,).
+        curve: accuracy by number of labels, or None.
+        motion: the check with frozen and shuffled clips, or None.
+        footage: how many test videos were in the footage of pretraining.
+        protocol: the encoder, the videos, the method and the machine, as plain data.
         path: the folder with result.json, scores.csv and predictions.csv.
     """
 
@@ -59,14 +65,20 @@ class ProbeResult:
     path: Path
 
     @staticmethod
-    def of(found: Comparison, task: Task, **others: Any) -> ProbeResult:
-        """The result of a comparison; `others` are the attributes that do not follow from it."""
+    def of(comparison: Comparison, task: Task, **others: Any) -> ProbeResult:
+        """Return the result of a comparison.
+
+        Args:
+            comparison: the results of all variants.
+            task: the task.
+            others: the attributes that do not follow from the comparison.
+        """
         tested = task.tested
-        predicted = found.assessed[ENCODER].predicted[0, tested]
+        predicted = comparison.raw[ENCODER].predicted[0, tested]
         truth, count = task.labels[tested], len(task.classes)
         return ProbeResult(
-            rows=found.rows,
-            differences=found.differences,
+            rows=comparison.rows,
+            differences=comparison.differences,
             classes=task.classes,
             confusion=confusion(predicted, truth, count),
             per_class=per_class_accuracy(predicted, truth, count),
@@ -74,12 +86,12 @@ class ProbeResult:
         )
 
     def row(self, name: str) -> VariantResult:
-        """The row of that name."""
+        """Return the row of the variant called `name`."""
         return next(row for row in self.rows if row.name == name)
 
     @property
     def heading(self) -> str:
-        """What the table is about."""
+        """Two lines above the table: the videos, and how they were classified."""
         data = self.protocol["data"]
         pool = self.protocol["method"]["pool"]
         count = len(data["folds"])
@@ -99,12 +111,12 @@ class ProbeResult:
         return "\n\n".join(parts)
 
     def write(self, path: Path) -> Path:
-        """Write everything as JSON, whole or not at all; unknown numbers are null."""
+        """Write the result as JSON; unknown numbers become null, and no partial file is left."""
         return write_result(self, path, kind=KIND)
 
 
 def table(rows: tuple[VariantResult, ...]) -> str:
-    """Variants below one another, percentages side by side."""
+    """Return the table of the variants: a row for each, with accuracies in percent."""
     recalls = [f"R@{k}" for k in RECALLS]
     lines = [["", "accuracy", "95 % interval", f"kNN-{SHOWN_K}", *recalls]]
     for row in rows:
@@ -116,7 +128,7 @@ def table(rows: tuple[VariantResult, ...]) -> str:
 
 
 def curve_table(curve: LabelCurve) -> str:
-    """Labels per class below one another, variants side by side."""
+    """Return the table of the label curve: a row for each count, two columns for each variant."""
     names = list(dict.fromkeys(point.variant for point in curve.points))
     lines = [["labels per class", *(cell for name in names for cell in (name, "95 % interval"))]]
     lines[0] += ["difference", "95 % interval"] if curve.differences else []
@@ -132,6 +144,58 @@ def curve_table(curve: LabelCurve) -> str:
     return "\n".join([aligned(lines), *curve.skipped])
 
 
+def write_probe(
+    result: ProbeResult, raw: dict[str, RawResult], task: Task, manifest: Manifest
+) -> None:
+    """Write scores, predictions and, as the last file, the result.
+
+    Args:
+        result: the result; its `path` is the folder.
+        raw: raw results by name of the variant.
+        task: the task.
+        manifest: the videos of the task.
+    """
+    result.path.mkdir(parents=True, exist_ok=True)
+    tested = task.tested.tolist()
+    rows = [manifest.rows[at] for at in tested]
+    for variant, name in ((ENCODER, SCORES), (HISTOGRAMS, HISTOGRAM_SCORES)):
+        if variant not in raw:
+            (result.path / name).unlink(missing_ok=True)  # it may be left from an earlier probe
+            continue
+        Scores(
+            videos=tuple(segment_id(row) for row in rows),
+            labels=task.labels[tested],
+            classes=task.classes,
+            probabilities=raw[variant].probabilities[0, tested],
+        ).write(result.path / name)
+    lines = _prediction_lines(raw, task, manifest)
+    write_table(result.path / PREDICTIONS, list(lines[0]), lines)
+    result.write(result.path / RESULT)
+
+
+def _prediction_lines(
+    raw: dict[str, RawResult], task: Task, manifest: Manifest
+) -> list[dict[str, Cell]]:
+    """Return the predicted class of every tested video by every variant, a line for each video."""
+    lines = []
+    for fold in task.folds:
+        for at in fold.test.tolist():
+            row = manifest.rows[at]
+            line: dict[str, Cell] = {
+                "video": segment_id(row),
+                "path": row.path,
+                "group": str(task.groups[at]),
+                "fold": fold.name,
+                "label": task.classes[task.labels[at]],
+            }
+            for name, found in raw.items():
+                for repeat, guess in enumerate(found.predicted[:, at].tolist()):
+                    suffix = f" {repeat}" if len(found.predicted) > 1 else ""
+                    line[f"{name}{suffix}"] = task.classes[guess]
+            lines.append(line)
+    return lines
+
+
 def _named(row: VariantResult) -> str:
     repeats = len(row.repeat_accuracies)
     return f"{row.name} ({repeats} seeds)" if repeats > 1 else row.name
@@ -145,55 +209,3 @@ def _ends(interval: Interval) -> str:
     if math.isnan(interval.low):
         return ""
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-
-
-SCORES = "scores.csv"
-HISTOGRAM_SCORES = "scores_histograms.csv"
-PREDICTIONS = "predictions.csv"
-OWN_FILES = (SCORES, HISTOGRAM_SCORES, PREDICTIONS)
-FEATURES = "features"
-
-
-def write_probe(
-    result: ProbeResult, assessed: dict[str, Assessed], task: Task, manifest: Manifest
-) -> None:
-    """Write scores, predictions and, last, the result itself."""
-    result.path.mkdir(parents=True, exist_ok=True)
-    tested = task.tested.tolist()
-    rows = [manifest.rows[at] for at in tested]
-    for variant, name in ((ENCODER, SCORES), (HISTOGRAMS, HISTOGRAM_SCORES)):
-        if variant not in assessed:
-            (result.path / name).unlink(missing_ok=True)  # an earlier probe may have left one
-            continue
-        Scores(
-            videos=tuple(segment_id(row) for row in rows),
-            labels=task.labels[tested],
-            classes=task.classes,
-            probabilities=assessed[variant].probabilities[0, tested],
-        ).write(result.path / name)
-    lines = _prediction_lines(assessed, task, manifest)
-    write_table(result.path / PREDICTIONS, list(lines[0]), lines)
-    result.write(result.path / RESULT)
-
-
-def _prediction_lines(
-    assessed: dict[str, Assessed], task: Task, manifest: Manifest
-) -> list[dict[str, Cell]]:
-    """What every variant took every video for: enough to compute any accuracy again."""
-    lines = []
-    for fold in task.folds:
-        for at in fold.test.tolist():
-            row = manifest.rows[at]
-            line: dict[str, Cell] = {
-                "video": segment_id(row),
-                "path": row.path,
-                "group": str(task.groups[at]),
-                "fold": fold.name,
-                "label": task.classes[task.labels[at]],
-            }
-            for name, found in assessed.items():
-                for repeat, guess in enumerate(found.predicted[:, at].tolist()):
-                    several = f" {repeat}" if len(found.predicted) > 1 else ""
-                    line[f"{name}{several}"] = task.classes[guess]
-            lines.append(line)
-    return lines

@@ -1,4 +1,10 @@
-"""One variant of the evaluation: features in, out-of-fold verdicts on every video out."""
+"""Evaluation of one variant: features go in, predictions for videos outside training come out.
+
+A variant is what one row of the table is about: an encoder, or a baseline, which is what an
+encoder must beat. Every variant is evaluated in the same way. In each fold, a classifier is trained
+on the training part and predicts the test part; nearest neighbours vote (kNN) and are retrieved.
+R@k is the share of test videos with a video of the same class among the k nearest training videos.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +29,12 @@ AnyChoice = Choice | NetworkChoice
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What every variant is asked, so that all are asked the same.
+    """The classification task, the same for every variant.
 
     Attributes:
         labels: class indices, (N,).
-        groups: what must not straddle a split, (N,).
+        groups: group of each video, (N,); the videos of a group must not be split between a
+            training and a test part.
         folds: the splits; no video is tested twice.
         classes: names of the K classes.
         seed: of inner folds and resampling.
@@ -41,16 +48,19 @@ class Task:
 
     @property
     def tested(self) -> NDArray[np.int64]:
-        """Indices of the videos that are in a test part, in order."""
+        """Indices of the videos that are in a test part, in ascending order."""
         return np.sort(np.concatenate([fold.test for fold in self.folds]))
 
     def interval(self, correct: Floats) -> Interval:
-        """Mean and interval of `correct` (R, N) over the tested videos."""
+        """Return the mean of `correct` (R, N) over the tested videos, with its interval."""
         tested = self.tested
         return accuracy_interval(correct[:, tested], self.groups[tested], seed=self.seed)
 
     def difference(self, correct: Floats, other: Floats) -> Interval:
-        """`correct` (R, N) minus `other` (R', N), paired on the same resampled groups."""
+        """Return the mean of `correct` (R, N) minus that of `other` (R', N), with its interval.
+
+        The two are paired: both are computed on the same resampled groups.
+        """
         tested = self.tested
         return difference_interval(
             correct[:, tested], other[:, tested], self.groups[tested], seed=self.seed
@@ -58,14 +68,14 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """What becomes of one fold.
+class FoldResult:
+    """The result of one fold.
 
     Attributes:
-        train: features of its training part, (N, D).
-        test: features of its test part, (M, D).
+        train: features of the training part, (N, D).
+        test: features of the test part, (M, D).
         probabilities: of the test part, (M, K).
-        choice: of the classifier.
+        choice: what the classifier chose on the training part.
     """
 
     train: Floats
@@ -74,43 +84,48 @@ class Judged:
     choice: AnyChoice
 
 
-def judge(
-    fold: Fold, task: Task, train: Floats, test: Floats, *, by: Callable[..., Classified[Any]]
-) -> Judged:
-    """Fit a classifier on the training part's features and score those of the test part.
+def classify_fold(
+    fold: Fold,
+    task: Task,
+    train: Floats,
+    test: Floats,
+    *,
+    classifier: Callable[..., Classified[Any]] = classify,
+) -> FoldResult:
+    """Train a classifier on the features of the training part and predict the test part.
 
     Args:
-        fold: which videos are which.
-        task: what is known of them.
+        fold: which videos are in which part.
+        task: their labels and groups.
         train: features, (N, D).
         test: features, (M, D).
-        by: `classify` of the linear classifier or of the network.
+        classifier: the `classify` function of the linear classifier or of the network.
     """
     labels, groups = task.labels[fold.train], task.groups[fold.train]
-    made = by(train, labels, groups, test, classes=len(task.classes), seed=task.seed)
-    return Judged(train, test, made.probabilities, made.choice)
+    made = classifier(train, labels, groups, test, classes=len(task.classes), seed=task.seed)
+    return FoldResult(train, test, made.probabilities, made.choice)
 
 
-class Learned(ABC):
-    """A variant whose features are learned on the training part of each fold anew."""
+class LearnedFeatures(ABC):
+    """A variant whose features are learned anew on the training part of each fold."""
 
     @abstractmethod
-    def judge(self, fold: Fold, task: Task) -> Judged:
-        """Learn from the training part alone, and say what the test part is."""
+    def classify_fold(self, fold: Fold, task: Task) -> FoldResult:
+        """Learn features from the training part only, train a classifier, predict the test part."""
 
 
 @dataclass(frozen=True, eq=False)
-class Assessed:
-    """The raw outcome of a variant over R repeats (random seeds); NaN for untested videos.
+class RawResult:
+    """The raw result of a variant over R repeats (random seeds); NaN for untested videos.
 
     Attributes:
-        name: how the table calls it.
-        features: D that the classifier saw, in the first fold where they differ.
-        probabilities: out of fold, (R, N, K).
-        correct: of the logistic regression, (R, N).
-        knn: for each k, of the vote, (R, N).
-        recall: for each k, of retrieval, (R, N).
-        choices: of each repeat, of each fold.
+        name: name of the variant in the table.
+        features: length D of the features; if folds differ, that of the first.
+        probabilities: of each class, predicted in the fold that tests the video, (R, N, K).
+        correct: whether the classifier's prediction is correct, (R, N).
+        knn: for each k, whether the vote of k neighbours is correct, (R, N).
+        recall: for each k, whether one of the k nearest training videos has the class, (R, N).
+        choices: what the classifier chose, for each repeat and each fold.
     """
 
     name: str
@@ -131,17 +146,17 @@ class Assessed:
 
 @dataclass(frozen=True)
 class VariantResult:
-    """One row of the table; shares between 0 and 1.
+    """The result of a variant as one row of the table; shares are between 0 and 1.
 
     Attributes:
-        name: of the variant.
-        features: D that the classifier saw; 0 for chance.
-        accuracy: of the logistic regression, with its 95 % interval.
-        fold_accuracies: of each fold, mean over repeats.
+        name: name of the variant.
+        features: length D of the features; 0 for chance.
+        accuracy: of the classifier, with its 95 % interval.
+        fold_accuracies: of each fold, averaged over repeats.
         repeat_accuracies: of each repeat (random seed), over all folds.
         knn: accuracy of the vote for each k.
         recall: retrieval R@k for each k.
-        chosen: C, or width and decay, and how they were chosen, for each repeat and fold.
+        chosen: C, or width and weight decay, and how they were chosen, for each repeat and fold.
     """
 
     name: str
@@ -154,47 +169,50 @@ class VariantResult:
     chosen: tuple[tuple[AnyChoice, ...], ...] = ()
 
 
-def assess(name: str, repeats: Sequence[Floats | Learned], task: Task) -> Assessed:
-    """Classify, vote and retrieve in every fold.
+def assess(name: str, repeats: Sequence[Floats | LearnedFeatures], task: Task) -> RawResult:
+    """Train a classifier, vote and retrieve in every fold.
 
     Args:
-        name: of the variant.
-        repeats: features (N, D) or what learns them, one per random seed.
-        task: the same for all variants.
+        name: name of the variant.
+        repeats: for each random seed the features (N, D), or an object that learns them.
+        task: the task, the same for all variants.
     """
-    each = [_out_of_fold(features, task) for features in repeats]
-    return Assessed(
+    each = [_all_folds(features, task) for features in repeats]
+    return RawResult(
         name=name,
         features=each[0].features,
-        probabilities=np.stack([once.probabilities for once in each]),
-        correct=np.stack([once.correct for once in each]),
-        knn={k: np.stack([once.knn[k] for once in each]) for k in K_CHOICES},
-        recall={k: np.stack([once.recall[k] for once in each]) for k in RECALLS},
-        choices=tuple(once.choices for once in each),
+        probabilities=np.stack([repeat.probabilities for repeat in each]),  # (R, N, K)
+        correct=np.stack([repeat.correct for repeat in each]),  # (R, N)
+        knn={k: np.stack([repeat.knn[k] for repeat in each]) for k in K_CHOICES},
+        recall={k: np.stack([repeat.recall[k] for repeat in each]) for k in RECALLS},
+        choices=tuple(repeat.choices for repeat in each),
     )
 
 
-def summarise(assessed: Assessed, task: Task) -> VariantResult:
-    """The row of the table that a raw outcome makes."""
+def summarise(raw: RawResult, task: Task) -> VariantResult:
+    """Return the row of the table that summarises a raw result."""
     tested = task.tested
 
     def share(values: Floats) -> float:
         return float(values[:, tested].mean())
 
     return VariantResult(
-        name=assessed.name,
-        features=assessed.features,
-        accuracy=task.interval(assessed.correct),
-        fold_accuracies=tuple(float(assessed.correct[:, f.test].mean()) for f in task.folds),
-        repeat_accuracies=tuple(assessed.correct[:, tested].mean(axis=1).tolist()),
-        knn={k: share(values) for k, values in assessed.knn.items()},
-        recall={k: share(values) for k, values in assessed.recall.items()},
-        chosen=assessed.choices,
+        name=raw.name,
+        features=raw.features,
+        accuracy=task.interval(raw.correct),
+        fold_accuracies=tuple(float(raw.correct[:, fold.test].mean()) for fold in task.folds),
+        repeat_accuracies=tuple(raw.correct[:, tested].mean(axis=1).tolist()),
+        knn={k: share(values) for k, values in raw.knn.items()},
+        recall={k: share(values) for k, values in raw.recall.items()},
+        chosen=raw.choices,
     )
 
 
 def chance(task: Task) -> VariantResult:
-    """Always naming the largest class of each test part: the most that a constant can reach."""
+    """Return the row of chance: the share of the largest class of each test part.
+
+    A constant prediction cannot be correct more often.
+    """
     shares = [np.bincount(task.labels[fold.test]).max() / len(fold.test) for fold in task.folds]
     sizes = [len(fold.test) for fold in task.folds]
     mean = float(np.average(shares, weights=sizes))
@@ -210,7 +228,9 @@ def chance(task: Task) -> VariantResult:
 
 
 @dataclass(frozen=True, eq=False)
-class _Once:
+class _Repeat:
+    """The attributes of a `RawResult` for one repeat."""
+
     features: int
     probabilities: Floats
     correct: Floats
@@ -219,7 +239,8 @@ class _Once:
     choices: tuple[AnyChoice, ...]
 
 
-def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
+def _all_folds(features: Floats | LearnedFeatures, task: Task) -> _Repeat:
+    """Train and test in every fold."""
     count, classes = len(task.labels), len(task.classes)
     probabilities = np.full((count, classes), math.nan)
     knn = {k: np.full(count, math.nan) for k in K_CHOICES}
@@ -227,9 +248,9 @@ def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
     choices, widths = [], []
     for fold in task.folds:
         made = (
-            features.judge(fold, task)
-            if isinstance(features, Learned)
-            else judge(fold, task, features[fold.train], features[fold.test], by=classify)
+            features.classify_fold(fold, task)
+            if isinstance(features, LearnedFeatures)
+            else classify_fold(fold, task, features[fold.train], features[fold.test])
         )
         widths.append(made.train.shape[1])
         probabilities[fold.test] = made.probabilities
@@ -243,4 +264,4 @@ def _out_of_fold(features: Floats | Learned, task: Task) -> _Once:
     correct = np.where(
         np.isnan(probabilities[:, 0]), math.nan, probabilities.argmax(axis=1) == task.labels
     )
-    return _Once(widths[0], probabilities, correct, knn, recall, tuple(choices))
+    return _Repeat(widths[0], probabilities, correct, knn, recall, tuple(choices))

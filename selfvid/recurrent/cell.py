@@ -1,8 +1,9 @@
-"""What a recurrent cell is: one step, with the work that needs no state split off.
+"""The base class of recurrent cells, and functions that several cells share.
 
-A cell owns no loop; `selfvid.recurrent.unroll` does. Shapes end in ``...``, which is nothing for
-cells on vectors and H, W for cells on maps; the gates of a step lie side by side on the axis
-after time.
+A cell computes one step; `selfvid.recurrent.unroll` has the loop over time. The work that does not
+depend on the state is split off the step (`Cell.project`). Shapes end in ``...``, which stands for
+nothing in cells on vectors and for H, W in cells on maps. The gates of a step are side by side on
+the axis of channels.
 """
 
 from __future__ import annotations
@@ -13,28 +14,29 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from selfvid.errors import InputError
 from selfvid.saving.recorded import Recorded
 
 State = tuple[Tensor, ...]
-"""What a step leaves behind; the output h comes first."""
+"""The state after a step; the output h comes first."""
 
 Step = Callable[[Tensor, State | None], State]
-"""What `Cell.step` is: a projection and the state before it, to the state after."""
+"""A function like `Cell.step`: from a projection and the state before to the state after."""
 
 
 class Cell(Recorded, nn.Module, ABC):
     """One step of a recurrent network.
 
-    What is added up over time is kept in the number format of the weights, which autocast leaves
-    at float32; products and outputs are in autocast's.
+    Tensors that accumulate over time are in the number format of the weights, which is float32
+    under autocast too; products and outputs are in the format of autocast.
 
     Attributes:
-        inputs: C of the inputs; 0 for a cell that never has any and so has no weights for them.
+        inputs: C of the inputs; 0 for a cell without inputs, which has no weights for them.
         hidden: D of the output h.
         widths: channels of each tensor of a state; the first is `hidden`.
-        axes: axes of a step behind (B, C), 0 for vectors and 2 for maps.
+        axes: number of axes of a step after (B, C): 0 for vectors and 2 for maps.
     """
 
     axes: int
@@ -43,27 +45,27 @@ class Cell(Recorded, nn.Module, ABC):
     widths: tuple[int, ...]
 
     def project(self, x: Tensor, *, fresh: bool = False) -> Tensor:
-        """Everything that inputs contribute to a step, for all steps at once.
+        """Compute what the inputs contribute to each step, for all steps at once.
 
         Args:
             x: inputs, (B, T, C, ...).
-            fresh: whether the sequence begins with x and no state comes before it. A cell whose
-                first step has weights of its own uses them for the first time step of x.
+            fresh: whether the sequence starts with x and there is no state before it. A cell
+                whose first step has weights of its own uses them for the first step of x.
 
         Returns:
             Pre-activations of the gates with their biases, (B, T, gates, ...).
 
         Raises:
-            InputError: where `check_input` does.
+            InputError: If x is not (B, T, `inputs`, ...) with T of at least 1.
         """
         self.check_input(x)
         return self._project(x, fresh)
 
     def check_input(self, x: Tensor) -> None:
-        """Refuse what is not a batch of this cell's input sequences.
+        """Check that x is a batch of input sequences of this cell.
 
         Raises:
-            InputError: where x is not (B, T, `inputs`, ...) with T of at least 1.
+            InputError: If x is not (B, T, `inputs`, ...) with T of at least 1.
         """
         if not self.inputs:
             raise InputError(f"{type(self).__name__} was made without inputs and takes none")
@@ -72,54 +74,73 @@ class Cell(Recorded, nn.Module, ABC):
             raise InputError(f"{type(self).__name__} takes ({wanted}), got {tuple(x.shape)}")
 
     @abstractmethod
-    def _project(self, x: Tensor, fresh: bool) -> Tensor: ...
+    def _project(self, x: Tensor, fresh: bool) -> Tensor:
+        """Compute `project` for inputs that have been checked."""
 
     @abstractmethod
     def blank(self) -> Tensor:
-        """The projection of a step without input: the biases, (gates, ...) to broadcast."""
+        """Return the projection of a step without input: the biases, (gates, ...) to broadcast."""
 
     @abstractmethod
     def step(self, projected: Tensor, state: State | None) -> State:
-        """The state after one step.
+        """Compute the state after one step.
 
         Args:
             projected: this step's part of `project`, (B, gates, ...), or `blank`.
-            state: the state before; None stands for zeros and costs nothing.
+            state: the state before; None stands for zeros and saves the products with them.
         """
 
     def stepping(self, steps: int) -> Step:  # noqa: ARG002
-        """`step` for one run of at most `steps` steps, of which a cell may take advantage."""
+        """Return a function like `step` for one run of at most `steps` steps.
+
+        A cell can prepare work here that is the same for all steps of the run.
+        """
         return self.step
 
     @abstractmethod
     def initial(self, like: Tensor) -> State:
-        """A state of zeros for inputs or projections `like` (B, T, any, ...)."""
+        """Return a state of zeros for inputs or projections `like` (B, T, any, ...)."""
 
     def zeros(self, like: Tensor, dtype: torch.dtype) -> Tensor:
-        """One tensor (B, D, ...) of a state of zeros."""
+        """Return one tensor (B, D, ...) of a state of zeros."""
         return like.new_zeros(like.shape[0], self.hidden, *like.shape[3:], dtype=dtype)
 
 
 def product_dtype(weight: Tensor) -> torch.dtype:
-    """The number format that products with `weight` have now: autocast's, where it is on."""
+    """Return the number format of products with `weight`: that of autocast, if it is on."""
     device = weight.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+
+
+def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve maps (N, C, H, W) to (N, D, H, W), with zeros beyond the border."""
+    return functional.conv2d(maps, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def convolve_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve sequences of maps (B, T, C, H, W) to (B, T, D, H, W), all steps in one call."""
+    steps = x.permute(1, 0, 3, 4, 2).to(
+        product_dtype(weight), memory_format=torch.contiguous_format
+    )  # (T, B, H, W, C)
+    maps = steps.flatten(0, 1).permute(0, 3, 1, 2)  # (T B, C, H, W), channels last
+    return convolve(maps, weight, bias).unflatten(0, steps.shape[:2]).transpose(0, 1)
 
 
 def spread(weight: Tensor, bound: float | None) -> None:
     """Fill `weight` (out, in, ...) uniformly from -bound to bound.
 
-    None is one over the root of what is summed for one output, as in PyTorch's own layers.
+    With None, the bound is one over the root of the number of terms that are summed for one
+    output (fan-in), as in PyTorch's own layers.
     """
     reach = 1 / math.sqrt(weight[0].numel()) if bound is None else bound
     nn.init.uniform_(weight, -reach, reach)
 
 
 def check_sizes(who: str, *, inputs: int, hidden: int, kernel: int = 1) -> None:
-    """Refuse sizes that no cell can have.
+    """Check the sizes of a cell.
 
     Raises:
-        InputError: where hidden is below 1, inputs below 0, or the kernel even or below 1.
+        InputError: If hidden is below 1, inputs is below 0, or the kernel is even or below 1.
     """
     if hidden < 1 or inputs < 0:
         raise InputError(

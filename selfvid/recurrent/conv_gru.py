@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from selfvid.recurrent.cell import Cell, State, Step, check_sizes, product_dtype, spread
-
-
-def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Maps (N, C, H, W) convolved to (N, D, H, W), zeros beyond the border."""
-    return functional.conv2d(maps, weight, bias, padding=weight.shape[-1] // 2)
-
-
-def laid_out(weight: Tensor) -> Tensor:
-    """A weight (D, C, h, w) as products have it, which would else be made at each of them."""
-    return weight.to(product_dtype(weight), memory_format=torch.channels_last)
-
-
-def convolve_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Sequences of maps (B, T, C, H, W) convolved to (B, T, D, H, W), all steps in one call."""
-    laid_out = x.permute(1, 0, 3, 4, 2).to(
-        product_dtype(weight), memory_format=torch.contiguous_format
-    )
-    maps = laid_out.flatten(0, 1).permute(0, 3, 1, 2)
-    return convolve(maps, weight, bias).unflatten(0, laid_out.shape[:2]).transpose(0, 1)
+from selfvid.recurrent.cell import (
+    Cell,
+    State,
+    Step,
+    check_sizes,
+    convolve,
+    convolve_steps,
+    product_dtype,
+    spread,
+)
 
 
 class ConvGRUCell(Cell):
@@ -38,18 +27,20 @@ class ConvGRUCell(Cell):
         g = tanh(W * x + U * (r · h') + b)
         h = (1 - z) · h' + z · g
 
-    `torch.nn.GRU` differs twice: there z weighs the old state, and r comes after the product.
+    ``*`` is a convolution, · goes element by element, and ``'`` marks the step before.
+    `torch.nn.GRU` differs in two ways: its z is the weight of the old state, and its r is
+    multiplied after the product with U.
 
     Args:
-        inputs: C of the inputs; 0 for a cell that never has any.
+        inputs: C of the inputs; 0 for a cell without inputs.
         hidden: D of the state.
         kernel: side of the input convolution, odd.
         recurrent_kernel: side of the recurrent convolutions, odd; None is the same as `kernel`.
-        bound: weights start uniformly between -bound and bound; None is one over the root of
-            what is summed for one output. Biases start at zero.
+        bound: weights are drawn uniformly from -bound to bound; None is one over the root of
+            the fan-in. Biases start at zero.
 
     Raises:
-        InputError: where sizes cannot be.
+        InputError: If a size is invalid.
     """
 
     axes = 2
@@ -84,16 +75,16 @@ class ConvGRUCell(Cell):
         return convolve_steps(x, self.input_weight, self.bias)
 
     def blank(self) -> Tensor:
-        """The biases, (3 D, 1, 1)."""
+        """Return the biases, (3 D, 1, 1)."""
         return self.bias.to(product_dtype(self.bias))[:, None, None]
 
     def step(self, projected: Tensor, state: State | None) -> State:
-        """The next h (B, D, H, W), a running average in the format of the weights."""
+        """Compute the next h (B, D, H, W), a running average in the format of the weights."""
         return self._step(projected, state, self.gate_weight, self.candidate_weight)
 
     def stepping(self, steps: int) -> Step:  # noqa: ARG002
-        """`step` with weights that are laid out, and their gradients added up, once for all."""
-        gate, candidate = map(laid_out, (self.gate_weight, self.candidate_weight))
+        """Return `step`; weights are converted, and gradients summed, once for all steps."""
+        gate, candidate = map(_for_products, (self.gate_weight, self.candidate_weight))
         return lambda projected, state: self._step(projected, state, gate, candidate)
 
     def _step(
@@ -102,8 +93,8 @@ class ConvGRUCell(Cell):
         gates, candidate = projected.split((2 * self.hidden, self.hidden), -3)
         if state is None:
             z, r = gates.sigmoid().chunk(2, -3)
-            # r times the zeros that stand for U * (r · 0): a gate left out would have no gradient,
-            # and filling that hole would cost the whole gradient its layout.
+            # 0 * r stands for U * (r · 0). Without it, r would have no gradient, and autograd
+            # would fill that part with zeros and so change the memory layout of the gradient.
             return ((z * (candidate + 0 * r).tanh()).to(self.bias.dtype),)
         (h,) = state
         narrow = h.to(projected.dtype)
@@ -112,20 +103,20 @@ class ConvGRUCell(Cell):
         return (torch.lerp(h, candidate.to(h.dtype), z.to(h.dtype)),)
 
     def initial(self, like: Tensor) -> State:
-        """Zeros for h, for maps `like` (B, T, any, H, W)."""
+        """Return zeros for h, for maps `like` (B, T, any, H, W)."""
         return (self.zeros(like, self.bias.dtype),)
 
 
 class BottomUpGRUCell(ConvGRUCell):
     """`ConvGRUCell` with one more term in two of its gates.
 
-    Maps x (B, C + E, H, W), of which the last E channels are the state s of the level below at
-    the same step, to the next state:
+    Maps x (B, C + E, H, W) and state h to the next state. The last E channels of x are the state s
+    of the level below at the same step:
 
         z = sigmoid(W_z * x + V_z * s + U_z * h' + b_z)
         r = sigmoid(W_r * x + V_r * s + U_r * h' + b_r)
 
-    The candidate g does not see s.
+    The candidate g does not depend on s.
 
     Args:
         inputs: C of the inputs.
@@ -135,7 +126,7 @@ class BottomUpGRUCell(ConvGRUCell):
         bound: as in `ConvGRUCell`.
 
     Raises:
-        InputError: where sizes cannot be.
+        InputError: If a size is invalid.
     """
 
     def __init__(
@@ -152,4 +143,10 @@ class BottomUpGRUCell(ConvGRUCell):
         own, below = x.split((self.own, self.inputs - self.own), 2)
         projected = super()._project(own, fresh)
         gates, candidate = projected.split((2 * self.hidden, self.hidden), 2)
-        return torch.cat((gates + convolve_steps(below, self.below_weight), candidate), 2)
+        gates = gates + convolve_steps(below, self.below_weight)
+        return torch.cat((gates, candidate), 2)  # (B, T, 3 D, H, W)
+
+
+def _for_products(weight: Tensor) -> Tensor:
+    """Convert a weight (D, C, h, w) to the format and layout in which products would need it."""
+    return weight.to(product_dtype(weight), memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""ConvLSTM, after Shi et al. (NeurIPS 2015), and as Pătrăucean et al. (2016) use it."""
+"""The ConvLSTM cell of Shi et al. (NeurIPS 2015), and its variant of Pătrăucean et al. (2016)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from selfvid.errors import InputError
-from selfvid.recurrent.cell import Cell, State, check_sizes, product_dtype, spread
-from selfvid.recurrent.conv_gru import convolve, convolve_steps
+from selfvid.recurrent.cell import (
+    Cell,
+    State,
+    check_sizes,
+    convolve,
+    convolve_steps,
+    product_dtype,
+    spread,
+)
 from selfvid.recurrent.gates import lstm_gates
 
 Peepholes = Literal["none", "channel", "place"]
@@ -18,26 +25,28 @@ Peepholes = Literal["none", "channel", "place"]
 class ConvLSTMCell(Cell):
     """One step of a long short-term memory whose products are convolutions.
 
-    Maps x (B, C, H, W) and state (h, c), each (B, D, H, W), to the next state. Biases are the
-    input convolution's; the recurrent one has none.
+    Maps x (B, C, H, W) and state (h, c), each (B, D, H, W), to the next state. The input
+    convolution has biases; the recurrent convolution has none.
 
     Args:
-        inputs: C of the inputs; 0 for a cell that never has any.
+        inputs: C of the inputs; 0 for a cell without inputs.
         hidden: D of the state.
         kernel: side of the input convolution, odd.
         recurrent_kernel: side of the recurrent convolution, odd; None is the same as `kernel`.
-        peepholes: ``none`` (Pătrăucean); ``channel``, one weight per channel, which keeps the
-            cell blind to place and to the size of the maps; or ``place``, one per channel and
-            place of maps of one `size` (Shi). They start at zero.
+        peepholes: weights with which gates depend on the memory c. ``none`` (Pătrăucean);
+            ``channel``, one weight per channel, the same at every place and for maps of any size;
+            or ``place``, one per channel and place of maps of one `size` (Shi). They start at
+            zero.
         size: H and W of the maps, for peepholes by place.
-        untied_first: whether the step that begins a sequence has input convolutions of its own
-            and neither forget gate nor recurrent product: c = i · g, h = o · tanh(c).
-        forget_bias: bias of the forget gate at the start.
-        bound: weights start uniformly between -bound and bound (Pătrăucean: 0.08); None is one
-            over the root of what is summed for one output.
+        untied_first: whether the first step of a sequence has input convolutions of its own and
+            neither a forget gate nor a recurrent convolution: c = i · g, h = o · tanh(c).
+        forget_bias: initial bias of the forget gate.
+        bound: weights are drawn uniformly from -bound to bound (Pătrăucean: 0.08); None is one
+            over the root of the fan-in.
 
     Raises:
-        InputError: where sizes cannot be, or `size` is not given exactly with peepholes by place.
+        InputError: If a size is invalid, `size` is missing with peepholes by place, or it is
+            given without them.
     """
 
     axes = 2
@@ -75,9 +84,9 @@ class ConvLSTMCell(Cell):
             nn.Parameter(torch.empty(3 * hidden, inputs, kernel, kernel)) if untied_first else None
         )
         self.first_bias = nn.Parameter(torch.empty(3 * hidden)) if untied_first else None
-        self._start(forget_bias, bound)
+        self._initialise(forget_bias, bound)
 
-    def _start(self, forget_bias: float, bound: float | None) -> None:
+    def _initialise(self, forget_bias: float, bound: float | None) -> None:
         for weight in (self.input_weight, self.recurrent_weight, self.first_weight):
             if weight is not None:
                 spread(weight, bound)
@@ -87,10 +96,10 @@ class ConvLSTMCell(Cell):
         nn.init.constant_(self.bias[self.hidden : 2 * self.hidden], forget_bias)
 
     def check_input(self, x: Tensor) -> None:
-        """Refuse what is not a batch of this cell's input sequences.
+        """Check that x is a batch of input sequences of this cell.
 
         Raises:
-            InputError: also where maps are not of the size that peepholes by place were made for.
+            InputError: If it is not, or maps do not have the size of the peepholes by place.
         """
         super().check_input(x)
         if self.size is not None and tuple(x.shape[3:]) != self.size:
@@ -102,23 +111,23 @@ class ConvLSTMCell(Cell):
         assert self.input_weight is not None
         if not fresh or self.first_weight is None or self.first_bias is None:
             return convolve_steps(x, self.input_weight, self.bias)
-        # From a state of zeros the shared step is the untied one: whatever the forget gate, it
-        # has nothing to keep. So the first step differs in what its inputs contribute only.
+        # From a state of zeros, the usual step computes the same as the untied one: the forget
+        # gate has nothing to keep. So only the contribution of the inputs differs.
         i, g, o = convolve_steps(x[:, :1], self.first_weight, self.first_bias).chunk(3, 2)
         first = torch.cat((i, torch.zeros_like(i), g, o), 2)
         if torch.compiler.is_exporting():
-            # Cutting off the first step would settle that there is another one.
+            # With a slice x[:, 1:], the exported program would require at least two steps.
             begins = torch.arange(x.shape[1], device=x.device)[:, None, None, None] == 0
             return torch.where(begins, first, convolve_steps(x, self.input_weight, self.bias))
         rest = convolve_steps(x[:, 1:], self.input_weight, self.bias)
         return torch.cat((first, rest), 1)
 
     def blank(self) -> Tensor:
-        """The biases, (4 D, 1, 1)."""
+        """Return the biases, (4 D, 1, 1)."""
         return self.bias.to(product_dtype(self.bias))[:, None, None]
 
     def step(self, projected: Tensor, state: State | None) -> State:
-        """The next h and c, each (B, D, H, W)."""
+        """Compute the next h and c, each (B, D, H, W)."""
         if state is None:
             return lstm_gates(projected, None, self.peepholes, axis=-3, memory=self.bias.dtype)
         h, c = state
@@ -126,11 +135,12 @@ class ConvLSTMCell(Cell):
         return lstm_gates(projected + recurrent, c, self.peepholes, axis=-3, memory=self.bias.dtype)
 
     def initial(self, like: Tensor) -> State:
-        """Zeros for h and c, for maps `like` (B, T, any, H, W)."""
+        """Return zeros for h and c, for maps `like` (B, T, any, H, W)."""
         return self.zeros(like, like.dtype), self.zeros(like, self.bias.dtype)
 
 
 def _peepholes(kind: Peepholes, hidden: int, size: tuple[int, int] | None) -> nn.Parameter | None:
+    """Make the weights (3, D, 1, 1) or (3, D, H, W) of the peepholes, without values yet."""
     if (size is not None) != (kind == "place"):
         raise InputError(
             f"size is given with peepholes 'place' and only then, got {kind!r} and {size}"

@@ -1,4 +1,4 @@
-"""The gates of a long short-term memory, on vectors and on maps alike."""
+"""The gates of an LSTM, on vectors and on maps."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def lstm_gates(
     axis: int,
     memory: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
-    """Output h and memory c after the step.
+    """Compute output h and memory c of an LSTM step from the pre-activations of its gates.
 
-    Each equation is one line below; ``'`` is the step before, · goes element by element:
+    Each equation is one line of the code; ``'`` marks the step before, · goes element by element:
 
         i = sigmoid(gates_i + w_i · c')
         f = sigmoid(gates_f + w_f · c')
@@ -26,9 +26,10 @@ def lstm_gates(
         h = o · tanh(c)
 
     Args:
-        gates: pre-activations of i, f, g, o side by side along `axis`, inputs and h' included.
+        gates: pre-activations of i, f, g, o side by side along `axis`, with the contributions of
+            the inputs and of h'.
         c: c' of the step before, or None for zeros.
-        peepholes: w_i, w_f, w_o, (3, D, ...), or None for a cell without.
+        peepholes: w_i, w_f, w_o, (3, D, ...), or None for a cell without peepholes.
         axis: the axis of channels, counted from the end.
         memory: number format of c.
 
@@ -36,8 +37,8 @@ def lstm_gates(
         h in the number format of `gates`, and c.
     """
     i, f, g, o = gates.chunk(4, axis)
-    # Zeros are multiplied in like any memory: a gate left out would have no gradient, and filling
-    # that hole would cost the whole gradient its layout.
+    # A memory of zeros is computed with like any other. Without it, f would have no gradient, and
+    # autograd would fill that part with zeros and so change the memory layout of the gradient.
     c = torch.zeros_like(i, dtype=memory) if c is None else c
     if peepholes is not None:
         i = i + (peepholes[0] * c).to(i.dtype)

@@ -1,4 +1,4 @@
-"""LSTM with peepholes, as Srivastava, Mansimov and Salakhutdinov (ICML 2015) use it."""
+"""The LSTM cell with peepholes of Srivastava, Mansimov and Salakhutdinov (ICML 2015)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from selfvid.recurrent.shared_weight import SharedWeight
 
 
 class PeepholeLSTMCell(Cell):
-    """One step of a long short-term memory whose gates see the memory, channel by channel.
+    """One step of a long short-term memory whose gates can have peepholes.
 
-    Maps x (B, C) and state (h, c), each (B, D), to the next state. The candidate has no
-    peephole, and the output gate sees the new memory.
+    A peephole is a weight per channel with which a gate depends on the memory c. The candidate has
+    no peephole, and that of the output gate takes the new memory. The cell maps x (B, C) and state
+    (h, c), each (B, D), to the next state.
 
     Args:
-        inputs: C of the inputs; 0 for a cell that never has any.
+        inputs: C of the inputs; 0 for a cell without inputs.
         hidden: D of the state.
-        peepholes: whether there are any; without them this is `torch.nn.LSTM`.
-        forget_bias: bias of the forget gate at the start.
-        bound: weights start uniformly between -bound and bound (Srivastava: 0.01); None is one
-            over the root of what is summed for one output.
+        peepholes: whether there are peepholes; without them this is `torch.nn.LSTM`.
+        forget_bias: initial bias of the forget gate.
+        bound: weights are drawn uniformly from -bound to bound (Srivastava: 0.01); None is one
+            over the root of the fan-in.
         peephole_bound: the same for the peepholes (Srivastava: 0.1).
 
     Raises:
-        InputError: where sizes cannot be.
+        InputError: If a size is invalid.
     """
 
     axes = 0
@@ -64,15 +65,15 @@ class PeepholeLSTMCell(Cell):
         return functional.linear(x.transpose(0, 1), self.input_weight, self.bias).transpose(0, 1)
 
     def blank(self) -> Tensor:
-        """The biases, (4 D,)."""
+        """Return the biases, (4 D,)."""
         return self.bias.to(product_dtype(self.bias))
 
     def step(self, projected: Tensor, state: State | None) -> State:
-        """The next h and c, each (B, D)."""
+        """Compute the next h and c, each (B, D)."""
         return self._step(projected, state, lambda h: functional.linear(h, self.recurrent_weight))
 
     def stepping(self, steps: int) -> Step:
-        """`step`, with one gradient of the recurrent weight for all steps where one is wanted."""
+        """Return `step`; if gradients are on, the recurrent weight has one for all steps."""
         if not (torch.is_grad_enabled() and self.recurrent_weight.requires_grad):
             return self.step
         recurrent = SharedWeight(self.recurrent_weight, steps=steps)
@@ -88,18 +89,18 @@ class PeepholeLSTMCell(Cell):
         return lstm_gates(gates, c, self.peepholes, axis=-1, memory=self.bias.dtype)
 
     def initial(self, like: Tensor) -> State:
-        """Zeros for h and c, for vectors `like` (B, T, any)."""
+        """Return zeros for h and c, for vectors `like` (B, T, any)."""
         return self.zeros(like, like.dtype), self.zeros(like, self.bias.dtype)
 
 
 @dataclass(frozen=True, repr=False)
 class GateValues:
-    """How far each gate is open, 0 to 1, at each step.
+    """The activation of each gate, 0 (closed) to 1 (open), at each step.
 
     Attributes:
-        input: how much of the candidate enters the memory, (B, T, D).
-        forget: how much of the memory is kept, (B, T, D).
-        output: how much of the memory is put out, (B, T, D).
+        input: share of the candidate that enters the memory, (B, T, D).
+        forget: share of the memory that is kept, (B, T, D).
+        output: share of the memory that is put out, (B, T, D).
     """
 
     input: Tensor
@@ -109,7 +110,7 @@ class GateValues:
 
 @torch.no_grad()
 def gate_values(cell: PeepholeLSTMCell, x: Tensor) -> GateValues:
-    """The gates of one layer along x (B, T, C), from a state of zeros."""
+    """Compute the gates of one layer along x (B, T, C), starting from a state of zeros."""
     state: State = cell.initial(x)
     steps = []
     for projected in cell.project(x).unbind(1):
@@ -120,5 +121,5 @@ def gate_values(cell: PeepholeLSTMCell, x: Tensor) -> GateValues:
         if cell.peepholes is not None:
             i, f = i + cell.peepholes[0] * c, f + cell.peepholes[1] * c
             o = o + cell.peepholes[2] * state[1]
-        steps.append(torch.stack((i, f, o)).sigmoid())
-    return GateValues(*torch.stack(steps, 2).unbind(0))
+        steps.append(torch.stack((i, f, o)).sigmoid())  # (3, B, D)
+    return GateValues(*torch.stack(steps, 2).unbind(0))  # three of (B, T, D)

@@ -1,7 +1,7 @@
-"""Recurrent layers along a whole sequence: the modules that people import.
+"""Recurrent layers that run along whole sequences.
 
-Each maps ``(B, T, ...)`` to outputs ``(B, T, D, ...)`` and the state after the last step. Any of
-them is compiled in place by `torch.nn.Module.compile`: ``layer.compile()``.
+Each layer maps ``(B, T, ...)`` to outputs ``(B, T, D, ...)`` and the state after the last step.
+``layer.compile()`` compiles a layer in place.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from selfvid.saving.recorded import Recorded
 
 
 class Recurrent(Recorded, nn.Module):
-    """A cell, or a stack of them, that runs along sequences.
+    """A cell, or a stack of cells, that runs along sequences.
 
     Args:
-        cell: what takes one step; `unroll_free` runs the same one by itself.
+        cell: the cell or stack; `unroll_free` can run it with its outputs as inputs.
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -33,7 +33,7 @@ class Recurrent(Recorded, nn.Module):
 
     @property
     def layers(self) -> tuple[Cell, ...]:
-        """The cells, from the lowest layer to the top."""
+        """The cells from the lowest layer to the top."""
         return tuple(self.cell.cells) if isinstance(self.cell, Stack) else (self.cell,)
 
     def forward(
@@ -44,7 +44,7 @@ class Recurrent(Recorded, nn.Module):
         lengths: Tensor | None = None,
         reverse: bool = False,
     ) -> tuple[Tensor, State]:
-        """Outputs (B, T, D, ...) and final state for x (B, T, C, ...); see `unroll`."""
+        """Compute outputs (B, T, D, ...) and final state for x (B, T, C, ...); see `unroll`."""
         return unroll(self.cell, x, state, lengths=lengths, reverse=reverse)
 
 
@@ -54,17 +54,18 @@ class ConvLSTM(Recurrent):
     Args:
         inputs: C of the inputs.
         hidden: D of every layer.
-        layers: how many lie on top of one another.
+        layers: number of layers.
         kernel: side of the input convolutions, odd.
         recurrent_kernel: side of the recurrent convolutions, odd; None is the same as `kernel`.
-        peepholes: ``none``, ``channel`` or ``place``, as the cell explains.
+        peepholes: ``none``, ``channel`` or ``place``, as in `ConvLSTMCell`.
         size: H and W of the maps, for peepholes by place.
         untied_first: whether the first step has input convolutions of its own.
-        forget_bias: bias of the forget gate at the start.
-        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+        forget_bias: initial bias of the forget gate.
+        bound: weights are drawn uniformly from -bound to bound; with None the bound depends on
+            the number of inputs (fan-in).
 
     Raises:
-        InputError: where an argument cannot be.
+        InputError: If an argument is invalid.
     """
 
     def __init__(
@@ -103,13 +104,14 @@ class ConvGRU(Recurrent):
     Args:
         inputs: C of the inputs.
         hidden: D of every layer.
-        layers: how many lie on top of one another.
+        layers: number of layers.
         kernel: side of the input convolutions, odd.
         recurrent_kernel: side of the recurrent convolutions, odd; None is the same as `kernel`.
-        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+        bound: weights are drawn uniformly from -bound to bound; with None the bound depends on
+            the number of inputs (fan-in).
 
     Raises:
-        InputError: where an argument cannot be.
+        InputError: If an argument is invalid.
     """
 
     def __init__(
@@ -136,14 +138,15 @@ class PeepholeLSTM(Recurrent):
     Args:
         inputs: C of the inputs.
         hidden: D of every layer.
-        layers: how many lie on top of one another.
-        peepholes: whether the gates see the memory; without them this is `torch.nn.LSTM`.
-        forget_bias: bias of the forget gate at the start.
-        bound: weights start uniformly between -bound and bound; None depends on the fan-in.
+        layers: number of layers.
+        peepholes: whether the gates depend on the memory; without them this is `torch.nn.LSTM`.
+        forget_bias: initial bias of the forget gate.
+        bound: weights are drawn uniformly from -bound to bound; with None the bound depends on
+            the number of inputs (fan-in).
         peephole_bound: the same for the peepholes.
 
     Raises:
-        InputError: where an argument cannot be.
+        InputError: If an argument is invalid.
     """
 
     def __init__(
@@ -171,6 +174,7 @@ class PeepholeLSTM(Recurrent):
 
 
 def _stacked(layer: Callable[[int], Cell], inputs: int, hidden: int, layers: int) -> Stack:
+    """Stack layers that `layer` makes for their number of input channels."""
     if layers < 1:
         raise InputError(f"layers must be at least 1, got {layers}")
     return Stack([layer(hidden if number else inputs) for number in range(layers)])

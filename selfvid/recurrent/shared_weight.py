@@ -1,13 +1,15 @@
-"""A weight that many steps multiply with, and whose gradient is made once for all of them.
+"""A weight that is used at many steps, with one gradient product for all steps.
 
-Left to itself, autograd makes a gradient of the weight at every step, from the few rows of that
-step, and adds it up: for a large weight, time spent on memory. The gradient is one product:
+Autograd itself computes a gradient of the weight at every step, from the few rows of that step,
+and sums these gradients; with a large weight, most of the time goes into reading and writing
+memory. The sum is one product:
 
     sum over steps of  dy_t^T x_t  =  [dy_1; dy_2; ...]^T [x_1; x_2; ...]
 
-So each step hands both its factors back, as the gradients of two slips that take no memory, and
-whoever gave out the slips has them all together. Nothing is kept beside autograd's own graph,
-which frees it as ever, differentiates twice, and compiles.
+So there are two placeholder tensors for each step, which take no memory. The backward pass of a
+step returns its two factors as the gradients of its placeholders, and the backward pass of the
+function that made the placeholders receives the factors of all steps. All of this is part of
+autograd's own graph, so memory is freed as usual, and second derivatives and compilation work.
 """
 
 from __future__ import annotations
@@ -21,33 +23,33 @@ from torch.nn import functional
 
 
 class SharedWeight:
-    """``x -> x weight^T`` for up to `steps` batches x (B, D) of one shape and number format.
+    """The function ``x -> x weight^T`` for up to `steps` batches x (B, D) of one shape and format.
 
     Args:
         weight: a matrix (out, D).
-        steps: how often it is called at most.
+        steps: largest number of calls.
     """
 
     def __init__(self, weight: Tensor, *, steps: int) -> None:
         self._weight, self._steps = weight, steps
-        self._slips: list[tuple[Tensor, Tensor]] | None = None
+        self._placeholders: list[tuple[Tensor, Tensor]] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The product (B, out), in the format of x."""
-        if self._slips is None:
+        """Compute the product (B, out), in the number format of x."""
+        if self._placeholders is None:
             self._weight = self._weight.to(x.dtype)
             outcome = Size((x.shape[0], self._weight.shape[0]))
-            slips = _Slips.apply(self._weight, x.shape, outcome, self._steps)
-            self._slips = list(zip(slips[::2], slips[1::2], strict=True))
-        return _Product.apply(x, self._weight, *self._slips.pop())
+            placeholders = _Placeholders.apply(self._weight, x.shape, outcome, self._steps)
+            self._placeholders = list(zip(placeholders[::2], placeholders[1::2], strict=True))
+        return _Product.apply(x, self._weight, *self._placeholders.pop())
 
 
-class _Slips(Function):
-    """Two slips for every step, one of the shape of x and one of that of y."""
+class _Placeholders(Function):
+    """Makes two placeholders for each step, with the shapes of x and of y."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, x: Size, y: Size, steps: int) -> tuple[Tensor, ...]:
-        ctx.set_materialize_grads(False)  # a step that was not taken has nothing to hand back
+        ctx.set_materialize_grads(False)  # a step that was not taken has no factors: None, not 0
         return tuple(weight.new_zeros(()).expand(shape) for shape in (x, y) * steps)
 
     @staticmethod
@@ -58,10 +60,10 @@ class _Slips(Function):
 
 
 class _Product(Function):
-    """The product of one step; what would be the weight's gradient goes to the slips."""
+    """The product of one step; its placeholders get the factors of the weight's gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, *slips: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(ctx: Any, x: Tensor, weight: Tensor, *placeholders: Tensor) -> Tensor:  # noqa: ARG004
         ctx.save_for_backward(x, weight)
         return functional.linear(x, weight)
 

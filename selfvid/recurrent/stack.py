@@ -1,4 +1,4 @@
-"""Several cells on top of one another, which together are a cell again."""
+"""Several cells on top of one another, which together are a cell too."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from selfvid.recurrent.cell import Cell, State, Step
 
 
 class Stack(Cell):
-    """Layer l takes the output of layer l - 1 of the same step.
+    """Cells of which each takes the output of the one below at the same step.
 
-    The state is that of the top layer, then of the one below, and so on down, so that the output
-    comes first as in every state. `unroll` runs a stack layer by layer, which is faster; `step`
-    runs all layers for one step, as feedback needs it.
+    The state has the tensors of the top layer first and those of the lowest layer last, so that
+    the output comes first as in every state. `unroll` runs a stack layer by layer, which is
+    faster; `step` runs all layers for one step, which is needed if outputs are fed back.
 
     Args:
-        cells: layers from the bottom up.
+        cells: layers from the lowest to the top.
 
     Raises:
-        InputError: where there is no cell, or one does not take what the one below puts out.
+        InputError: If there is no cell, or the output of a cell does not fit the one above.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -43,11 +43,11 @@ class Stack(Cell):
 
     @property
     def cells(self) -> list[Cell]:
-        """The layers from the bottom up."""
+        """The layers from the lowest to the top."""
         return cast(list[Cell], list(self.layers))
 
     def split(self, state: State | None) -> list[State | None]:
-        """The state of each layer from the bottom up."""
+        """Split a state into the states of the layers, from the lowest to the top."""
         if state is None:
             return [None] * len(self.cells)
         parts: list[State | None] = []
@@ -59,22 +59,22 @@ class Stack(Cell):
 
     @staticmethod
     def join(states: Sequence[State]) -> State:
-        """One state of the layers' states from the bottom up: the reverse of `split`."""
+        """Join the states of the layers, from the lowest to the top: the inverse of `split`."""
         return tuple(tensor for state in reversed(states) for tensor in state)
 
     def _project(self, x: Tensor, fresh: bool) -> Tensor:
         return self.cells[0].project(x, fresh=fresh)
 
     def blank(self) -> Tensor:
-        """The bottom layer's."""
+        """Return the biases of the lowest layer."""
         return self.cells[0].blank()
 
     def step(self, projected: Tensor, state: State | None) -> State:
-        """The states of all layers after one step, top layer first."""
+        """Compute the states of all layers after one step, top layer first."""
         return self._step(projected, state, [cell.step for cell in self.cells])
 
     def stepping(self, steps: int) -> Step:
-        """`step`, with what every layer makes of a run."""
+        """Return `step` with the `stepping` functions of all layers."""
         layers = [cell.stepping(steps) for cell in self.cells]
         return lambda projected, state: self._step(projected, state, layers)
 
@@ -82,11 +82,11 @@ class Stack(Cell):
         after: list[State] = []
         for cell, step, before in zip(self.cells, layers, self.split(state), strict=True):
             if after:
-                below = after[-1][0].unsqueeze(1)
+                below = after[-1][0].unsqueeze(1)  # (B, 1, D, ...)
                 projected = cell.project(below, fresh=before is None).squeeze(1)
             after.append(step(projected, before))
         return self.join(after)
 
     def initial(self, like: Tensor) -> State:
-        """States of zeros of all layers, top layer first."""
+        """Return states of zeros of all layers, top layer first."""
         return self.join([cell.initial(like) for cell in self.cells])

@@ -1,4 +1,4 @@
-"""The loop over time, for cells and stacks of them.
+"""The loop over time, for cells and stacks of cells.
 
 unroll            x_0   x_1   x_2            unroll_free     (none)  y_0   y_1
                    |     |     |                               |    /  |  /  |
@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-# The operator that keeps a loop a loop when a program is exported; not public yet, but the same
-# from PyTorch 2.11 on.
+# With this operator, a loop stays a loop in an exported program. It is not public yet, but
+# unchanged since PyTorch 2.11.
 from torch._higher_order_ops.scan import scan
 
 from selfvid.errors import InputError
@@ -23,7 +23,7 @@ from selfvid.recurrent.cell import Cell, State, Step
 from selfvid.recurrent.stack import Stack
 
 Feedback = Callable[[int, Tensor | None], Tensor | None]
-"""Number of a step and the output of the one before, to the step's input (B, C, ...) or None."""
+"""From the number of a step and the output before it to the step's input (B, C, ...) or None."""
 
 
 def unroll(
@@ -34,21 +34,21 @@ def unroll(
     lengths: Tensor | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, State]:
-    """Run `cell` along inputs that are all known.
+    """Run `cell` along given inputs.
 
     Args:
         cell: a cell, or a stack, which runs layer by layer.
         x: inputs, (B, T, C, ...).
-        state: the state to begin with; None begins a sequence from zeros.
-        lengths: true number of steps of each sequence, int (B,); None where all are whole.
-            Behind its length a sequence keeps its state and puts out zeros.
-        reverse: begin at the last step of each sequence and go back to its first.
+        state: the state to start with; None starts from zeros.
+        lengths: true number of steps of each sequence, int (B,); None if all have T steps. After
+            its last step, a sequence keeps its state and its outputs are zeros.
+        reverse: whether to start at the last step of each sequence and end at its first.
 
     Returns:
         Outputs (B, T, D, ...), each at the place of its input, and the state after the last step.
 
     Raises:
-        InputError: where x, the state or the lengths do not fit the cell or one another.
+        InputError: If x, the state or the lengths do not fit the cell or one another.
     """
     cell.check_input(x)
     _check_state(cell, state, x)
@@ -73,24 +73,23 @@ def unroll_free(
     feedback: Feedback | None = None,
     readout: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, State]:
-    """Run `cell` by itself, each input made when its step comes.
+    """Run `cell` freely: the input of a step can depend on the output of the step before.
 
     Args:
         cell: a cell or a stack.
-        state: the state to begin with; None begins a sequence from zeros, which takes an input
-            at step 0.
+        state: the state to start with; None starts from zeros and needs an input at step 0.
         steps: T, at least 1.
         feedback: called before each step with its number and the output of the step before (None
-            at step 0); returns the step's input (B, C, ...), or None for no input. Free running
-            is ``lambda t, y: y``; scheduled sampling chooses between y and the true frame. None
-            is a decoder that has no input at any step.
-        readout: makes the output y of h (B, D, ...); None puts out h itself.
+            at step 0); returns the step's input (B, C, ...), or None for no input.
+            ``lambda t, y: y`` feeds each output back; scheduled sampling chooses between y and
+            the true frame. None is a decoder without inputs.
+        readout: computes the output y from h (B, D, ...); None puts out h itself.
 
     Returns:
         Outputs (B, T, ...) and the state after the last step.
 
     Raises:
-        InputError: where there are no steps, or neither a state nor an input to begin with.
+        InputError: If there are no steps, or neither a state nor an input to start with.
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}")
@@ -103,7 +102,7 @@ def unroll_free(
         elif state is not None:
             projected = cell.blank()
         else:
-            raise InputError("a free run begins with a state or an input at step 0, got neither")
+            raise InputError("a free run needs a state or an input at step 0, got neither")
         state = step(projected, state)
         outputs.append(state[0] if readout is None else readout(state[0]))
     assert state is not None
@@ -113,11 +112,11 @@ def unroll_free(
 def _along(
     cell: Cell, x: Tensor, state: State | None, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
-    """One layer along all steps."""
+    """Run one layer along all steps."""
     projected = cell.project(x, fresh=state is None)
     if lengths is None and not _exporting():
         return _looped(cell, projected, state, [None] * projected.shape[1])
-    # A step that is held back, or one of a loop that stays a loop, needs a state before it.
+    # With lengths, or in an exported loop, the first step needs a state before it too.
     state = cell.initial(projected) if state is None else state
     masks = None if lengths is None else _within(lengths, x)
     if _exporting():
@@ -129,6 +128,7 @@ def _along(
 def _looped(
     cell: Cell, projected: Tensor, state: State | None, masks: Sequence[Tensor | None]
 ) -> tuple[Tensor, State]:
+    """Run one layer along its projections in a Python loop."""
     step = cell.stepping(len(masks))
     outputs: list[Tensor] = []
     for now, mask in zip(_apart(projected), masks, strict=True):
@@ -139,27 +139,27 @@ def _looped(
 
 
 def _apart(sequence: Tensor) -> Sequence[Tensor]:
-    """The steps (B, ...) of a sequence (B, T, ...).
+    """Split a sequence (B, T, ...) into its steps (B, ...).
 
-    Taking one step at a time would cost a full-size gradient of zeros each. Cutting the axis of
-    the batch, on which steps lie one after the other, keeps channels-last maps as they are, in
-    the gradient too, where stacking along a new axis would rearrange them.
+    With indexing, the gradient of each step would be a tensor of zeros of full size. Splitting the
+    axis of the batch, on which the steps follow one another, keeps the channels-last layout of
+    maps, in the gradient too; stacking along a new axis would change it.
     """
     batch, steps = sequence.shape[:2]
     return sequence.transpose(0, 1).flatten(0, 1).split([batch] * steps)
 
 
 def _joined(steps: Sequence[Tensor]) -> Tensor:
-    """The sequence (B, T, ...) of steps (B, ...): the reverse of `_apart`."""
+    """Join steps (B, ...) to a sequence (B, T, ...): the inverse of `_apart`."""
     joined = _laying_out(torch.cat(list(steps)))
     return joined.unflatten(0, (len(steps), -1)).transpose(0, 1)
 
 
 def _laying_out(result: Tensor) -> Tensor:
-    """A result of a run, whose gradient will be brought into the layout that the run computes in.
+    """Make the gradient of a result arrive in the memory layout that the run computes in.
 
-    It comes in the layout of whoever used the result and would keep it, at twice the time,
-    through all elementwise work of the loop. A compiler sees to that itself.
+    The gradient has the layout of the code that used the result. All elementwise operations of the
+    loop would keep that layout, which takes twice the time. A compiler handles layouts itself.
     """
     if result.requires_grad and not torch.compiler.is_compiling():
         result.register_hook(_laid_out)
@@ -167,6 +167,7 @@ def _laying_out(result: Tensor) -> Tensor:
 
 
 def _laid_out(gradient: Tensor | None) -> Tensor | None:
+    """Convert a gradient to channels-last if it is of maps, else to contiguous."""
     if gradient is None:
         return None
     layout = torch.channels_last if gradient.ndim == 4 else torch.contiguous_format
@@ -176,7 +177,7 @@ def _laid_out(gradient: Tensor | None) -> Tensor | None:
 def _scanned(
     cell: Cell, projected: Tensor, state: State, masks: Tensor | None
 ) -> tuple[Tensor, State]:
-    """The same loop as an operator, whose number of steps stays open in an exported program."""
+    """Run the loop of `_looped` as an operator, for exported programs with any number of steps."""
     along = [projected] if masks is None else [projected, masks]
 
     def one(before: State, now: list[Tensor]) -> tuple[State, Tensor]:
@@ -190,6 +191,7 @@ def _scanned(
 def _advanced(
     step: Step, projected: Tensor, state: State | None, mask: Tensor | None
 ) -> tuple[Tensor, State]:
+    """Take one step; sequences that `mask` marks as ended keep their state and put out zeros."""
     after = step(projected, state)
     if mask is None or state is None:
         return after[0], after
@@ -198,19 +200,19 @@ def _advanced(
 
 
 def _exporting() -> bool:
-    # While PyTorch 2.11 compiles, it says that it exports as well.
+    # PyTorch 2.11 returns True for is_exporting while it compiles, too.
     return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
 
 
 def _within(lengths: Tensor, x: Tensor) -> Tensor:
-    """Whether a step is within its sequence, (B, T, 1, ...)."""
+    """Mark the steps that are within their sequence, bool (B, T, 1, ...)."""
     times = torch.arange(x.shape[1], device=x.device)
     within = times < lengths.to(x.device)[:, None]
     return within.reshape(*within.shape, *[1] * (x.ndim - 2))
 
 
 def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Each sequence back to front; what lies behind its length stays where it is."""
+    """Reverse each sequence; the steps after its length stay in place."""
     if lengths is None:
         return x.flip(1)
     times = torch.arange(x.shape[1], device=x.device)
@@ -233,6 +235,5 @@ def _check_lengths(lengths: Tensor | None, x: Tensor) -> None:
         return
     if lengths.shape != x.shape[:1] or lengths.is_floating_point():
         raise InputError(
-            f"lengths must be whole numbers ({x.shape[0]},), got {lengths.dtype} "
-            f"{tuple(lengths.shape)}"
+            f"lengths must be integers ({x.shape[0]},), got {lengths.dtype} {tuple(lengths.shape)}"
         )

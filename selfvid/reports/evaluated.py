@@ -1,4 +1,4 @@
-"""What finetuning, fusing and comparing found, as the page shows it."""
+"""The section of the page about the results of finetune, fuse, compare and detect eval."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from selfvid.statistics.paired import chance_in_words
 
 Plain = dict[str, Any]
 
+LEVEL = 0.05  # p-values below it count as a clear difference, as the 95 % intervals do
 LEAK = "leak"
+# The colour of the headline, by the beginning of the first verdict.
 TONES: dict[str, Tone] = {"better": "good", "worse": "bad", LEAK: "bad"}
 
 
 def evaluated(
     result: Plain, *, picture: Callable[[str], bytes | None] = lambda _: None
 ) -> Evaluated | None:
-    """The section about a folder's ``result.json``; None where it is of another kind.
+    """Return the section about a folder's ``result.json``; None if it is of another kind.
 
     Args:
-        result: what the file holds.
-        picture: gives the PNG of that name from the same folder; None where it has none.
+        result: the content of the file.
+        picture: returns the PNG of that name from the same folder, or None if there is none.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: where it is not as `finetune`, `fuse`,
-            `compare` or `detect eval` write it.
+        LookupError, TypeError, ValueError, AttributeError: If the file is not as `finetune`,
+            `fuse`, `compare` or `detect eval` write it.
     """
     kind = str(result.get("kind"))
     if kind == DETECT:
@@ -65,10 +67,10 @@ def _finetuned(result: Plain) -> Evaluated:
 
 
 def _by_class(result: Plain) -> Table:
-    each = zip(result["classes"], result["per_class"], result["confusion"], strict=True)
+    classes = zip(result["classes"], result["per_class"], result["confusion"], strict=True)
     return Table(
         ("class", "accuracy", "test videos"),
-        tuple((str(name), percent(share), str(sum(row))) for name, share, row in each),
+        tuple((str(name), percent(share), str(sum(row))) for name, share, row in classes),
     )
 
 
@@ -76,7 +78,7 @@ def _confusion(result: Plain, *, caption: str = "") -> Image:
     classes = [str(name) for name in result["classes"]]
     return Image.of(
         confusion(result["confusion"], classes),
-        "Confusion: true classes in rows, votes in columns.",
+        "Confusion matrix: true classes in rows, predicted classes in columns.",
         caption=caption,
     )
 
@@ -100,7 +102,7 @@ def _fused_table(rows: list[Plain]) -> Table:
 def _compared(result: Plain) -> Evaluated:
     runs, classes = result["runs"], result["classes"]
     overall = Table(
-        head=("", "accuracy", "95 % interval", "right", "right where the other is wrong"),
+        head=("", "accuracy", "95 % interval", "right", "right when the other is wrong"),
         rows=tuple(
             (
                 str(run["name"]),
@@ -132,7 +134,9 @@ def _compared(result: Plain) -> Evaluated:
         result,
         title="Comparison",
         tables=(("", overall), ("By class", by_class)),
-        images=(Image.of(picture, "Gain or loss of the first run on each class, as bars."),),
+        images=(
+            Image.of(picture, "Difference of the first and the second run by class, as bars."),
+        ),
     )
 
 
@@ -201,7 +205,7 @@ def _sweep_table(sweep: list[Plain]) -> Table:
 
 def _activity_table(rows: list[Plain]) -> Table:
     return Table(
-        ("activity", "average precision at 0.5", "true segments", "found"),
+        ("activity", "average precision at 0.5", "true segments", "detected segments"),
         tuple(
             (str(row["label"]), percent(row["precision"]), f"{row['shown']:,}", f"{row['found']:,}")
             for row in rows
@@ -216,9 +220,12 @@ def _section(
     tables: tuple[tuple[str, Table], ...],
     images: tuple[Image, ...],
 ) -> Evaluated:
+    """Return the section: the first verdict is the headline, and the others are listed.
+
+    A leak is always the headline, because the figures mean nothing then.
+    """
     verdicts = [str(verdict) for verdict in result["verdicts"]]
-    # Beside a leak nothing that the figures say counts.
-    headline, *others = sorted(verdicts, key=lambda said: not said.startswith(LEAK))
+    headline, *others = sorted(verdicts, key=lambda verdict: not verdict.startswith(LEAK))
     tones = [tone for beginning, tone in TONES.items() if headline.startswith(beginning)]
     return Evaluated(
         title=title,
@@ -234,21 +241,23 @@ def _section(
 
 
 def _bar(row: Plain) -> Bar:
-    """A class's difference; coloured where interval and test resolve it."""
+    """Return the bar of a class; coloured if both interval and test show a difference."""
     gap, p = row["standing"]["difference"], float(row["standing"]["p"])
     low, high = gap["low"], gap["high"]
     if low is None or high is None:
         return Bar(str(row["name"]), float(gap["mean"]))
-    resolved = (low > 0 or high < 0) and p < 0.05
-    return Bar(str(row["name"]), float(gap["mean"]), float(low), float(high), strong=resolved)
+    clear = (low > 0 or high < 0) and p < LEVEL
+    return Bar(str(row["name"]), float(gap["mean"]), float(low), float(high), strong=clear)
 
 
 def _against(standing: Plain | None) -> tuple[str, str]:
+    """Return the cells of a comparison: the difference, and the p-value of the exact test."""
     if standing is None:
         return "–", "–"
     return signed(standing["difference"]), chance_in_words(standing["p"])
 
 
+# At the end, because it names functions.
 KINDS: dict[str, Callable[[Plain], Evaluated]] = {
     FINETUNE: _finetuned,
     FUSE: _fused,

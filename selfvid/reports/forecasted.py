@@ -1,4 +1,4 @@
-"""The forecast beside its baselines, as the page shows it."""
+"""The section of the page about a forecast or a reconstruction."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from selfvid.reports.sections import Forecasted, Image, Table, Tone
 
 Plain = dict[str, Any]
 
+# The colour of the headline, by the beginning of the first verdict.
 TONES: dict[str, Tone] = {"better": "good", "not better": "bad", "unresolved": "open"}
 
 
 def forecasted(result: Plain, *, title: str, picture: Callable[[str], bytes | None]) -> Forecasted:
-    """The section about a forecast's or a reconstruction's ``result.json``.
+    """Return the section about the ``result.json`` of a forecast or a reconstruction.
 
     Args:
-        result: what the file holds.
-        title: of the section.
-        picture: gives the PNG of that name from the same folder; None where it has none.
+        result: the content of the file.
+        title: title of the section.
+        picture: returns the PNG of that name from the same folder, or None if there is none.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: where it is not what `forecast` writes.
+        LookupError, TypeError, ValueError, AttributeError: If the file is not as `forecast` writes
+            it.
     """
     verdicts = [str(verdict) for verdict in result["verdicts"]]
     headline, method = verdicts[0], result["protocol"]["method"]
-    meanings = method["baselines" if "baselines" in method else "floors"]  # as 0.1.0 called it
+    meanings = method["baselines" if "baselines" in method else "floors"]  # "floors" in 0.1.0
     tones = [tone for beginning, tone in TONES.items() if headline.startswith(beginning)]
-    found = {str(name): picture(str(name)) for name in result["pictures"]}
+    pictures = {str(name): picture(str(name)) for name in result["pictures"]}
     return Forecasted(
         title=title,
         headline=headline[:1].upper() + headline[1:] + ".",
@@ -43,7 +45,7 @@ def forecasted(result: Plain, *, title: str, picture: Callable[[str], bytes | No
         verdicts=tuple(verdicts[1:]),
         strips=tuple(
             Image.from_png(data, f"{title} of {name.removesuffix('.png')}, true frames first.")
-            for name, data in found.items()
+            for name, data in pictures.items()
             if data is not None
         ),
         protocol=json.dumps(result["protocol"], indent=2, ensure_ascii=False),
@@ -57,7 +59,7 @@ def _table(measure: Plain) -> Table:
             str(measure["unit"]),
             "error",
             "95 % interval",
-            "prediction less it",
+            "prediction minus it",
             "95 % interval",
         ),
         rows=tuple(
@@ -90,22 +92,22 @@ def _flow_table(rows: list[Plain]) -> Table:
 
 
 def _curve(measure: Plain) -> Image | None:
-    """Errors over predicted frames; one frame alone is no curve."""
+    """Draw the errors over predicted frames; None if there is only one frame."""
     rows = measure["rows"]
     steps = range(1, len(rows[0]["steps"]) + 1)
     if len(steps) < 2:
         return None
     lines = []
     for row in rows:
-        found = row["steps"]
-        known = all(each["low"] is not None for each in found)
+        errors = row["steps"]
+        bounded = all(each["low"] is not None for each in errors)
         lines.append(
             Curve(
                 str(row["name"]),
                 list(steps),
-                [each["mean"] for each in found],
-                low=[each["low"] for each in found] if known else None,
-                high=[each["high"] for each in found] if known else None,
+                [each["mean"] for each in errors],
+                low=[each["low"] for each in errors] if bounded else None,
+                high=[each["high"] for each in errors] if bounded else None,
             )
         )
     picture = curves(lines, x="predicted frame", y=f"{measure['unit']}, 95 % intervals")
@@ -113,6 +115,7 @@ def _curve(measure: Plain) -> Image | None:
 
 
 def _against(difference: Plain | None) -> tuple[str, str]:
+    """Return the cells of a comparison: the difference, and its interval."""
     if difference is None:
         return "–", "–"
     return amount(difference["mean"], signed=True), _ends(difference, signed=True)

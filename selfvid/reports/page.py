@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page about a run."""
+"""`selfvid report`: write one self-contained HTML page about a run."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from selfvid.reports.trained import checked_summary, exported, footage, trained
 from selfvid.saving.whole import write_whole
 
 Settings = dict[str, Any]
+"""The content of recipe.yaml."""
 
 
 def report(run: Path, *, out: Path | None = None, quiet: bool = False) -> Path:
-    """Write one HTML page with everything to look at; it needs no network and no other file.
+    """Write one HTML page with all results of a run; it needs no network and no other file.
 
-    Sections stand for what the run has; a damaged file becomes a visible note.
+    There is a section for each kind of file in the run. A damaged file becomes a visible note.
 
     Args:
         run: the run's folder.
-        out: the page; by default report.html in the run.
+        out: the HTML file to write; by default report.html in the run.
         quiet: print nothing.
 
     Returns:
-        The page's path.
+        The path of the page.
 
     Raises:
-        InputError: where `run` is no run, or the page cannot be written there.
+        InputError: If `run` is not a run, or the page cannot be written.
     """
     run = Path(run)
     page = read_page(run)
@@ -53,16 +54,16 @@ def report(run: Path, *, out: Path | None = None, quiet: bool = False) -> Path:
 
 
 def read_page(run: Path) -> Page:
-    """Everything that the page shows.
+    """Read everything that the page shows.
 
     Raises:
-        InputError: where `run` is no run.
+        InputError: If `run` is not a run.
     """
     reader = RunReader(run)
     own = reader.section("result.json", partial(evaluated, picture=reader.picture))
     result = reader.section("probe/result.json", probed)
-    found = (_forecast(reader, folder) for folder in ("forecast", "reconstruction"))
-    forecasts = tuple(each for each in found if each is not None)
+    sections = (_forecast(reader, folder) for folder in ("forecast", "reconstruction"))
+    forecasts = tuple(each for each in sections if each is not None)
     summary = reader.section("summary.json", checked_summary)
     training = trained(summary, reader.history())
     previews = tuple(
@@ -88,7 +89,7 @@ def read_page(run: Path) -> Page:
 
 
 def rendered(page: Page) -> str:
-    """The page as HTML; every text is escaped, since labels and paths are a stranger's."""
+    """Return the page as HTML; every text is escaped, because labels and paths may be hostile."""
     environment = Environment(
         loader=PackageLoader("selfvid.reports", "."),
         autoescape=True,
@@ -100,6 +101,7 @@ def rendered(page: Page) -> str:
 
 
 def _forecast(reader: RunReader, folder: str) -> Forecasted | None:
+    """Return the section about a forecast or a reconstruction, if the run has one."""
     return reader.section(
         f"{folder}/result.json",
         partial(
@@ -111,6 +113,7 @@ def _forecast(reader: RunReader, folder: str) -> Forecasted | None:
 
 
 def _exports(reader: RunReader) -> Table | None:
+    """Return a table with a row for each export of the run, if there are any."""
     tables = []
     for path in sorted((reader.folder / "export").glob("*/encoder.json")):
         name = path.parent.name
@@ -125,40 +128,48 @@ def _exports(reader: RunReader) -> Table | None:
 def _commands(
     run: Path, settings: Settings, result: Probed | None, forecasts: Sequence[Forecasted]
 ) -> tuple[tuple[str, str], ...]:
-    place, kept = shlex.quote(str(run)), shlex.quote(str(run / "recipe.yaml"))
-    if _named(settings, "annotations") is not None:
-        again = f"selfvid detect train --config {kept} --out NEW_FOLDER"
-        return (("judge the detector", f"selfvid detect eval {place}"), ("train again", again))
-    data, flow = shlex.quote(_named(settings, "data") or "MANIFEST"), _named(settings, "flow")
+    """Return commands that repeat or continue a run, each with its purpose.
+
+    The first command is the one to run next, if the run has no result yet.
+    """
+    place, recipe = shlex.quote(str(run)), shlex.quote(str(run / "recipe.yaml"))
+    if _text(settings, "annotations") is not None:
+        again = f"selfvid detect train --config {recipe} --out NEW_FOLDER"
+        return (
+            ("evaluate the detector", f"selfvid detect eval {place}"),
+            ("train the detector again", again),
+        )
+    data, flow = shlex.quote(_text(settings, "data") or "MANIFEST"), _text(settings, "flow")
     probe = f"selfvid probe {place} {data}"
-    again = f"selfvid pretrain --config {kept} --out NEW_FOLDER"
+    again = f"selfvid pretrain --config {recipe} --out NEW_FOLDER"
     following = (
-        *((f"{each.title.lower()} again", each.command) for each in forecasts),
-        ("pretrain again", again),
-        ("hand the encoder on", f"selfvid export {place} --format onnx"),
+        *((f"repeat the {each.title.lower()}", each.command) for each in forecasts),
+        ("repeat the pretraining", again),
+        ("export the encoder", f"selfvid export {place} --format onnx"),
     )
     if result is None and flow is not None:
         tuned = f"selfvid finetune --config RECIPE --data {data} --flow {shlex.quote(flow)}"
-        return (("under a head", f"{tuned} --init {place} --out NEW_FOLDER"), *following)
+        train = f"{tuned} --init {place} --out NEW_FOLDER"
+        return (("train a classifier on the encoder", train), *following)
     if result is None:
-        return (("not probed yet: run this", probe), *following)
-    return (("probe it again", result.command or probe), *following)
+        return (("probe the encoder", probe), *following)
+    return (("repeat the probe", result.command or probe), *following)
 
 
 def _unknown(settings: Settings) -> str:
-    """What a run without any result leaves to be known."""
-    if _named(settings, "annotations") is not None:
+    """Return what is not known about a run that has no result."""
+    if _text(settings, "annotations") is not None:
         return "How well the detector finds activities is not known yet."
     return "Whether pretraining helped is not known yet."
 
 
 def _repeat(own: Evaluated) -> tuple[tuple[str, str], ...]:
-    """A folder with a result of its own has nothing to pretrain or probe."""
-    return (("to have it again", own.command),)
+    """Return the command that made the result in the folder itself."""
+    return (("repeat the evaluation", own.command),)
 
 
 def _settings(recipe: str) -> Settings:
-    """What a recipe says; nothing where it is damaged."""
+    """Return the settings in a recipe; none if it is damaged."""
     try:
         plain: Any = yaml.safe_load(recipe)
     except yaml.YAMLError:
@@ -166,7 +177,7 @@ def _settings(recipe: str) -> Settings:
     return plain if isinstance(plain, dict) else {}
 
 
-def _named(settings: Settings, key: str) -> str | None:
-    """The place that a recipe names under a key, or None."""
-    named = settings.get(key)
-    return named if isinstance(named, str) else None
+def _text(settings: Settings, key: str) -> str | None:
+    """Return the text of a setting; None if it is missing or not a text."""
+    value = settings.get(key)
+    return value if isinstance(value, str) else None

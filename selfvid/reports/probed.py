@@ -1,4 +1,4 @@
-"""The probe's result, as the page shows it."""
+"""The section of the page about the result of the probe."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from selfvid.reports.sections import Figure, Image, Probed, Table, Tone, ends, p
 
 Plain = dict[str, Any]
 
+FIGURES = 5  # rows of the table that are also shown in large print: the page has room for these
+
 # What a row stands for, by a word in its name.
 MEANINGS = {
-    "chance": "naming the largest class every time, without looking",
-    "metadata": "duration, rate, frame size and file size alone: what the files give away for free",
-    "optical flow": "where things move to, by cells and thirds of the video, without any network",
-    "feature histograms": "hand-made words for gradients, motion and colours, and a small network",
-    "random": "the same network with weights that never saw a video",
-    "start": "the network as it was when pretraining began",
-    "frozen": "the encoder on clips that show only their middle frame: no motion",
-    "shuffled": "the encoder on clips whose frames lost their order",
-    "scratch": "a network of the same shape, trained with the labels only",
+    "chance": "always predicting the largest class, without the video",
+    "metadata": "only duration, frame rate, frame size and file size, without the pictures",
+    "optical flow": "directions of motion by cell and third of the video, without a network",
+    "feature histograms": "histograms of gradients, motion and colours, and a small network",
+    "random": "the same network with random weights",
+    "start": "the network at the start of pretraining",
+    "frozen": "the encoder on clips that repeat their middle frame, so that there is no motion",
+    "shuffled": "the encoder on clips whose frames are in random order",
 }
 
-# How the probe's verdicts on pretraining begin, the least favourable first.
+# How the verdicts on pretraining begin, and their colour; the least favourable first.
 TONES: dict[str, Tone] = {
     "pretraining hurt": "bad",
     "unresolved": "open",
@@ -32,10 +33,10 @@ TONES: dict[str, Tone] = {
 
 
 def probed(result: Plain) -> Probed:
-    """The section about ``probe/result.json``.
+    """Return the section about ``probe/result.json``.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: where it is not what `probe` writes.
+        LookupError, TypeError, ValueError, AttributeError: If the file is not as `probe` writes it.
     """
     rows: list[Plain] = result["rows"]
     verdicts = [str(verdict) for verdict in result["verdicts"]]
@@ -67,7 +68,11 @@ def probed(result: Plain) -> Probed:
 
 
 def _headline(verdicts: list[str]) -> tuple[str, Tone]:
-    """The least favourable verdict: beating random weights but not the start is no help."""
+    """Return the least favourable verdict on pretraining, and its colour.
+
+    Pretraining did not help, for example, if the encoder is better than random weights but not
+    better than the encoder at the start.
+    """
     for beginning, tone in TONES.items():
         for verdict in verdicts:
             if verdict.startswith(beginning):
@@ -76,43 +81,51 @@ def _headline(verdicts: list[str]) -> tuple[str, Tone]:
 
 
 def _figures(rows: list[Plain]) -> tuple[Figure, ...]:
-    return tuple(Figure(percent(row["accuracy"]["mean"]), str(row["name"])) for row in rows[:5])
+    shown = rows[:FIGURES]
+    return tuple(Figure(percent(row["accuracy"]["mean"]), str(row["name"])) for row in shown)
 
 
 def _warnings(result: Plain) -> tuple[str, ...]:
-    rows, footage, found = result["rows"], result["footage"], []
+    """Return the problems that make a number invalid or too good."""
+    rows, footage, warnings = result["rows"], result["footage"], []
     encoder, chance = rows[0]["accuracy"], _chance(rows)
     if chance is not None and not (encoder["low"] or 0) > chance:
-        found.append(
-            f"The encoder is not above chance: {_with_ends(encoder)} against {percent(chance)}."
+        warnings.append(
+            f"The encoder is not above chance: {_with_ends(encoder)} compared with "
+            f"{percent(chance)}."
         )
-    labels_seen = footage.get("labels_seen", footage.get("taught"))  # as 0.1.0 called it
+    labels_seen = footage.get("labels_seen", footage.get("taught"))  # "taught" in 0.1.0
     if labels_seen:
-        found.append(
+        warnings.append(
             f"Leak: the encoder was trained with the labels of {labels_seen} of "
             f"{footage['tested']} test videos."
         )
     elif footage["seen"]:
-        found.append(
+        warnings.append(
             f"{footage['seen']} of {footage['tested']} test videos were among the unlabelled "
-            "footage of pretraining (transductive): expect less on new footage."
+            "videos of pretraining (transductive): expect a lower accuracy on new videos."
         )
     if footage["same_group"]:
-        found.append(
-            f"{footage['same_group']} test videos share a group with footage of pretraining."
+        warnings.append(
+            f"{footage['same_group']} test videos share a group with videos of pretraining."
         )
     if not footage["known"]:
-        found.append("The encoder does not say which footage it was pretrained on.")
-    leak = result["differences"].get("metadata")
-    if leak is not None and not (leak["low"] or 0) > 0:
-        found.append(
-            "Metadata leak: file properties alone do as well as the encoder, or nearly "
-            f"(difference {signed(leak)} points). The labels can be read off the files."
+        warnings.append("The encoder does not say which videos it was pretrained on.")
+    metadata = result["differences"].get("metadata")
+    if metadata is not None and not (metadata["low"] or 0) > 0:
+        warnings.append(
+            "Metadata leak: file properties alone are as good as the encoder, or nearly "
+            f"(difference {signed(metadata)} points). The labels can be predicted from the files "
+            "without the pictures."
         )
-    return tuple(found)
+    return tuple(warnings)
 
 
 def _table(rows: list[Plain]) -> Table:
+    """Return the table of accuracies, with k-NN and retrieval.
+
+    R@k is the share of videos for which one of the k nearest training videos has their class.
+    """
     votes = sorted({k for row in rows for k in row["knn"]}, key=int)
     recalls = sorted({k for row in rows for k in row["recall"]}, key=int)
     return Table(
@@ -154,7 +167,10 @@ def _differences(differences: Plain) -> Table | None:
 
 
 def _curve(curve: Plain, rows: list[Plain]) -> Image | None:
-    """The curve over counts of labels; "all" has no place on the axis and stays in the table."""
+    """Draw the accuracy over the number of labels; None if there are fewer than two numbers.
+
+    The point for all labels has no place on the axis, so it is only in the table.
+    """
     points = [point for point in curve["points"] if point["per_class"] is not None]
     ticks = sorted({float(point["per_class"]) for point in points})
     if len(ticks) < 2:
@@ -163,14 +179,14 @@ def _curve(curve: Plain, rows: list[Plain]) -> Image | None:
     lines = []
     for place, name in enumerate(names):
         mine = [point for point in points if point["variant"] == name]
-        found = [_interval(point["accuracy"]) for point in mine]
+        intervals = [_interval(point["accuracy"]) for point in mine]
         lines.append(
             Curve(
                 name,
                 [point["per_class"] for point in mine],
-                [interval["value"] for interval in found],
-                low=[interval["low"] for interval in found],
-                high=[interval["high"] for interval in found],
+                [interval["value"] for interval in intervals],
+                low=[interval["low"] for interval in intervals],
+                high=[interval["high"] for interval in intervals],
                 plain=place > 0,
             )
         )
@@ -189,14 +205,14 @@ def _curve(curve: Plain, rows: list[Plain]) -> Image | None:
 def _curve_table(curve: Plain) -> Table:
     points, counts = curve["points"], {p["per_class"]: None for p in curve["points"]}
     names = list(dict.fromkeys(str(point["variant"]) for point in points))
-    found = {(str(p["variant"]), p["per_class"]): p["accuracy"] for p in points}
+    accuracy = {(str(p["variant"]), p["per_class"]): p["accuracy"] for p in points}
     paired = {d["per_class"]: signed(d["difference"]) for d in curve["differences"]}
     return Table(
         head=("labels per class", *names, "difference, points"),
         rows=tuple(
             (
                 "all" if per_class is None else str(per_class),
-                *(_with_ends(found[name, per_class]) for name in names),
+                *(_with_ends(accuracy[name, per_class]) for name in names),
                 paired.get(per_class, "–"),
             )
             for per_class in counts
@@ -208,11 +224,13 @@ def _confusion(counts: list[list[int]], classes: list[str]) -> Image | None:
     if not counts:
         return None
     return Image.of(
-        confusion(counts, classes), "Confusion: true classes in rows, votes in columns."
+        confusion(counts, classes),
+        "Confusion matrix: true classes in rows, predicted classes in columns.",
     )
 
 
 def _classes(result: Plain, classes: list[str]) -> Table | None:
+    """Return the accuracy by class, the highest first; classes without a test video come last."""
     counted = [sum(row) for row in result["confusion"]]
     rows = zip(classes, result["per_class"], counted, strict=True)
     ranked = sorted(rows, key=lambda row: (row[1] is None, -(row[1] or 0)))
@@ -227,13 +245,13 @@ def _chance(rows: list[Plain]) -> float | None:
 
 
 def _is_chance(row: Plain) -> bool:
-    return str(row["name"]).startswith("chance")
+    return str(row["name"]).startswith("chance")  # the probe writes "chance (largest class)"
 
 
-def _interval(found: Plain) -> dict[str, float]:
-    """Ends and mean for drawing; an unknown end falls on the mean."""
-    mean = float(found["mean"])
-    low, high = found["low"], found["high"]
+def _interval(plain: Plain) -> dict[str, float]:
+    """Return mean and ends for drawing; an end that is unknown is set to the mean."""
+    mean = float(plain["mean"])
+    low, high = plain["low"], plain["high"]
     return {
         "value": mean,
         "low": mean if low is None else float(low),
@@ -241,14 +259,16 @@ def _interval(found: Plain) -> dict[str, float]:
     }
 
 
-def _with_ends(found: Plain) -> str:
-    return f"{percent(found['mean'])} {ends(found)}"
+def _with_ends(interval: Plain) -> str:
+    return f"{percent(interval['mean'])} {ends(interval)}"
 
 
 def _meaning(name: str) -> str:
+    """Return what a row stands for; empty for the encoder itself."""
     return next((meaning for word, meaning in MEANINGS.items() if word in name), "")
 
 
 def _sentence(words: str) -> str:
+    """Return words as a sentence, with a capital letter and a full stop."""
     text = str(words).strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,4 +1,4 @@
-"""Reading what a run left, whole or damaged, without trusting it."""
+"""Reading the files of a run, which may be missing, damaged or hostile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from selfvid.errors import InputError
 
-LARGEST_PICTURE = 4_000_000  # bytes; a page is to be mailed
+LARGEST_PICTURE = 4_000_000  # bytes: the page must be small enough for an e-mail
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Files that make a folder a run.
+# A folder is a run if it has one of these.
 TRACES = (
     "recipe.yaml",
     "summary.json",
@@ -25,17 +25,17 @@ Made = TypeVar("Made")
 
 
 class RunReader:
-    """Reads a run's files and notes those that are damaged.
+    """Reads the files of a run, and notes those that are damaged.
 
     Args:
         folder: the run's folder.
 
     Attributes:
         folder: the run's folder.
-        notes: one line for each file that is there and cannot be used.
+        notes: one line for each file that exists and cannot be used.
 
     Raises:
-        InputError: where the folder is not there or holds nothing of a run.
+        InputError: If the folder does not exist, or has no file of a run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,49 +47,49 @@ class RunReader:
         self.notes: list[str] = []
 
     def section(self, file: str, make: Callable[[Any], Made]) -> Made | None:
-        """What `make` makes of a JSON file; None where it is absent, or damaged and noted."""
+        """Apply `make` to the content of a JSON file; None if it is missing or damaged."""
         path = self.folder / file
         if not path.is_file():
             return None
         try:
             return make(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            # Whatever a file that somebody else wrote lacks, it lacks it as one of these.
+            # Whatever is missing in a file or has another type raises one of these.
             self._note(file, error)
             return None
 
     def history(self) -> list[dict[str, float]]:
-        """Logged steps with the numbers of each; lines that are damaged are noted and left out."""
+        """Return the numbers of each logged step; damaged lines are noted and left out."""
         path = self.folder / "history.jsonl"
         if not path.is_file():
             return []
-        kept, lost = [], 0
+        steps, damaged = [], 0
         for line in path.read_bytes().splitlines():
             try:
                 numbers = {key: float(value) for key, value in json.loads(line).items()}
             except (ValueError, TypeError, AttributeError):
-                lost += 1
+                damaged += 1
                 continue
             if "step" in numbers:
-                kept.append(numbers)
-        if lost:
-            self.notes.append(f"history.jsonl: {lost} damaged lines were left out")
-        return kept
+                steps.append(numbers)
+        if damaged:
+            self.notes.append(f"history.jsonl: {damaged} damaged lines were left out")
+        return steps
 
     def pictures(self) -> list[tuple[str, bytes]]:
-        """Name and PNG of the latest preview of each kind."""
+        """Return the name and the PNG of the latest preview of each kind."""
         latest: dict[str, Path] = {}
         for path in sorted((self.folder / "pictures").glob("*.png")):
-            latest[path.stem.rpartition("-")[0] or path.stem] = path
-        found = []
+            latest[path.stem.rpartition("-")[0] or path.stem] = path  # names are KIND-STEP.png
+        pictures = []
         for path in latest.values():
             data = self.picture(f"pictures/{path.name}")
             if data is not None:
-                found.append((path.stem, data))
-        return found
+                pictures.append((path.stem, data))
+        return pictures
 
     def picture(self, file: str) -> bytes | None:
-        """A PNG file; None where it is absent, or damaged and noted."""
+        """Return a PNG file; None if it is missing, damaged or too large."""
         path = self.folder / file
         if not path.is_file():
             return None
@@ -100,7 +100,7 @@ class RunReader:
         return None
 
     def text(self, file: str) -> str:
-        """A text file, empty where it is absent; what is no UTF-8 in it is replaced."""
+        """Return a text file; empty if it is missing. Bytes that are not UTF-8 are replaced."""
         path = self.folder / file
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 

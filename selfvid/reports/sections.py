@@ -1,4 +1,4 @@
-"""What the page shows, section by section, all of it plain text and embedded images."""
+"""The sections of the page: dataclasses of texts and embedded images, and texts for numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 from selfvid.pictures import Picture, png_bytes
 
+Tone = Literal["good", "bad", "open"]
+"""The colour of a headline; "open" if the result is not clear."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -16,8 +19,8 @@ class Table:
 
     Attributes:
         head: names of the columns.
-        rows: as many cells each.
-        strong: index of the row that the table is about, or None.
+        rows: the rows; each has a cell for every column.
+        strong: index of the row that is printed in bold, or None.
     """
 
     head: tuple[str, ...]
@@ -29,56 +32,14 @@ class Table:
             raise ValueError(f"every row must have {len(self.head)} cells")
 
 
-def percent(share: float | None) -> str:
-    """A share as "86.0 %", or a dash where it is unknown."""
-    return "–" if share is None else f"{100 * share:.1f} %"
-
-
-def ends(interval: Mapping[str, float | None]) -> str:
-    """An interval of shares as "[83.0, 89.0]", or a dash where its ends are unknown."""
-    low, high = interval["low"], interval["high"]
-    return "–" if low is None or high is None else f"[{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def signed(interval: Mapping[str, float | None]) -> str:
-    """A difference of shares as "+40.0 [36.0, 44.0]", in points."""
-    mean = interval["mean"]
-    return "–" if mean is None else f"{100 * mean:+.1f} {ends(interval)}"
-
-
-def count(number: float, thing: str) -> str:
-    """A number and what it counts: "1 video", "1,200 videos"."""
-    return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
-
-
-def span(seconds: float) -> str:
-    """A time as a person says it: "12 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def listed(value: Any) -> str:
-    """Plain data on one line: "B × T × 3" for a list, the value itself for anything else."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " × ".join(map(str, value))
-    return str(value)
-
-
-Tone = Literal["good", "bad", "open"]
-
-
 @dataclass(frozen=True)
 class Image:
-    """A PNG inside the page.
+    """A PNG that is embedded in the page.
 
     Attributes:
-        source: a data URI.
-        text: what it shows, for those who cannot see it.
-        caption: printed below.
+        source: the image as a data URI.
+        text: alternative text, which says what the image shows.
+        caption: text below the image.
     """
 
     source: str
@@ -98,7 +59,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that stands large, with a word on what it is."""
+    """A number in large print, with its name."""
 
     value: str
     name: str
@@ -106,26 +67,26 @@ class Figure:
 
 @dataclass(frozen=True)
 class Probed:
-    """What the probe found.
+    """The result of `selfvid probe`.
 
     Attributes:
         headline: whether pretraining helped.
-        tone: how the headline is coloured.
-        figures: the few numbers behind it.
-        warnings: what a reader must know before quoting a number.
-        verdicts: everything else that the probe said.
+        tone: colour of the headline.
+        figures: the most important numbers.
+        warnings: problems that make a number invalid or too good.
+        verdicts: all verdicts of the probe.
         table: accuracies.
-        bars: the same, drawn.
-        baselines: each row's name and what it stands for.
-        differences: paired, the encoder minus each baseline.
-        curve: accuracy by number of labels, drawn.
-        curve_table: the same, in figures.
-        curve_notes: what could not be drawn.
-        motion: the motion check in words.
-        confusion: drawn.
+        bars: the accuracies as bars.
+        baselines: name of each row and what it stands for.
+        differences: the encoder minus each baseline, paired.
+        curve: accuracy by number of labels, as curves; None if there are too few points.
+        curve_table: accuracy by number of labels, as a table.
+        curve_notes: numbers of labels that were left out.
+        motion: the result of the motion check in words.
+        confusion: the confusion matrix as an image.
         classes: accuracy by class.
-        protocol: everything that was decided, as JSON.
-        command: what asked for the probe; empty where the protocol does not say.
+        protocol: all settings, as JSON.
+        command: the command line; empty if the protocol does not contain it.
     """
 
     headline: str
@@ -149,21 +110,21 @@ class Probed:
 
 @dataclass(frozen=True)
 class Forecasted:
-    """How well frames are predicted, or reconstructed.
+    """The result of `selfvid forecast`.
 
     Attributes:
-        title: which of the two.
-        headline: whether better than the best baseline.
-        tone: how the headline is coloured.
-        heading: what was predicted of what.
-        tables: errors of prediction and baselines, one for each unit.
-        curves: the same by predicted frame, drawn.
-        flow: end-point errors, None where no flow was predicted or known.
-        baselines: each baseline's name and what it stands for.
-        verdicts: everything else that the forecast said.
-        strips: a few sequences.
-        protocol: everything that was decided, as JSON.
-        command: what asked for it.
+        title: "Forecast" or "Reconstruction".
+        headline: whether the prediction is better than the best baseline.
+        tone: colour of the headline.
+        heading: what was predicted.
+        tables: errors of the prediction and the baselines, one table for each unit.
+        curves: the errors by predicted frame, as curves.
+        flow: end-point errors; None unless flow was predicted and the true flow is known.
+        baselines: name of each baseline and what it stands for.
+        verdicts: the other verdicts.
+        strips: pictures of a few sequences.
+        protocol: all settings, as JSON.
+        command: the command line.
     """
 
     title: str
@@ -182,18 +143,18 @@ class Forecasted:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the folder's own result says: of finetuning, fusing or comparing.
+    """The result of `selfvid finetune`, `fuse`, `compare` or `detect eval`.
 
     Attributes:
         title: which of them.
         headline: the first verdict.
-        tone: how the headline is coloured.
-        heading: what was held against what.
-        tables: what each is about, "" for the main one, and the table.
-        images: the same, drawn.
-        verdicts: everything else that was said.
-        protocol: everything that was decided, as JSON.
-        command: what asked for it.
+        tone: colour of the headline.
+        heading: what was evaluated.
+        tables: title and table; the first table is the main one and has no title.
+        images: the tables as images, and timelines.
+        verdicts: the other verdicts.
+        protocol: all settings, as JSON.
+        command: the command line.
     """
 
     title: str
@@ -209,10 +170,10 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Trained:
-    """How pretraining went.
+    """The training of the run.
 
     Attributes:
-        words: the summary's sentences.
+        words: the sentences of the summary.
         bad: whether they say that the encoder collapsed.
         facts: names and values.
         images: losses and collapse measures over steps.
@@ -226,22 +187,22 @@ class Trained:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything on the page; what a run does not have is None or empty.
+    """Everything on the page; sections that a run does not have are None or empty.
 
     Attributes:
-        name: of the run.
-        notes: files that were there and could not be read.
-        evaluated: what the folder's own result says.
-        probed: what the probe found.
-        forecasts: how well frames are predicted, and reconstructed.
-        trained: how pretraining went.
-        footage: names and values about the videos.
-        previews: pictures that the objective drew.
-        exports: formats and how near each is to PyTorch.
-        recipe: the recipe's text.
-        unknown: what is to be found out, where there is no result yet.
-        commands: what to type, and what for.
-        version: of this package.
+        name: name of the run.
+        notes: files that could not be read.
+        evaluated: the result in the folder itself.
+        probed: the result of the probe.
+        forecasts: the results of forecast and reconstruction.
+        trained: the training of the run.
+        footage: names and values about the videos of training.
+        previews: pictures that the objective drew during training.
+        exports: the exports, and the difference of each from PyTorch.
+        recipe: the text of the recipe.
+        unknown: what is not known, if there is no result yet.
+        commands: purpose and command line of the next steps.
+        version: version of this package.
     """
 
     name: str
@@ -257,3 +218,42 @@ class Page:
     unknown: str
     commands: tuple[tuple[str, str], ...]
     version: str
+
+
+def percent(share: float | None) -> str:
+    """Return a share as text, "86.0 %"; a dash if it is unknown."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def ends(interval: Mapping[str, float | None]) -> str:
+    """Return an interval of shares as text, "[83.0, 89.0]"; a dash if its ends are unknown."""
+    low, high = interval["low"], interval["high"]
+    return "–" if low is None or high is None else f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def signed(interval: Mapping[str, float | None]) -> str:
+    """Return a difference of shares in points, "+40.0 [36.0, 44.0]"; a dash if it is unknown."""
+    mean = interval["mean"]
+    return "–" if mean is None else f"{100 * mean:+.1f} {ends(interval)}"
+
+
+def count(number: float, thing: str) -> str:
+    """Return a number with its noun: "1 video", "1,200 videos"."""
+    return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
+
+
+def span(seconds: float) -> str:
+    """Return a duration as text: "12 s", "3 min 20 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def listed(value: Any) -> str:
+    """Return a list as text, such as "B × T × 3"; anything else as it is."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " × ".join(map(str, value))
+    return str(value)

@@ -1,1 +1,1 @@
-"""What the result files of all commands have in common: tables, protocols, leaks, scores."""
+"""What the result files of all commands have in common: tables, protocols, leaks and scores."""

@@ -1,4 +1,4 @@
-"""A result's folder: our own result in it is replaced, anybody else's is left alone."""
+"""Writing a result to a folder: a result of the same kind is replaced, other files are kept."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from selfvid.saving.whole import write_whole
 from selfvid.statistics.intervals import Interval
 
 RESULT = "result.json"
+"""The name of the file that a command writes its result to."""
 
 
 def check_folder(
     folder: Path, *, kind: str, files: tuple[str, ...] = (), called: str | None = None
 ) -> None:
-    """Check that a result may be written to `folder`.
+    """Check that a result may be written to `folder` without overwriting other files.
 
     Args:
-        folder: need not exist.
-        kind: of the result, as its file says.
-        files: names that will be written beside it.
-        called: how a message names the kind; by default as it is.
+        folder: the folder; it need not exist.
+        kind: the kind of the result, which its file states.
+        files: names of the files that will be written next to the result.
+        called: name of the kind in the error message; by default `kind` itself.
 
     Raises:
-        InputError: where `folder` is a file, or holds files of these names and no result of
+        InputError: If `folder` is a file, or contains files with these names but no result of
             this kind.
     """
     if folder.exists() and not folder.is_dir():
@@ -45,7 +46,7 @@ def check_folder(
 
 
 def kind_of(path: Path) -> str | None:
-    """The kind that a result's file states; None where it is none."""
+    """Return the kind that a result's file states, or None if it is not a result."""
     try:
         return json.loads(path.read_text(encoding="utf-8")).get("kind")
     except (OSError, ValueError, AttributeError):
@@ -55,12 +56,12 @@ def kind_of(path: Path) -> str | None:
 def write_result(
     result: Any, path: Path, *, kind: str, without: tuple[str, ...] = ("path",)
 ) -> Path:
-    """Write a result, a dataclass, as JSON, whole or not at all; unknown numbers are null.
+    """Write a result as JSON, completely or not at all; numbers that are not finite are null.
 
     Args:
-        result: what was found.
-        path: the file.
-        kind: of the result, which the file states.
+        result: the result, a dataclass.
+        path: the file to write.
+        kind: the kind of the result, which the file states.
         without: names of fields that are not written.
     """
     fields = {
@@ -73,7 +74,7 @@ def write_result(
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: intervals by name, arrays as lists, NaN as null."""
+    """Return `value` as JSON can represent it: intervals by name, arrays as lists, NaN as null."""
     if isinstance(value, Interval):
         return plain(value._asdict())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Whether an encoder has met the test videos before."""
+"""Whether an encoder was trained on test videos or on videos that resemble them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from selfvid.data.manifest.manifest import Manifest, Row
 
 @dataclass(frozen=True)
 class Footage:
-    """How the test videos relate to the footage of pretraining, in numbers of videos.
+    """How many test videos the encoder was trained on.
 
     Attributes:
-        tested: test videos.
-        seen: of them, those that the encoder was trained on, or near duplicates of them.
-        same_group: of the others, those of a group that it was pretrained on a part of.
-        known: whether the encoder says what it was pretrained on.
-        labels_seen: of those that were seen, those whose labels the encoder was trained with.
+        tested: number of test videos.
+        seen: how many of them the encoder was trained on, directly or on a near duplicate.
+        same_group: how many others share a group with a video that it was trained on.
+        known: whether the encoder records what it was pretrained on.
+        labels_seen: how many of the seen videos the encoder was trained on with their labels.
     """
 
     tested: int
@@ -31,7 +31,7 @@ class Footage:
 
     @staticmethod
     def summed(parts: Sequence[Footage]) -> Footage:
-        """That of several parts of the test videos together."""
+        """Return the sum over several parts of the test videos."""
         return Footage(
             tested=sum(part.tested for part in parts),
             seen=sum(part.seen for part in parts),
@@ -49,20 +49,21 @@ def relate_footage(
     labelled: Sequence[str] = (),
     generated: str = "",
 ) -> Footage:
-    """Count the test videos that an encoder has met.
+    """Count the test videos that an encoder was trained on.
 
     Args:
-        manifest: all rows, for near duplicates and groups reach beyond the tested ones.
-        tested: those of them that are test videos.
-        footage: content ids that the encoder was trained on.
-        labelled: those of them whose labels it was trained with.
-        generated: what made the clips that it was pretrained on, where they came from no file.
+        manifest: all rows; near duplicates and groups may connect test videos with other rows.
+        tested: the rows that are test videos.
+        footage: content ids of the videos that the encoder was trained on.
+        labelled: content ids of those whose labels it was trained with.
+        generated: description of the generator of its clips, if it was pretrained on generated
+            clips.
     """
-    seen, labels_seen = _known(manifest, footage), _known(manifest, labelled)
+    seen, labels_seen = _matching(manifest, footage), _matching(manifest, labelled)
     groups = manifest.groups
     near = np.isin(groups, groups[seen]) & ~seen
-    mine = {(row.path, row.start, row.end) for row in tested}
-    chosen = np.array([(row.path, row.start, row.end) in mine for row in manifest.rows])
+    test_rows = {(row.path, row.start, row.end) for row in tested}
+    chosen = np.array([(row.path, row.start, row.end) in test_rows for row in manifest.rows])
     return Footage(
         tested=int(chosen.sum()),
         seen=int((seen & chosen).sum()),
@@ -72,13 +73,13 @@ def relate_footage(
     )
 
 
-def _known(manifest: Manifest, ids: Sequence[str]) -> NDArray[np.bool_]:
-    """Which rows are of these contents, or near duplicates of such."""
+def _matching(manifest: Manifest, ids: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which rows show one of the videos `ids`, or a near duplicate of one, (N,)."""
     wanted = set(ids)
-    known = np.array([row.video in wanted for row in manifest.rows])
+    matching = np.array([row.video in wanted for row in manifest.rows])
     place = {row.path: at for at, row in enumerate(manifest.rows)}
     for at, row in enumerate(manifest.rows):
         twin = place.get(row.near_duplicate_of)
         if twin is not None:
-            known[[at, twin]] = known[at] or known[twin]
-    return known
+            matching[[at, twin]] = matching[at] or matching[twin]
+    return matching

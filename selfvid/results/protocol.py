@@ -1,4 +1,4 @@
-"""What was decided, on which machine, and with which versions: a result's small print."""
+"""The protocol of a result: the command line, the versions and the hardware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from selfvid.data.video.decode import decoder_versions
 
 
 def command(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """The command line that asks for the same: arguments that differ from their defaults."""
+    """Return the command line of a call; arguments equal to their defaults are left out.
+
+    Args:
+        name: name of the command.
+        function: the command's function.
+        arguments: all arguments of the call, by name.
+    """
     words = ["selfvid", *name.split()]
     for option, parameter in inspect.signature(function).parameters.items():
         value = arguments[option]
@@ -33,7 +39,7 @@ def command(name: str, function: Callable[..., Any], arguments: Mapping[str, Any
 
 
 def about_machine(device: torch.device) -> dict[str, Any]:
-    """Versions of everything that a figure can depend on, and the machine that computed."""
+    """Return the versions of all packages that can influence a figure, and the hardware."""
     names = ("torchvision", "numpy", "scikit-learn", "lightly")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
@@ -53,6 +59,7 @@ def about_machine(device: torch.device) -> dict[str, Any]:
 
 
 def _word(value: Any) -> str:
+    """Return the value as the command line reads it."""
     if isinstance(value, Manifest):
         return "MANIFEST"
     if isinstance(value, (list, tuple)):

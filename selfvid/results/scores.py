@@ -1,4 +1,7 @@
-"""The table that fusing and comparing read: video, true label, K probabilities."""
+"""The score table of a classifier: video, true label and K probabilities.
+
+`probe` and `finetune` write score tables, `fuse` and `compare` read them.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,23 @@ from selfvid.errors import InputError
 from selfvid.saving.whole import replacing
 
 SCORES = "scores.csv"
-"""The file that a run leaves its scores in."""
+"""The name of the file that a run writes its scores to."""
 
-_TOLERANCE = 1e-3  # of the sum of a row's probabilities, which may be rounded
+_TOLERANCE = 1e-3  # of the sum of a row's probabilities: other programs may write rounded ones
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a classifier said of videos that it had not been trained on.
+    """The predictions of a classifier for N videos that it was not trained on.
 
     Attributes:
-        videos: content id of each video (segments: ``id@start-end`` in seconds), all different.
-        labels: index of the true class, int64 (N,).
+        videos: content id of each video (of a segment: ``id@start-end`` in seconds), all different.
+        labels: index of each video's true class, int64 (N,).
         classes: names of the K classes.
-        probabilities: float64 (N, K), rows summing to 1.
+        probabilities: probability of each class, float64 (N, K); each row sums to 1.
 
     Raises:
-        InputError: where the parts do not fit together.
+        InputError: If the parts do not fit together.
     """
 
     videos: tuple[str, ...]
@@ -46,7 +49,10 @@ class Scores:
                 f"got {self.labels.shape} and {self.probabilities.shape}"
             )
         if not shape[0] or shape[1] < 2:
-            raise InputError(f"scores hold {shape[0]} videos of {shape[1]} classes; expected some")
+            raise InputError(
+                f"scores hold {shape[0]} videos of {shape[1]} classes; "
+                "expected at least 1 video and 2 classes"
+            )
         for names, what in ((self.videos, "video"), (self.classes, "class")):
             if len(set(names)) < len(names):
                 doubled = next(name for name in names if names.count(name) > 1)
@@ -56,11 +62,11 @@ class Scores:
         self._check_probabilities()
 
     def _check_probabilities(self) -> None:
-        fine = np.isfinite(self.probabilities).all(axis=1)
-        fine &= (self.probabilities >= 0).all(axis=1)
-        fine &= np.abs(self.probabilities.sum(axis=1) - 1) <= _TOLERANCE
-        if not fine.all():
-            row = int(np.argmin(fine))
+        valid = np.isfinite(self.probabilities).all(axis=1)  # (N,)
+        valid &= (self.probabilities >= 0).all(axis=1)
+        valid &= np.abs(self.probabilities.sum(axis=1) - 1) <= _TOLERANCE
+        if not valid.all():
+            row = int(np.argmin(valid))
             raise InputError(
                 f"probabilities of video {self.videos[row]!r} are "
                 f"{self.probabilities[row].tolist()}; expected 0 or more, summing to 1"
@@ -68,26 +74,26 @@ class Scores:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """Index of the most probable class, (N,)."""
+        """Index of the most probable class of each video, (N,)."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     def write(self, path: str | Path) -> Path:
-        """Write a CSV with columns video, label and one per class, whole or not at all."""
+        """Write a CSV with the columns video, label and one per class, completely or not at all."""
         path = Path(path)
         with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as text:
             table = csv.writer(text, lineterminator="\n")
             table.writerow(["video", "label", *self.classes])
             for video, label, row in zip(self.videos, self.labels, self.probabilities, strict=True):
-                # repr gives the shortest text that reads back as the same number.
+                # repr gives the shortest text that is read back as the same number.
                 table.writerow([video, self.classes[label], *map(repr, row.tolist())])
         return path
 
     @staticmethod
     def read(path: str | Path) -> Scores:
-        """The table that `write` left at `path`.
+        """Read the table that `write` wrote to `path`.
 
         Raises:
-            InputError: where there is no such file or it holds something else.
+            InputError: If there is no such file, or if it is not a score table.
         """
         path = Path(path)
         if not path.is_file():
@@ -96,7 +102,7 @@ class Scores:
             with path.open(encoding="utf-8", newline="") as text:
                 lines = [line for line in csv.reader(text) if line]
         except (ValueError, csv.Error) as error:
-            raise InputError(f"scores {str(path)!r} are no table: {error}") from None
+            raise InputError(f"scores {str(path)!r} are not a table: {error}") from None
         if not lines:
             raise InputError(f"scores {str(path)!r} are empty; expected the CSV of a probe")
         header, *lines = lines
@@ -115,10 +121,10 @@ class Scores:
 
 
 def pooled(tables: Sequence[Scores]) -> Scores:
-    """One table of several parts that have the same classes.
+    """Join several tables with the same classes and different videos.
 
     Raises:
-        InputError: where a video is in two of them.
+        InputError: If a video is in two of them.
     """
     return Scores(
         videos=tuple(video for table in tables for video in table.videos),
@@ -131,6 +137,7 @@ def pooled(tables: Sequence[Scores]) -> Scores:
 def _parsed(
     path: Path, number: int, line: list[str], classes: tuple[str, ...]
 ) -> tuple[int, list[float]]:
+    """Return the label and the probabilities of a line of the table."""
     place = f"{path} line {number}"
     if len(line) != len(classes) + 2:
         raise InputError(f"{place} has {len(line)} cells; expected {len(classes) + 2}")

@@ -1,10 +1,10 @@
-"""TODO."""
+"""Tables as plain text."""
 
 from __future__ import annotations
 
 
 def aligned(lines: list[list[str]]) -> str:
-    """Cells in columns: the first to the left, the others to the right."""
+    """Return lines of cells in columns: the first column aligned left, the others right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

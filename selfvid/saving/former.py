@@ -1,9 +1,10 @@
-"""Names that recipes and saved models of version 0.1.0 use, and what they are called today."""
+"""Former names in recipes and saved models of version 0.1.0, and their current names."""
 
 from __future__ import annotations
 
 from typing import Any
 
+# Former module paths of classes that a recipe or a saved model can name.
 MOVED_MODULES = {
     "selfvid.data.crops": "selfvid.data.clips.crops",
     "selfvid.data.digit_stream": "selfvid.data.digits.stream",
@@ -11,11 +12,18 @@ MOVED_MODULES = {
     "selfvid.data.learnt_flow": "selfvid.data.flow.learnt",
     "selfvid.data.sampling": "selfvid.data.clips.sampling",
     "selfvid.data.transforms": "selfvid.data.clips.augmentation",
+    "selfvid.engine.also": "selfvid.finetuning.second_set",
     "selfvid.engine.coherence": "selfvid.finetuning.coherence",
     "selfvid.engine.lanes": "selfvid.detecting.streams",
     "selfvid.engine.schedule": "selfvid.training.schedule",
-    "selfvid.evaluation.baselines": "selfvid.probing.baselines.metadata",
+    "selfvid.evaluation.floors": "selfvid.probing.baselines.metadata",
     "selfvid.evaluation.flow_histograms": "selfvid.probing.baselines.flow_histograms",
+    "selfvid.recurrent.bottom_up_gru": "selfvid.recurrent.conv_gru",
+}
+# Classes with a new name, by their current module and former name.
+_RENAMED_CLASSES = {
+    "selfvid.detecting.streams.Lanes": "selfvid.detecting.streams.ParallelStreams",
+    "selfvid.finetuning.second_set.Also": "selfvid.finetuning.second_set.SecondData",
 }
 PRECISIONS = {"32-true": "float32", "bf16-mixed": "bfloat16"}
 DEVICES = {"gpu": "cuda"}
@@ -24,18 +32,23 @@ _TRAINING = {"look_every": "preview_every"}
 
 
 def current_class_path(path: str) -> str:
-    """Where the class at a dotted path stands today."""
+    """Return the current dotted path of a class, given its current or former path."""
     module, dot, name = path.rpartition(".")
-    return f"{MOVED_MODULES.get(module, module)}{dot}{name}"
+    moved = f"{MOVED_MODULES.get(module, module)}{dot}{name}"
+    return _RENAMED_CLASSES.get(moved, moved)
 
 
 def current_precision(name: str) -> str:
-    """What a precision is called today."""
+    """Return the current name of a precision, given its current or former name."""
     return PRECISIONS.get(name, name)
 
 
 def current_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe with today's class paths and options; one that has them already is unchanged."""
+    """Return a recipe with the current class paths and options.
+
+    The device and the precision, which were part of ``training``, become options of their own. A
+    recipe without former names is returned unchanged.
+    """
     plain: dict[str, Any] = _with_current_paths(recipe)
     training = plain.get("training")
     if isinstance(training, dict):
@@ -50,6 +63,7 @@ def current_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_current_paths(plain: Any) -> Any:
+    """Return plain data with the current path in every ``class_path``."""
     if isinstance(plain, dict):
         return {
             key: current_class_path(value)

@@ -1,6 +1,7 @@
-"""A module in a folder: ``config.json`` says how it is built, ``model.safetensors`` its weights.
+"""Saving a module to a folder and loading it again.
 
-Nothing is downloaded, unpickled or executed when one is loaded.
+``config.json`` describes how the module is built, ``model.safetensors`` contains its weights.
+Loading a module downloads, unpickles and executes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from selfvid.saving.recorded import build, describe
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-FORMAT = 1
+FORMAT = 1  # of config.json; to be increased when older versions cannot read it any more
 
 Saved = TypeVar("Saved", bound=nn.Module)
 
@@ -30,16 +31,16 @@ Saved = TypeVar("Saved", bound=nn.Module)
 def save_module(
     module: nn.Module, folder: Path, *, kind: str, about: Mapping[str, Any] | None = None
 ) -> Path:
-    """Write a recorded module to a new folder, whole or not at all.
+    """Write a module to a new folder, completely or not at all.
 
     Args:
-        module: what to save; its construction must be recorded.
-        folder: must not exist.
-        kind: the word under which the config describes it, such as ``encoder``.
+        module: the module to save; it must be `Recorded`.
+        folder: the new folder; it must not exist.
+        kind: the key of the config under which the module is described, such as ``encoder``.
         about: further plain data for the config.
 
     Raises:
-        InputError: where `folder` exists.
+        InputError: If `folder` exists.
     """
     if folder.exists():
         raise InputError(f"folder {str(folder)!r} exists; expected a new one")
@@ -55,7 +56,7 @@ def save_module(
         (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
         save_file(state, unfinished / WEIGHTS)
-        # safetensors lets nobody else read what it writes.
+        # safetensors makes its file readable for its owner only.
         shutil.copymode(unfinished / CONFIG, unfinished / WEIGHTS)
         unfinished.chmod(0o755)
         unfinished.rename(folder)
@@ -68,16 +69,16 @@ def save_module(
 def load_module(
     folder: Path, *, kind: str, expected: type[Saved], allow: Sequence[str] = ()
 ) -> Saved:
-    """The module that was saved in `folder`, in evaluation mode.
+    """Load the module that `save_module` saved in `folder`, in evaluation mode.
 
     Args:
-        folder: as `save_module` left it.
-        kind: as it was saved.
-        expected: class that it must be of.
-        allow: prefixes of class paths, beside this package's, whose classes may be built.
+        folder: the folder of the module.
+        kind: the key of the config under which the module is described.
+        expected: class that the module must be an instance of.
+        allow: prefixes of class paths outside this package whose classes may be built.
 
     Raises:
-        InputError: where the folder holds no such module, or one that does not fit its weights.
+        InputError: If the folder contains no such module, or if its weights do not fit.
     """
     module = build(read_config(folder, kind=kind)[kind], allow=allow)
     if not isinstance(module, expected):
@@ -92,15 +93,15 @@ def load_module(
 
 
 def holds_module(folder: Path) -> bool:
-    """Whether the folder has both files."""
+    """Whether the folder contains both files of a saved module."""
     return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
 
 
 def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
-    """The plain data of ``config.json``.
+    """Return the plain data of ``config.json``.
 
     Raises:
-        InputError: where it is no JSON of a format that is known.
+        InputError: If the file is not JSON, or has another format or kind.
     """
     try:
         config = json.loads((folder / CONFIG).read_text())
@@ -112,10 +113,10 @@ def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of ``model.safetensors``.
+    """Return the tensors of ``model.safetensors``.
 
     Raises:
-        InputError: where the file is damaged.
+        InputError: If the file is damaged.
     """
     try:
         return dict(load_file(folder / WEIGHTS))
@@ -124,7 +125,10 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _without_downloads(description: Any) -> Any:
-    """The description with every `weights` argument turned to ``random``: ours are saved beside."""
+    """Return the description with ``random`` for every `weights` argument.
+
+    The weights are saved next to the description, so nothing has to be downloaded again.
+    """
     if isinstance(description, list):
         return [_without_downloads(item) for item in description]
     if not isinstance(description, dict):

@@ -1,8 +1,8 @@
-"""How an object was made, and making it again.
+"""Describing an object as plain data, and building it again from the description.
 
-A `Recorded` class notes the arguments of its own constructor. `describe` turns an object into
-plain data (class path and arguments, nested), which JSON and YAML can hold, and `build` makes
-the object again. Only classes of this package are built unless the caller names more: a
+A `Recorded` class records the arguments of its constructor. `describe` turns an object into
+nested plain data (class path and arguments) for JSON and YAML, and `build` builds an equal object
+from it. Only classes of this package are built unless the caller allows others, because a
 description may come from a stranger.
 """
 
@@ -23,7 +23,11 @@ Description = dict[str, Any]
 
 
 class Recorded:
-    """Mixin: subclasses remember the arguments they were constructed with."""
+    """Mixin whose subclasses record the arguments that they were constructed with.
+
+    Attributes:
+        construction: the arguments by name, defaults included.
+    """
 
     construction: dict[str, Any]
 
@@ -41,8 +45,7 @@ class Recorded:
                 bound = signature.bind(self, *args, **kwargs)
                 bound.apply_defaults()
                 arguments = dict(list(bound.arguments.items())[1:])
-                # Modules among the arguments live on in the object; nn.Module would register
-                # them a second time if they were set as attributes one by one.
+                # Written to __dict__ directly: a class may define __setattr__, as nn.Module does.
                 self.__dict__["construction"] = arguments
             plain_init(self, *args, **kwargs)
 
@@ -50,10 +53,10 @@ class Recorded:
 
 
 def describe(value: Any) -> Any:
-    """`value` as plain data: recorded objects and dataclasses become class path and arguments.
+    """Return `value` as plain data: recorded objects and dataclasses as class path and arguments.
 
     Raises:
-        InputError: where a value can be described neither as plain data nor by its construction.
+        InputError: If a value is neither plain data nor of a class that can be described.
     """
     if isinstance(value, Recorded):
         return _described(value, value.construction)
@@ -75,15 +78,15 @@ def describe(value: Any) -> Any:
 
 
 def build(description: Any, *, allow: Sequence[str] = ()) -> Any:
-    """The object that `describe` described.
+    """Build the object of a description.
 
     Args:
         description: plain data as `describe` returns it.
-        allow: prefixes of class paths, beside ``selfvid.``, whose classes may be built.
+        allow: prefixes of class paths other than ``selfvid.`` whose classes may be built.
 
     Raises:
-        InputError: where a class path is neither of this package nor allowed, or is unknown, or
-            its class does not take the arguments.
+        InputError: If a class path is unknown or not allowed, or if its class does not take the
+            arguments.
     """
     if isinstance(description, list):
         return [build(item, allow=allow) for item in description]
@@ -111,6 +114,7 @@ def _described(value: Any, arguments: dict[str, Any]) -> Description:
 
 
 def _class_at(path: Any, allow: Sequence[str]) -> type:
+    """Import the class at a dotted path, after checking that it may be built."""
     path = current_class_path(path) if isinstance(path, str) else path
     if not isinstance(path, str) or not path.startswith(("selfvid.", *allow)):
         raise InputError(
@@ -122,8 +126,8 @@ def _class_at(path: Any, allow: Sequence[str]) -> type:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):
         raise InputError(f"class path {path!r} names nothing that can be imported") from None
-    # A function that a selfvid module happens to import is reachable by dotted path too.
-    of_package = getattr(found, "__module__", "").startswith(("selfvid.", *allow))
+    # The dotted path of a selfvid module also reaches what the module imports, such as os.
+    of_package = f"{getattr(found, '__module__', '')}.".startswith(("selfvid.", *allow))
     if not (isinstance(found, type) and of_package):
         raise InputError(f"class path {path!r} is not a class of selfvid or of an allowed package")
     if not (issubclass(found, Recorded) or dataclasses.is_dataclass(found)):

@@ -1,4 +1,4 @@
-"""Files that are there whole or as they were before, whatever happens while they are written."""
+"""Writing files completely or not at all, and checking that the disk has room for them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from selfvid.errors import InputError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A draft beside `path` that takes its place at the end, or leaves no trace after an error.
+    """Context manager for a draft that replaces `path` at the end, and is deleted after an error.
 
-    The draft keeps the suffix, by which some writers choose a format.
+    The draft is next to `path` and has the same suffix, because some writers choose their format
+    by the suffix.
 
     Raises:
-        InputError: where the folder that should hold it does not exist.
+        InputError: If the folder of `path` does not exist.
     """
     if not path.parent.is_dir():
         raise InputError(
-            f"folder {str(path.parent)!r} does not exist; expected it to hold {path.name}"
+            f"folder {str(path.parent)!r} does not exist; expected it, for {path.name}"
         )
     draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
     try:
@@ -33,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:
-    """Write a text (UTF-8) or bytes to `path`."""
+    """Write a text (as UTF-8) or bytes to `path`, completely or not at all."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     with replacing(path) as draft:
         draft.write_bytes(data)
@@ -41,28 +42,28 @@ def write_whole(path: Path, content: str | bytes) -> Path:
 
 
 def format_bytes(size: float) -> str:
-    """As a person reads it."""
+    """Return a number of bytes as text, in MB or GB."""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 def format_seconds(seconds: float) -> str:
-    """As a person reads it."""
+    """Return a duration as text, in seconds, minutes or hours."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def require_disk_space(needed: float, folder: Path, *, what: str, expected: str) -> int:
-    """Bytes that are free on the disk of `folder`.
+    """Check that the disk of `folder` has room, and return its number of free bytes.
 
     Args:
-        needed: bytes that will be written there.
-        folder: exists.
-        what: will be written, in words; several of it.
-        expected: what to do where there is no room.
+        needed: number of bytes that will be written.
+        folder: an existing folder.
+        what: a plural noun for what will be written, for the error message.
+        expected: what the user can do if there is no room, for the error message.
 
     Raises:
-        InputError: where there are fewer than needed.
+        InputError: If fewer bytes are free than needed.
     """
     free = shutil.disk_usage(folder).free
     if needed > free:

@@ -1,1 +1,1 @@
-"""Metrics, confidence intervals, paired tests, and what they say in words."""
+"""Metrics, confidence intervals, paired tests, and sentences about their results."""

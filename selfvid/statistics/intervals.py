@@ -1,7 +1,9 @@
-"""Confidence intervals by resampling whole groups: the one bootstrap of this package.
+"""Confidence intervals by a bootstrap over groups, for all commands.
 
-Videos of one group resemble each other, so groups are drawn with replacement, not videos. Several
-figures on the same draws are paired: their difference has an interval of its own.
+A group is a set of videos that resemble each other, such as videos of one person or one scene.
+The videos of a group are not independent, so the bootstrap draws whole groups with replacement,
+not single videos. Figures that are computed on the same draws are paired, so that their
+difference has an interval too.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95  # share of the resampled figures inside an interval
-DRAWS = 2000  # enough for the ends of an interval to move by about 0.2 points between seeds
-_AT_ONCE = 200  # draws that are multiplied out together, which bounds the memory
-_SAME = 1e-12  # resampled figures that differ by less are equal, rounding apart
+DRAWS = 2000  # enough that another seed moves the ends of an interval by about 0.2 points only
+_AT_ONCE = 200  # draws that are multiplied together, to limit the memory
+_SAME = 1e-12  # resampled figures that differ by less are equal except for rounding
 
 
 class Interval(NamedTuple):
-    """An observed mean between the ends of its confidence interval; NaN ends are unknown."""
+    """An observed mean and the ends of its confidence interval; unknown ends are NaN."""
 
     low: float
     mean: float
@@ -32,13 +34,15 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GroupDraws:
-    """How often each group was drawn, draw by draw.
+    """The resamples of a bootstrap over groups: how often each draw contains each group.
+
+    N samples, G groups, R repeats (random seeds) of a classifier.
 
     Attributes:
-        place: which group each sample belongs to, (N,).
-        counts: (draws, G).
-        repeats: for each side of a comparison, how often each of its repeats (random seeds) was
-            drawn, (draws, R).
+        place: index of each sample's group, (N,).
+        counts: how often each draw contains each group, (draws, G).
+        repeats: for each side of a comparison, how often each draw contains each of its repeats,
+            (draws, R).
     """
 
     place: NDArray[np.int64]
@@ -49,13 +53,13 @@ class GroupDraws:
     def of(
         groups: ArrayLike, *, repeats: Sequence[int] = (1,), draws: int = DRAWS, seed: int = 0
     ) -> GroupDraws:
-        """Draw whole groups with replacement, and repeats of each side likewise.
+        """Draw whole groups with replacement, and in the same way the repeats of each side.
 
         Args:
             groups: the group of each sample, (N,).
             repeats: R of each side.
             draws: number of resamples.
-            seed: of the resampling.
+            seed: seed of the resampling.
         """
         _, place = np.unique(np.asarray(groups), return_inverse=True)
         if not len(place):
@@ -71,15 +75,15 @@ class GroupDraws:
 
     @property
     def groups(self) -> int:
-        """G."""
+        """The number of groups."""
         return self.counts.shape[1]
 
     def mean(self, values: ArrayLike) -> Interval:
-        """The mean of `values` (N,) of any unit between the ends of its interval."""
+        """Return the mean of `values` (N,) with its interval; the values may have any unit."""
         return self.means(np.asarray(values)[:, None])[0]
 
     def means(self, values: ArrayLike) -> list[Interval]:
-        """The mean of each column of `values` (N, C) between the ends of its interval."""
+        """Return the mean of each column of `values` (N, C) with its interval."""
         table = np.asarray(values, np.float64)
         resampled = self._resampled(table)  # (draws, C)
         return [
@@ -88,20 +92,20 @@ class GroupDraws:
         ]
 
     def ratio(self, part: ArrayLike, whole: ArrayLike) -> Interval:
-        """The mean of `part` (N,) as a share of that of `whole` (N,)."""
+        """Return the mean of `part` (N,) divided by the mean of `whole` (N,), with its interval."""
         table = np.stack((np.asarray(part), np.asarray(whole)), 1).astype(np.float64)
-        first, second = self._resampled(table).T
+        first, second = self._resampled(table).T  # (draws,) each
         mean = float(table[:, 0].mean() / table[:, 1].mean())
         return percentiles(first / second, mean, groups=self.groups)
 
     def side(self, values: Floats, number: int) -> Floats:
-        """Resampled means (draws,) of the repeats `values` (R, N) of one side."""
+        """Return the resampled means (draws,) of one side's repeats `values` (R, N)."""
         each = self._resampled(values.T)  # (draws, R)
         drawn = self.repeats[number].astype(np.float64)
-        return np.asarray((each * drawn).sum(1) / drawn.shape[1])
+        return np.asarray((each * drawn).sum(1) / drawn.shape[1])  # (draws,)
 
     def _resampled(self, table: Floats) -> Floats:
-        """Resampled means (draws, C) of values (N, C)."""
+        """Return the resampled means (draws, C) of values (N, C)."""
         if len(table) != len(self.place):
             raise ValueError(f"values must be (N, ...), N = {len(self.place)}, got {table.shape}")
         sizes = np.bincount(self.place).astype(np.float64)
@@ -116,17 +120,17 @@ class GroupDraws:
 def accuracy_interval(
     correct: ArrayLike, groups: ArrayLike, *, draws: int = DRAWS, seed: int = 0
 ) -> Interval:
-    """Percentile interval of an accuracy under resampling of whole groups.
+    """Return an accuracy with its percentile interval from a bootstrap over groups.
 
-    Repeats (random seeds) are drawn with replacement too. One group alone has no interval (NaN).
-    Where all draws agree, because every group is right alike, there is nothing to resample; the
-    ends are then the exact binomial bound for the number of groups.
+    Repeats (random seeds) are drawn with replacement too. A single group has no interval (NaN).
+    If all draws have the same accuracy, because all groups do, resampling cannot give an interval;
+    the ends are then the exact binomial bounds for the number of groups.
 
     Args:
         correct: 1 for right and 0 for wrong, (N,), or (R, N) for R repeats.
         groups: the group of each sample, (N,).
         draws: number of resamples.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     values = _repeats(correct)
     drawn = GroupDraws.of(groups, repeats=(len(values),), draws=draws, seed=seed)
@@ -141,14 +145,14 @@ def difference_interval(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Interval of the accuracy of `correct` minus that of `other`, on the same resampled groups.
+    """Return a difference of two accuracies with its interval, from the same resampled groups.
 
     Args:
         correct: 1 for right and 0 for wrong, (N,), or (R, N) for R repeats.
-        other: (N,) or (R', N), of the same samples.
+        other: the same for the classifier whose accuracy is subtracted, (N,) or (R', N).
         groups: the group of each sample, (N,).
         draws: number of resamples.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     first, second = _repeats(correct), _repeats(other)
     drawn = GroupDraws.of(groups, repeats=(len(first), len(second)), draws=draws, seed=seed)
@@ -158,7 +162,7 @@ def difference_interval(
 
 
 def percentiles(resampled: Floats, mean: float, *, groups: int) -> Interval:
-    """`mean` between the percentiles of resampled figures (draws,); one group alone has none."""
+    """Return `mean` with the percentiles of resampled figures (draws,); NaN for a single group."""
     if groups < 2:
         return Interval(math.nan, mean, math.nan)
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -166,10 +170,10 @@ def percentiles(resampled: Floats, mean: float, *, groups: int) -> Interval:
 
 
 def _bounded(resampled: Floats, mean: float, least: float, most: float, *, groups: int) -> Interval:
-    """The percentiles of a figure that lies between two bounds; exact where all draws agree.
+    """Return the interval of a figure between two bounds, also if all draws are equal.
 
-    G groups that are all alike do not rule out that a share 1 - 0.025^(1/G) of all groups is
-    otherwise, at worst by as much as the bounds allow.
+    If G observed groups are equal, a share of up to 1 - 0.025^(1/G) of all groups may still be
+    different, in the worst case by as much as the bounds allow.
     """
     if groups < 2 or np.ptp(resampled) > _SAME:
         return percentiles(resampled, mean, groups=groups)

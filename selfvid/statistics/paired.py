@@ -1,4 +1,4 @@
-"""Two classifiers on the same videos: which is right where, and whether that is more than luck."""
+"""Paired comparison of two classifiers on the same videos: difference, interval and exact tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from selfvid.statistics.intervals import LEVEL, Interval, difference_interval
 from selfvid.statistics.words import points
 
 METHOD = (
-    "95 % percentile bootstrap, 2000 draws of whole groups, paired; where all groups differ "
-    "alike, the ends are the exact binomial bound for the number of groups; exact paired "
-    "test: the sign of each group's difference is as likely as its opposite, which is McNemar's "
-    "exact test where every video is a group; the spread of another training run is not in either"
+    "Interval: paired 95 % percentile bootstrap with 2000 draws of whole groups; if all groups "
+    "have the same difference, the ends are the exact binomial bounds for the number of groups. "
+    "Test: exact paired test in which each group's difference is as likely to have the opposite "
+    "sign; if every video is a group of its own, this is McNemar's exact test. Neither includes "
+    "the variation between training runs."
 )
 
 Flags = NDArray[np.bool_]
@@ -23,16 +24,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Standing:
-    """How a first classifier stands to a second one.
+    """The comparison of a first classifier with a second one.
 
     Attributes:
-        difference: accuracy of the first minus that of the second, with its interval.
-        p: of the exact paired test over groups.
-        p_videos: of McNemar's exact test, which takes videos for independent.
-        only_first: number of videos on which the first alone is right.
-        only_second: likewise.
-        videos: N.
-        groups: G.
+        difference: accuracy of the first minus accuracy of the second, with its interval.
+        p: p-value of the exact paired test over groups.
+        p_videos: p-value of McNemar's exact test, which treats videos as independent.
+        only_first: number of videos on which only the first is right.
+        only_second: number of videos on which only the second is right.
+        videos: number of videos.
+        groups: number of groups.
     """
 
     difference: Interval
@@ -45,12 +46,12 @@ class Standing:
 
     @property
     def resolved(self) -> bool:
-        """Whether interval and test both leave out that they are alike."""
+        """Whether both the interval and the test exclude that the accuracies are equal."""
         ends = self.difference
         return (ends.low > 0 or ends.high < 0) and self.p < 1 - LEVEL
 
     def in_words(self, first: str, second: str) -> str:
-        """Which is better, or that this many videos do not tell."""
+        """Say which classifier is better, or that the difference is unresolved."""
         gap = f"{points(self.difference)}, {self.test_in_words()}"
         if not self.resolved:
             return f"unresolved at this size: {first} minus {second} {gap}"
@@ -58,28 +59,28 @@ class Standing:
         return f"{better}: {first} minus {second} {gap}"
 
     def test_in_words(self) -> str:
-        """The p-value, and of which test."""
+        """Return the p-values with the names of their tests."""
         mcnemar = f"{chance_in_words(self.p_videos)} by McNemar's exact test"
         if self.groups == self.videos:
             return mcnemar
         return (
             f"{chance_in_words(self.p)} by exact sign flips of {self.groups} groups "
-            f"({mcnemar}, which takes videos for independent)"
+            f"({mcnemar}, which treats videos as independent)"
         )
 
 
 def stand(first: Flags, second: Flags, groups: NDArray[np.str_], *, seed: int = 0) -> Standing:
-    """Hold two classifiers against each other.
+    """Compare two classifiers.
 
     Args:
-        first: whether it is right on each video, (N,).
-        second: likewise.
+        first: whether the first classifier is right on each video, (N,).
+        second: whether the second classifier is right on each video, (N,).
         groups: the group of each video, (N,).
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
-    gaps = first.astype(np.int64) - second
+    gaps = first.astype(np.int64) - second  # (N,): -1, 0 or 1
     _, place = np.unique(groups, return_inverse=True)
-    by_group = np.zeros(place.max() + 1, np.int64)
+    by_group = np.zeros(place.max() + 1, np.int64)  # (G,)
     np.add.at(by_group, place, gaps)
     return Standing(
         difference=difference_interval(first, second, groups, seed=seed),
@@ -93,22 +94,24 @@ def stand(first: Flags, second: Flags, groups: NDArray[np.str_], *, seed: int = 
 
 
 def chance_in_words(p: float) -> str:
-    """A p-value as "p = 0.012"."""
+    """Return a p-value as text, such as "p = 0.012"."""
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def sign_flip_p(differences: ArrayLike) -> float:
-    """Exact two-sided chance of a sum so far from zero, were every sign as likely as its opposite.
+    """Return the exact two-sided p-value of the sum of `differences` under random signs.
 
-    For paired classifiers, a difference is how many more videos of a group the first is right on.
-    With one video to a group this is McNemar's exact test; with whole groups it holds where
-    videos of a group resemble each other.
+    This is the probability that the absolute sum is at least as large as the observed one, if each
+    difference had a positive or a negative sign with equal probability. For two classifiers, the
+    difference of a group is the number of its videos that the first classifier gets right minus
+    the number that the second gets right. With one video per group this is McNemar's exact test.
+    With larger groups it stays valid if the videos of a group resemble each other.
 
     Args:
-        differences: whole numbers, (G,).
+        differences: integers, (G,).
     """
     values = np.asarray(differences, dtype=np.int64)
-    chances = np.ones(1)  # of the sums -reach .. reach
+    chances = np.ones(1)  # probabilities of the sums -reach .. reach
     for step in np.abs(values[values != 0]).tolist():
         wider = np.zeros(len(chances) + 2 * step)
         wider[: len(chances)] += chances / 2
@@ -120,7 +123,11 @@ def sign_flip_p(differences: ArrayLike) -> float:
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """P-values (M,) raised so that all M tests together err as rarely as one alone (Holm, 1979)."""
+    """Return the p-values (M,) of M tests, adjusted for multiple testing after Holm (1979).
+
+    If the adjusted values are compared with 5 %, the probability of any false positive among the M
+    tests is at most 5 %.
+    """
     values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     raised = values[order] * np.arange(len(values), 0, -1)

@@ -1,4 +1,8 @@
-"""Figures in plain words: what a result says, and what it does not."""
+"""Sentences about results: what a figure shows, and what it does not show.
+
+A test video is a *leak* if the encoder was trained with its label. A result is *inductive* if no
+test video was among the videos of pretraining, and *transductive* if some were, without labels.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ import math
 
 from selfvid.statistics.intervals import Interval
 
-FEW_GROUPS = 10
+FEW_GROUPS = 10  # below it, a percentile bootstrap over groups is clearly too narrow
 
 
 def points(difference: Interval) -> str:
-    """A difference of shares as "+12.3 points [+8.1, +16.0]"."""
+    """Return a difference of shares as text, such as "+12.3 points [+8.1, +16.0]"."""
     low, mean, high = (100 * end for end in difference)
     if math.isnan(low):
         return f"{mean:+.1f} points [no interval]"
@@ -18,18 +22,25 @@ def points(difference: Interval) -> str:
 
 
 def percents(share: Interval) -> str:
-    """A share as "71.0 % [66.0, 76.0]"."""
+    """Return a share as text, such as "71.0 % [66.0, 76.0]"."""
     low, mean, high = (100 * end for end in share)
     ends = "[no interval]" if math.isnan(low) else f"[{low:.1f}, {high:.1f}]"
     return f"{mean:.1f} % {ends}"
 
 
 def against_random(difference: Interval, *, over: str, videos: int, groups: int) -> str:
-    """Whether pretraining helped, from the paired difference to what it is held against."""
+    """Say whether pretraining helped.
+
+    Args:
+        difference: accuracy of the encoder minus accuracy of its untrained version.
+        over: name of the untrained version.
+        videos: number of test videos.
+        groups: number of groups of test videos.
+    """
     if difference.low > 0:
         return f"pretraining helped: {points(difference)} over {over}"
     if difference.high < 0:
-        return f"pretraining hurt: {points(difference)} against {over}"
+        return f"pretraining hurt: {points(difference)} compared with {over}"
     return (
         f"unresolved at this size: {points(difference)} over {over} "
         f"({videos} videos in {groups} groups)"
@@ -37,55 +48,61 @@ def against_random(difference: Interval, *, over: str, videos: int, groups: int)
 
 
 def against_baseline(difference: Interval, *, baseline: str) -> str:
-    """Whether the encoder tells more than a baseline that never saw what is in the pictures."""
+    """Say whether the encoder is better than a baseline that uses no trained encoder.
+
+    Args:
+        difference: accuracy of the encoder minus accuracy of the baseline.
+        baseline: name of the baseline, such as metadata.
+    """
     if difference.low > 0:
-        return f"above what {baseline} gives away: {points(difference)}"
+        return f"above the {baseline} baseline: {points(difference)}"
     if difference.high < 0:
-        return f"below what {baseline} alone gives away: {points(difference)}"
-    return (
-        f"no better than what {baseline} alone gives away, as far as resolved: {points(difference)}"
-    )
+        return f"below the {baseline} baseline: {points(difference)}"
+    return f"not shown to be above the {baseline} baseline: {points(difference)}"
 
 
 def against_chance(accuracy: Interval, *, chance: float) -> str | None:
-    """A warning where the accuracy is not above chance; None where it is."""
+    """Return a warning if the accuracy is not shown to be above chance, or else None.
+
+    Args:
+        accuracy: the accuracy.
+        chance: the accuracy of always predicting the largest class.
+    """
     if accuracy.low > chance:
         return None
-    ends = f"[{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
     return (
-        f"not shown to be above chance: {100 * accuracy.mean:.1f} % "
-        f"{'[no interval]' if math.isnan(accuracy.low) else ends}, "
-        f"naming the largest class gives {100 * chance:.1f} %"
+        f"not shown to be above chance: {percents(accuracy)}; "
+        f"always predicting the largest class gives {100 * chance:.1f} %"
     )
 
 
 def about_groups(groups: int) -> str | None:
-    """A warning where resampling so few groups gives intervals too narrow to lean on."""
+    """Return a warning if there are too few groups for a reliable interval, or else None."""
     if groups >= FEW_GROUPS:
         return None
-    return f"{groups} groups only: intervals from so few are narrower than they should be"
+    return f"{groups} groups only: with so few groups, intervals are narrower than they should be"
 
 
 def about_footage(
     *, tested: int, seen: int, same_group: int, known: bool, labels_seen: int = 0
 ) -> str:
-    """Whether the test videos were among the footage that the encoder was trained on.
+    """Say whether the encoder was trained on test videos.
 
     Args:
         tested: number of test videos.
         seen: how many of them the encoder was trained on.
         same_group: how many others share a group with a video that it was pretrained on.
-        known: whether the encoder says which footage it was pretrained on.
-        labels_seen: how many test videos the encoder was trained with the labels of.
+        known: whether the encoder records which videos it was pretrained on.
+        labels_seen: how many test videos the encoder was trained on with their labels.
     """
     if not known:
-        return "the encoder does not say which footage it was pretrained on, if any"
+        return "the encoder does not record which footage it was pretrained on, if any"
     if labels_seen:
         return (
             f"leak: the encoder was trained with the labels of {labels_seen} of {tested} test "
-            "videos; figures beside this line say nothing of other videos"
+            "videos, so the results do not hold for other videos"
         )
-    others = f"; {same_group} more share a group with footage that was" if same_group else ""
+    others = f"; {same_group} more share a group with pretraining footage" if same_group else ""
     if not seen:
         return f"inductive: none of the {tested} test videos was in the pretraining footage{others}"
     return (

@@ -1,4 +1,4 @@
-"""Which clips make up batch number k of a run: a function of the seed and k alone."""
+"""Batch streams: which clips make up batch k of a run, decided by the seed and k alone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from selfvid.errors import InputError
 
 
 class BatchStream:
-    """The keys of every batch of a run, in order.
+    """The keys of all batches of a run, in order.
 
-    Videos are shuffled anew for each epoch and the epochs laid end to end; a batch is the next
-    stretch of that line, so it may reach from one epoch into the next and no video is left over.
+    The videos are shuffled again in each epoch, and the epochs follow one another in one sequence.
+    Each batch takes the next videos of the sequence. A batch may therefore contain the end of one
+    epoch and the beginning of the next, and no video is left out.
 
     ::
 
@@ -23,16 +24,16 @@ class BatchStream:
         b d a c e    c e b a d    a ...
         [batch 0] [batch 1] [batch 2]
 
-    With several processes each takes its own part of every batch.
+    With several processes, each process takes its own part of every batch.
 
     Args:
         videos: number of videos.
-        per_batch: videos in a batch, over all processes.
-        total: batches in the whole run.
+        per_batch: number of videos in a batch, over all processes.
+        total: number of batches in the whole run.
         seed: the run's seed.
 
     Attributes:
-        done: batches that training has finished with; iteration starts there.
+        done: number of batches that training has finished; iteration starts after them.
     """
 
     def __init__(self, videos: int, *, per_batch: int, total: int, seed: int) -> None:
@@ -47,14 +48,14 @@ class BatchStream:
 
     @property
     def draw(self) -> int:
-        """The number that, with the seed, decides what is random about the batch under way."""
+        """The number that, together with the seed, seeds the random draws of the current batch."""
         return self.done
 
     def share_out(self, rank: int, world: int) -> None:
-        """Keep the part of every batch that is for process `rank` of `world`.
+        """Keep only the part of every batch that belongs to process `rank` of `world`.
 
         Raises:
-            InputError: where a batch cannot be shared out evenly.
+            InputError: If a batch cannot be divided evenly.
         """
         if self.per_batch % world:
             raise InputError(
@@ -66,12 +67,13 @@ class BatchStream:
         self.share = slice(rank * share, (rank + 1) * share)
 
     def batch(self, number: int) -> list[ClipKey]:
-        """This process's keys of batch `number`."""
+        """Return this process's keys of batch `number`."""
         first = number * self.per_batch
         places = range(first, first + self.per_batch)[self.share]
         return [self._key(place) for place in places]
 
     def _key(self, place: int) -> ClipKey:
+        """Return the key at a position of the sequence of all epochs."""
         epoch, within = divmod(place, self.videos)
         if self._shuffled is None or self._shuffled[0] != epoch:
             order = np.random.default_rng((self.seed, epoch)).permutation(self.videos)
@@ -85,11 +87,40 @@ class BatchStream:
         return self.total
 
 
-class ResumableLoader:
-    """Batches from where the stream stands.
+class BalancedStream(BatchStream):
+    """A stream that draws a class for each position of a batch, then a video of this class.
 
-    Lightning saves and restores the state of a loader that has one; without it a resumed run
-    would begin its data again from the start.
+    This is how Simonyan and Zisserman (NIPS 2014) sample the batches of their two-stream networks.
+    The video at a position depends on the seed and the position alone.
+
+    Args:
+        labels: class index of each video.
+        per_batch: number of videos in a batch, over all processes.
+        total: number of batches in the whole run.
+        seed: the run's seed.
+    """
+
+    def __init__(self, labels: Sequence[int], *, per_batch: int, total: int, seed: int) -> None:
+        super().__init__(len(labels), per_batch=per_batch, total=total, seed=seed)
+        found = np.asarray(labels)
+        self.members = [np.flatnonzero(found == label) for label in np.unique(found)]
+
+    def _key(self, place: int) -> ClipKey:
+        rng = np.random.default_rng((self.seed, place))
+        members = self.members[rng.integers(len(self.members))]
+        # The position takes the place of the epoch: a video drawn again gets a new random clip.
+        return ClipKey(place, int(members[rng.integers(len(members))]))
+
+
+class ResumableLoader:
+    """A loader that continues from the stream's position and can save that position.
+
+    Lightning saves and restores the state of a loader that has ``state_dict``. Without it, a
+    resumed run would read its data from the beginning again.
+
+    Args:
+        batches: the batches, from the stream's position on.
+        stream: the stream that the batches come from.
     """
 
     def __init__(self, batches: Iterable[Sized], stream: BatchStream) -> None:
@@ -102,7 +133,7 @@ class ResumableLoader:
         return self._running
 
     def close(self) -> None:
-        """Let go of the workers: training ends before the batches do when it is stopped."""
+        """End the loading processes; a run that is stopped leaves batches unread."""
         if isinstance(self._running, Generator):
             self._running.close()
 
@@ -110,33 +141,9 @@ class ResumableLoader:
         return len(self.stream)
 
     def state_dict(self) -> dict[str, int]:
-        """How many batches training has finished with, whatever workers have fetched ahead."""
+        """Return the number of finished batches, without those that workers only prefetched."""
         return {"done": self.stream.done}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue behind the batches that were finished."""
+        """Continue after the finished batches."""
         self.stream.done = state["done"]
-
-
-class BalancedStream(BatchStream):
-    """Each place of a batch draws a class, then a video of it, as two-stream's batches did.
-
-    What stands at a place is a function of the seed and the place alone.
-
-    Args:
-        labels: class index of each video.
-        per_batch: videos in a batch, over all processes.
-        total: batches in the whole run.
-        seed: the run's seed.
-    """
-
-    def __init__(self, labels: Sequence[int], *, per_batch: int, total: int, seed: int) -> None:
-        super().__init__(len(labels), per_batch=per_batch, total=total, seed=seed)
-        found = np.asarray(labels)
-        self.members = [np.flatnonzero(found == label) for label in np.unique(found)]
-
-    def _key(self, place: int) -> ClipKey:
-        rng = np.random.default_rng((self.seed, place))
-        members = self.members[rng.integers(len(self.members))]
-        # The place stands for the epoch: a video that comes again is cut anew.
-        return ClipKey(place, int(members[rng.integers(len(members))]))

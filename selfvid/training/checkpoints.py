@@ -1,4 +1,4 @@
-"""Checkpoints that are there whole or not at all, and stopping without losing work."""
+"""Checkpoints that are written completely or not at all, and stopping a run without losing work."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from selfvid.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-KEPT = 2
+KEPT = 2  # checkpoints of a run: if the newest is damaged, the run resumes from the one before
 
 
 class Interrupted(Exception):
-    """A signal ended the run; it was saved first and can be resumed."""
+    """Raised when a signal ended a run; the run was saved first and can be resumed."""
 
 
 class Checkpoints(Callback):
-    """Saves every so many optimiser steps, and before a Ctrl-C or SIGTERM ends the run.
+    """Callback that saves a checkpoint at a fixed interval, and before a signal ends the run.
 
-    A signal only leaves a note; the step under way is finished first, since weights caught in
-    the middle of a step could not be continued from exactly. A second signal ends at once.
+    After Ctrl-C (SIGINT) or SIGTERM the current step is finished and saved, because a run cannot
+    be continued exactly from weights in the middle of a step. A second signal stops the run at
+    once, without saving.
 
     Args:
-        folder: where checkpoints go.
-        every: optimiser steps between them.
+        folder: folder of the checkpoints.
+        every: optimiser steps between two checkpoints.
 
     Attributes:
         stopped_by: the signal that ended the run, or None.
@@ -47,10 +48,10 @@ class Checkpoints(Callback):
         self._former: dict[signal.Signals, Any] = {}
 
     def raise_if_stopped(self) -> None:
-        """Let whoever started the run know that it is not done.
+        """Tell the caller if the run was stopped before its end.
 
         Raises:
-            Interrupted: where a signal ended it.
+            Interrupted: If a signal ended the run.
         """
         if self.stopped_by is not None:
             raise Interrupted(
@@ -59,7 +60,7 @@ class Checkpoints(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen for signals, in place of Lightning's own handlers."""
+        """Install the signal handlers, in place of Lightning's own."""
         del pl_module
         self._saved_at = trainer.global_step
         if threading.current_thread() is threading.main_thread():
@@ -74,7 +75,7 @@ class Checkpoints(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save where a step has just been made and it is time."""
+        """Save a checkpoint if a step was made and a checkpoint is due."""
         del pl_module, outputs, batch, batch_idx
         stepped = trainer.global_step > self._saved_at and not accumulating(trainer)
         stop = trainer.strategy.reduce_boolean_decision(self.stopped_by is not None, all=False)
@@ -84,18 +85,18 @@ class Checkpoints(Callback):
             trainer.should_stop = True
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give signals back to whoever listened before."""
+        """Restore the former signal handlers."""
         del trainer, pl_module, stage
-        self._stop_listening()
+        self._restore_handlers()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give signals back: after an error Lightning calls no teardown."""
+        """Restore the former signal handlers: Lightning calls no teardown after an error."""
         del trainer, pl_module, exception
-        self._stop_listening()
+        self._restore_handlers()
 
-    def _stop_listening(self) -> None:
+    def _restore_handlers(self) -> None:
         for sign, handler in self._former.items():
             signal.signal(sign, handler)
         self._former.clear()
@@ -121,26 +122,26 @@ class Checkpoints(Callback):
 
 
 def accumulating(trainer: Trainer) -> bool:
-    """Whether gradients are being added up towards a step that has not been made."""
+    """Whether gradients are still being accumulated for the next optimiser step."""
     batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
     return bool(batches % trainer.accumulate_grad_batches)
 
 
 def saved(folder: Path) -> list[Path]:
-    """Checkpoints in `folder`, the newest first."""
+    """Return the checkpoints in `folder`, the newest first."""
     return sorted(folder.glob("step-*.ckpt"), reverse=True)
 
 
 def step_of(checkpoint: Path) -> int:
-    """The optimiser step that a checkpoint was saved at."""
+    """Return the optimiser step that a checkpoint was saved at."""
     return int(checkpoint.stem.removeprefix("step-"))
 
 
 def newest_whole(folder: Path) -> Path | None:
-    """The newest checkpoint that can be read, or None where there is none at all.
+    """Return the newest checkpoint that can be read, or None if there are no checkpoints.
 
     Raises:
-        InputError: where there are checkpoints and all are damaged.
+        InputError: If there are checkpoints and all are damaged.
     """
     candidates = saved(folder)
     for candidate in candidates:
@@ -157,10 +158,10 @@ def newest_whole(folder: Path) -> Path | None:
 
 
 def _damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint in words, or None."""
+    """Describe what is wrong with a checkpoint, or return None if it can be read."""
     try:
-        # A checkpoint is a zip archive: its checksums find bytes that changed in the middle,
-        # which torch.load would take for weights.
+        # A checkpoint is a zip archive. Its checksums reveal changed bytes, which torch.load
+        # would read as weights.
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
         if bad is not None:

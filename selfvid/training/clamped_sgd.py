@@ -1,4 +1,4 @@
-"""Stochastic gradient descent whose every single update is bounded."""
+"""Stochastic gradient descent with momentum and a bound on each element of an update."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from torch import Tensor, nn
 
 
 class ClampedSGD(torch.optim.Optimizer):
-    """Momentum, with each element of the update clamped to -bound..bound.
+    """SGD with momentum that clamps each element of the update to -bound..bound.
 
-    Srivastava et al. (ICML 2015) train with it: what their code calls a gradient clip acts on the
-    update that momentum has gathered, learning rate and all, and what was cut off is forgotten::
+    The published code of Srivastava et al. (ICML 2015) trains with it. What this code calls
+    gradient clipping is applied to the accumulated update, learning rate included, and the part
+    that is cut off is lost::
 
         update = clamp(momentum * update - rate * (gradient + weight_decay * weight))
         weight = weight + update
 
     Args:
-        params: weights, or groups of them.
+        params: weights, or parameter groups.
         lr: learning rate.
-        bound: of each element of an update.
-        momentum: share of the update before that is kept.
-        weight_decay: added to the gradient, times the weight.
+        bound: largest absolute value of an element of an update.
+        momentum: fraction of the previous update that is added to the next one.
+        weight_decay: factor of the weight that is added to its gradient.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class ClampedSGD(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One update of every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""How a run reads its clips: pixels of the videos, or their optical flow."""
+"""The settings by which a run reads its clips: pixels of the videos, or their optical flow."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ DEFAULT_SIZE = (64, 64)  # small enough to pretrain on two cores
 
 @dataclass(frozen=True, kw_only=True)
 class ClipReading:
-    """The settings of a run that say how its videos are read.
+    """The settings of a run that describe how its videos are read.
 
     Attributes:
-        size: (H, W) of the frames; None is 64 x 64 for pixels, and what is there for flow.
-        flow: folder of the videos' flow, for an encoder of flow.
-        decoder: who decodes pixels.
-        decoded: folder where decoded frames are kept.
-        workers: loading processes; None is one less than cores.
+        size: (H, W) of the frames. None means 64 x 64 for pixels, and the stored size for flow.
+        flow: folder of the videos' optical flow, for an encoder that takes flow.
+        decoder: the decoder of the pixels.
+        decoded: folder that keeps decoded frames.
+        workers: number of loading processes; None means one less than the number of cores.
         faults: how many clips may fail before the run stops.
     """
 
@@ -55,7 +55,7 @@ class ClipReading:
         workers: int | None,
         faults: FaultPolicy,
     ) -> ClipReading:
-        """The settings as a command is given them."""
+        """Make the settings from the arguments of a command."""
         return ClipReading(
             size=size_pair(size),
             flow=None if flow is None else str(flow),
@@ -71,7 +71,7 @@ class ClipReading:
         return loading_workers(self.workers)
 
     def recipe(self) -> dict[str, Any]:
-        """The settings as plain data."""
+        """Return the settings as plain data."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         size = None if self.size is None else list(self.size)
         return plain | {"size": size, "faults": dataclasses.asdict(self.faults)}
@@ -79,17 +79,19 @@ class ClipReading:
     def dataset(
         self, manifest: Manifest, sampling: Sampling, encoder: Encoder, **more: Any
     ) -> ClipDataset:
-        """Clips cut from the videos of a manifest.
+        """Return the data set of clips cut from the videos of a manifest.
 
         Args:
             manifest: the videos.
-            sampling: which frames, or fields of flow, make the clips.
-            encoder: the encoder that will see them.
-            more: as in `ClipDataset`; `faults` replaces the policy of these settings.
+            sampling: which frames, or which flow fields, make up a clip.
+            encoder: the encoder that the clips are for.
+            more: further arguments of `ClipDataset`; `faults` replaces the policy of these
+                settings.
 
         Raises:
-            InputError: where flow is given to an encoder of pixels, or not to one of flow, or
-                both flow and `decoded` are given; otherwise as the data sets say.
+            InputError: If flow is given to an encoder that takes pixels, if flow is missing for
+                an encoder that takes flow, or if both flow and `decoded` are given; otherwise as
+                the data sets say.
         """
         more = {"faults": self.faults, **more}
         check_input(encoder, self.flow)
@@ -109,10 +111,10 @@ class ClipReading:
 
 
 def check_input(encoder: Encoder, flow: Path | str | None) -> None:
-    """Refuse pixels for an encoder of flow, and flow for an encoder of pixels.
+    """Check that the encoder takes what the run reads: pixels, or optical flow.
 
     Raises:
-        InputError: saying which is needed.
+        InputError: If it does not; the message says which is needed.
     """
     if flow is None and encoder.in_channels != 3:
         raise InputError(
@@ -126,10 +128,10 @@ def check_input(encoder: Encoder, flow: Path | str | None) -> None:
 
 
 def size_pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:
-    """H and W of a size that may be one number for both.
+    """Return (H, W) for a size that is given as one number for both, or as two numbers.
 
     Raises:
-        InputError: where it is neither that nor two positive numbers.
+        InputError: If the size is neither one positive number nor two.
     """
     if size is None:
         return None

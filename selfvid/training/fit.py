@@ -1,4 +1,4 @@
-"""Lightning's training loop, set up the one way that all runs use."""
+"""Lightning's training loop, with the settings that all runs share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from selfvid.training.batches import BatchStream, ResumableLoader
 from selfvid.training.schedule import Training
 from selfvid.training.sources import BatchSource
 
-# What Lightning calls the number formats.
+# Lightning's names of the number formats.
 _PRECISIONS: dict[NumberFormat, Literal["bf16-mixed", "32-true"]] = {
     "bfloat16": "bf16-mixed",
     "float32": "32-true",
@@ -28,11 +28,11 @@ _PRECISIONS: dict[NumberFormat, Literal["bf16-mixed", "32-true"]] = {
 
 
 class RunClips(LightningDataModule):
-    """The batches of a run, shared out among its processes.
+    """The batches of a run, divided among its processes.
 
     Args:
-        source: where clips come from.
-        stream: which of them make up which batch.
+        source: makes the batches.
+        stream: decides which clips make up which batch.
     """
 
     def __init__(self, source: BatchSource, stream: BatchStream) -> None:
@@ -42,7 +42,7 @@ class RunClips(LightningDataModule):
         self.loader: ResumableLoader | None = None
 
     def train_dataloader(self) -> ResumableLoader:
-        """Batches from where the stream stands."""
+        """Return the batches from the stream's position on."""
         assert self.trainer is not None
         self.stream.share_out(self.trainer.global_rank, self.trainer.world_size)
         device = self.trainer.strategy.root_device
@@ -50,12 +50,12 @@ class RunClips(LightningDataModule):
         return self.loader
 
     def teardown(self, stage: str) -> None:
-        """End the loading processes with the training."""
+        """End the loading processes when training ends."""
         del stage
         self._close()
 
     def on_exception(self, exception: BaseException) -> None:
-        """End them after an error too, when Lightning calls no teardown."""
+        """End the loading processes after an error: Lightning then calls no teardown."""
         del exception
         self._close()
 
@@ -65,7 +65,7 @@ class RunClips(LightningDataModule):
 
 
 class Progress(Callback):
-    """Counts optimiser steps; a resumed run's bar begins where the run stands.
+    """A progress bar over optimiser steps; for a resumed run it begins at the resumed step.
 
     Args:
         what: the word in front of the bar.
@@ -78,8 +78,8 @@ class Progress(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the bar."""
         del pl_module
-        # Into a log file every refresh is a line of its own.
-        interval = 0.1 if sys.stderr.isatty() else 30.0
+        # In a log file each refresh is a new line, so the bar is refreshed rarely there.
+        interval = 0.1 if sys.stderr.isatty() else 30.0  # seconds
         self.bar = tqdm(
             total=trainer.max_steps,
             initial=trainer.global_step,
@@ -93,21 +93,21 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        """Move the bar to the step that was made."""
+        """Move the bar to the current step."""
         del pl_module, batch
         assert self.bar is not None
         self.bar.set_postfix(loss=f"{float(outputs['loss']):.4g}", refresh=False)
         self.bar.update(trainer.global_step - self.bar.n)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave the bar as it stands."""
+        """Close the bar when training ends."""
         del trainer, pl_module, stage
         self._close()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """End the bar's line, for what went wrong to stand on one of its own."""
+        """Close the bar after an error, so that the error message starts on a new line."""
         del trainer, pl_module, exception
         self._close()
 
@@ -129,23 +129,23 @@ def fit(
     what: str = "pretraining",
     quiet: bool = False,
 ) -> None:
-    """Train `module` in place, from `checkpoint` on where there is one.
+    """Train `module` in place.
 
     Args:
-        module: what is trained.
+        module: the module to train.
         clips: its batches.
-        training: how.
-        device: where.
-        precision: of the arithmetic.
-        callbacks: in the order in which they are called.
-        checkpoint: continue from there.
-        out: where Lightning may write.
-        what: what is being trained, for the progress bar.
+        training: the number of steps and the other settings of the training.
+        device: the device to train on.
+        precision: the number format to compute in.
+        callbacks: callbacks, in the order in which they are called.
+        checkpoint: the checkpoint to continue from; None starts from the beginning.
+        out: folder that Lightning may write to.
+        what: a word for the training, shown in front of the progress bar.
         quiet: show no progress bar.
     """
     averaging: list[Callback] = []
     if training.average is not None:
-        # Before the callbacks: a checkpoint must hold the average of the step it is of.
+        # First in the list: a checkpoint must contain the average as of its own step.
         averaging.append(EMAWeightAveraging(decay=training.average))
     place = choose_device(device)
     chosen = resolve_precision(precision, device=place)
@@ -167,26 +167,26 @@ def fit(
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
         )
-        # Checkpoints are read without unpickling: a folder of runs may come from anywhere.
+        # Checkpoints are read without unpickling: a run's folder may come from a stranger.
         trainer.fit(module, clips, ckpt_path=checkpoint, weights_only=True)
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes; launchers start the others."""
+    """Whether this is the process that writes files; with several devices there are more."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning from telling users what is meant for those who call it."""
-    talkers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.fabric")]
-    levels = [talker.level for talker in talkers]
-    for talker in talkers:
-        talker.setLevel(logging.WARNING)
+    """Hide Lightning's messages for developers; users of a command cannot act on them."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.fabric")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
             yield
     finally:
-        for talker, level in zip(talkers, levels, strict=True):
-            talker.setLevel(level)
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)

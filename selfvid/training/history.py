@@ -1,4 +1,4 @@
-"""What a run writes down while it goes on: a history of numbers, and TensorBoard's events."""
+"""The log of a run while it trains: a file of losses and speeds, and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch.utils.tensorboard import SummaryWriter
 from selfvid.training.checkpoints import accumulating
 from selfvid.training.module import SeededTraining
 
-LOG_EVERY = 10
+LOG_EVERY = 10  # steps: enough points for a curve, and reading the loss does not slow training
 
 
 class History(Callback):
-    """Writes losses, learning rate and speed every few steps.
+    """Callback that logs losses, learning rate and speed every `LOG_EVERY` steps.
 
     Args:
-        history: file of one JSON object per line.
-        tensorboard: folder of the events.
-        updates: of the optimiser that make one step of the run.
+        history: the log file, with one JSON object per line.
+        tensorboard: folder of the TensorBoard events.
+        updates: number of optimiser updates that make up one step of the run.
 
     Attributes:
         latest: the latest losses by name.
@@ -36,7 +36,7 @@ class History(Callback):
         self._since, self._clips = 0.0, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the logs."""
+        """Open the TensorBoard log and start the clock."""
         del pl_module
         self._since, self._clips = time.perf_counter(), 0
         if trainer.is_global_zero:
@@ -51,7 +51,7 @@ class History(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Log where a step was made and it is time."""
+        """Log the losses if a step was made and a log entry is due."""
         del outputs, batch_idx
         self._clips += len(batch) * trainer.world_size
         step, unfinished = divmod(trainer.global_step, self.updates)
@@ -76,7 +76,7 @@ class History(Callback):
         self._close()
 
     def note(self, step: int, values: dict[str, float]) -> None:
-        """Write named numbers of a step."""
+        """Write named numbers of a step to both logs."""
         with self.history.open("a") as history:
             history.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():

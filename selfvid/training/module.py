@@ -1,4 +1,4 @@
-"""One training step, as Lightning wants to be told it."""
+"""Lightning modules: one training step with its optimiser, schedule and seeds."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from selfvid.types import ClipBatch, Losses
 
 
 class SeededTraining(LightningModule, ABC):
-    """Optimiser, schedule and seeds of a run, whatever is learnt of whatever batches.
+    """Base class of all training steps: optimiser, schedule and seeds of a run.
 
-    Everything random is drawn from seeds that follow from the run's seed and the number of the
-    batch, so that a resumed run draws what an uninterrupted one would have drawn.
+    All random numbers are drawn from seeds that depend on the run's seed and the number of the
+    batch alone. A resumed run therefore draws the same numbers as an uninterrupted one.
 
     Args:
         training: optimiser and schedule.
-        stream: which batch this is.
+        stream: the batch stream; it counts the finished batches.
         seed: the run's seed.
 
     Attributes:
-        losses: those of the latest batch.
-        rates: how fast each part learns.
+        losses: the losses of the latest batch.
+        rates: factors of the learning rate for parts of the model.
     """
 
     losses: Losses
@@ -48,16 +48,16 @@ class SeededTraining(LightningModule, ABC):
     @property
     @abstractmethod
     def learner(self) -> nn.Module:
-        """What is trained."""
+        """The module whose weights are trained."""
 
     def finished(self, videos: Sequence[str]) -> Tensor:
-        """The latest batch counted, and its loss.
+        """Count the latest batch as finished and return its loss.
 
         Args:
-            videos: what it was made of, for an error's message.
+            videos: content ids of the batch's videos, for the error message.
 
         Raises:
-            InputError: where the loss is not finite.
+            InputError: If the loss is not finite.
         """
         if not torch.isfinite(self.losses.total):
             raise InputError(
@@ -69,18 +69,18 @@ class SeededTraining(LightningModule, ABC):
         return self.losses.total
 
     def figures(self) -> dict[str, Tensor]:
-        """What is worth writing down of the latest batch, by name."""
+        """Return the named losses of the latest batch, for the log."""
         return {"loss": self.losses.total} | self.losses.parts
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
-        """The batch on the device; pixels stay uint8 on the way."""
+        """Return the batch on the device; pixels are transferred as uint8."""
         del dataloader_idx
         return batch.to(device)
 
     def configure_optimizers(self) -> Any:
-        """The optimiser, and its schedule moved at every step."""
+        """Return the optimiser and its schedule, which advances at every step."""
         optimiser = make_optimiser(self.learner, self.training_plan, self.rates)
         schedule = make_schedule(optimiser, self.training_plan)
         return {
@@ -89,10 +89,10 @@ class SeededTraining(LightningModule, ABC):
         }
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Clip by norm or by value.
+        """Clip the gradients by norm or by value, as the training settings say.
 
-        Lightning's own clipping refuses a fused optimiser, whose gradients a loss scaler might not
-        have unscaled yet. No number format here needs such a scaler.
+        Lightning's own clipping refuses fused optimisers, because a loss scaler may not have
+        unscaled their gradients yet. No number format used here needs a loss scaler.
         """
         weights = self.learner.parameters()
         if self.training_plan.clip_norm is not None:
@@ -101,17 +101,18 @@ class SeededTraining(LightningModule, ABC):
             nn.utils.clip_grad_value_(weights, self.training_plan.clip_value)
 
     def _reseed(self, *place: int) -> None:
+        """Seed PyTorch with a hash of the run's seed and `place`."""
         seed = np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0]
         torch.manual_seed(int(seed) & (2**63 - 1))
 
 
 class ClipTraining(SeededTraining):
-    """Augments a batch of clips on the device and asks for its loss.
+    """A training step on a batch of clips: augment the clips on the device, compute the losses.
 
     Args:
-        augment: what is done to clips first, or None.
-        faults: counts clips that could not be read.
-        more: as `SeededTraining` explains them.
+        augment: the augmentation of the clips, or None.
+        faults: counter of the clips that could not be read.
+        more: arguments of `SeededTraining`.
     """
 
     def __init__(self, *, augment: nn.Module | None, faults: FaultCounter, **more: Any) -> None:
@@ -121,38 +122,43 @@ class ClipTraining(SeededTraining):
 
     @abstractmethod
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
-        """Losses of a batch whose pixels are `clip` by now."""
+        """Return the losses of a batch.
+
+        Args:
+            clip: the clips after augmentation, (B, T, C, H, W).
+            batch: the batch that they come from, with its labels.
+        """
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
-        """Scalar loss of one batch."""
+        """Return the scalar loss of one batch."""
         del batch_idx
         draw = self.stream.draw
         self.faults.tally(batch)
-        clip = batch.clip()
+        clip = batch.clip()  # (B, T, C, H, W)
         if self.augment is not None:
-            # Each process augments its own clips in its own way ...
+            # Each process draws its own augmentations for its own clips.
             self._reseed(draw, 1 + self.global_rank)
             clip = self.augment(clip)
-        # ... but what the loss draws is the same in all, since it sees all clips in each.
+        # The loss draws the same numbers in all processes, because it compares clips across them.
         self._reseed(draw, 0)
         self.losses = self.losses_of(clip, batch)
         return self.finished(batch.videos)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the count of clips that could not be read."""
+        """Save the number of clips that could not be read."""
         checkpoint["faults"] = self.faults.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the number of clips that could not be read."""
         self.faults.load_state_dict(checkpoint["faults"])
 
 
 class Pretraining(ClipTraining):
-    """Trains an objective.
+    """A training step of an objective, without labels.
 
     Args:
-        objective: what is trained.
-        more: as `ClipTraining` explains them.
+        objective: the objective, with the encoder in it.
+        more: arguments of `ClipTraining`.
     """
 
     def __init__(self, objective: Objective, **more: Any) -> None:
@@ -165,7 +171,7 @@ class Pretraining(ClipTraining):
         return self.objective
 
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
-        """The objective's; there are no labels."""
+        """Return the objective's losses."""
         del batch
         losses: Losses = self.objective(clip)
         return losses

@@ -1,4 +1,4 @@
-"""How fast each part of a model learns: wholly, slowly or not at all."""
+"""Factors of the learning rate for parts of a model, and frozen parts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from selfvid.errors import InputError
 
 @dataclass(frozen=True)
 class Rates:
-    """Factors of the learning rate by part.
+    """Factors of the learning rate for parts of a model.
 
-    A part is named as the model's `named_parameters` begin, such as ``encoder`` or
-    ``encoder.backbone.network.layer1``; the longest name that fits a weight counts.
+    A part is given by the beginning of its weights' names in ``named_parameters``, such as
+    ``encoder`` or ``encoder.backbone.network.layer1``. If several parts contain a weight, the
+    longest name counts.
 
     Attributes:
-        factors: by part; 0 freezes it, what is not named has 1.
+        factors: the factor of each part. 0 freezes a part; weights of no part have the factor 1.
 
     Raises:
-        InputError: where a factor is negative.
+        InputError: If a factor is negative.
     """
 
     factors: Mapping[str, float] = field(default_factory=dict)
@@ -33,27 +34,27 @@ class Rates:
                 raise InputError(f"rate of {part!r} is {factor}; expected 0 or more")
 
     def of(self, name: str) -> float:
-        """The factor of the weight called `name`."""
-        fitting = [part for part in self.factors if name == part or name.startswith(f"{part}.")]
+        """Return the factor of the weight called `name`."""
+        fitting = [part for part in self.factors if _contains(part, name)]
         return float(self.factors[max(fitting, key=len)]) if fitting else 1.0
 
     def check(self, model: nn.Module) -> None:
-        """Refuse parts that the model does not have.
+        """Check that the model has all parts.
 
         Raises:
-            InputError: naming the part and those there are.
+            InputError: If it lacks one; the message lists the parts that the model has.
         """
         names = [name for name, _ in model.named_parameters()]
         for part in self.factors:
-            if not any(name == part or name.startswith(f"{part}.") for name in names):
+            if not any(_contains(part, name) for name in names):
                 there = sorted({".".join(name.split(".")[:2]) for name in names})
                 raise InputError(
                     f"rates name {part!r}, which the model has not; expected one of "
-                    f"{', '.join(there)} or what lies within"
+                    f"{', '.join(there)} or a part of these"
                 )
 
     def freeze(self, model: nn.Module) -> None:
-        """Take the gradient from every weight with a factor of 0."""
+        """Exclude every weight with a factor of 0 from training."""
         for name, weight in model.named_parameters():
             if self.of(name) == 0:
                 weight.requires_grad_(False)
@@ -61,7 +62,7 @@ class Rates:
     def parted(
         self, model: nn.Module, parameters: Iterable[nn.Parameter]
     ) -> dict[float, list[nn.Parameter]]:
-        """Those of `parameters` that want gradients, by factor."""
+        """Group the trainable weights among `parameters` by their factor."""
         names = {id(weight): name for name, weight in model.named_parameters()}
         parts: dict[float, list[nn.Parameter]] = defaultdict(list)
         for weight in parameters:
@@ -74,12 +75,17 @@ UNIFORM = Rates()
 
 
 def freeze_statistics(model: nn.Module) -> None:
-    """Put every module whose own weights are all frozen into evaluation mode.
+    """Put every module whose weights are all frozen into evaluation mode.
 
-    A frozen batch norm would otherwise go on adapting its averages to the clips it sees, and a
-    dropout in front of nothing that learns would only add noise.
+    Otherwise a frozen batch norm would still update its running averages, and a dropout layer
+    inside a frozen module would only add noise.
     """
     for module in model.modules():
         weights = list(module.parameters())
         if weights and not any(weight.requires_grad for weight in weights):
             module.eval()
+
+
+def _contains(part: str, name: str) -> bool:
+    """Whether the weight called `name` belongs to `part`."""
+    return name == part or name.startswith(f"{part}.")

@@ -1,4 +1,4 @@
-"""The folder that a run leaves, and the lines it is written in."""
+"""The folder of a run, what is recorded in it, and starting a run from the weights in another."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
 from selfvid.saving.whole import write_whole
 
+logger = logging.getLogger(__name__)
+
+LEAST_MATCH = 0.5  # share of the weights that a warm start must fill: less is a mistake
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "lightly", "kornia", "decord", "av")
 
 
 class RunFolder:
-    """Paths of a run, and whole writes to them.
+    """The files and folders of a run.
 
     Args:
         path: the run's folder.
@@ -50,25 +53,25 @@ class RunFolder:
     summary = property(lambda self: self.path / "summary.json")
 
     def fold(self, number: int) -> Path:
-        """Where a run of several folds keeps one of them, counted from 1."""
+        """Return the folder of a fold, counted from 1, in a run with several folds."""
         return self.path / "folds" / str(number)
 
     @property
     def folds(self) -> tuple[Path, ...]:
-        """The folds that there are, in their order; none where the run has one split."""
-        there = (self.path / "folds").glob("[0-9]*")
-        return tuple(sorted(there, key=lambda folder: int(folder.name)))
+        """The folders of all folds, in order; empty if the run has a single split."""
+        found = (self.path / "folds").glob("[0-9]*")
+        return tuple(sorted(found, key=lambda folder: int(folder.name)))
 
     @property
     def encoders(self) -> tuple[Path, ...]:
-        """What encoders are loaded from: the run, or where only its folds have some, these."""
+        """The folders to load encoders from: the run, or its folds if only these have one."""
         return (self.path,) if self.encoder.is_dir() else self.folds or (self.path,)
 
     def create(self) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Raises:
-            InputError: where something is there already.
+            InputError: If it exists and is not empty.
         """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(
@@ -79,17 +82,18 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
 
     def check_resumable(self, recipe: dict[str, Any]) -> None:
-        """Refuse to resume what is finished, not there, or another recipe.
+        """Check that the run can be resumed with this recipe.
 
         Raises:
-            InputError: naming what differs.
+            InputError: If there is no run, if it is finished, or if its recipe differs; the
+                message names the difference.
         """
         if not self.recipe.is_file():
-            raise InputError(f"{str(self.path)!r} holds no run to resume; expected recipe.yaml")
+            raise InputError(f"{str(self.path)!r} has no run to resume; expected recipe.yaml")
         if self.encoder.exists():
             raise InputError(f"the run in {str(self.path)!r} is finished; nothing to resume")
         before = self.read_recipe()
-        # Where folders lie and who reads the clips change nothing of what is learnt.
+        # These settings do not influence the weights.
         for key in sorted({*before, *recipe} - {"out", "workers", "decoded"}):
             if before.get(key) != recipe.get(key):
                 raise InputError(
@@ -98,10 +102,10 @@ class RunFolder:
                 )
 
     def read_recipe(self) -> dict[str, Any]:
-        """The arguments of the run, by the names that they have today.
+        """Return the arguments of the run, under their current names.
 
         Raises:
-            InputError: where there is no recipe.
+            InputError: If there is no recipe.
         """
         try:
             plain = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
@@ -109,18 +113,18 @@ class RunFolder:
             plain = None
         if not isinstance(plain, dict):
             raise InputError(
-                f"{str(self.recipe)!r} is no recipe; expected the one that a run leaves"
+                f"{str(self.recipe)!r} is not a recipe; expected the one that a run writes"
             )
         return current_recipe(plain)
 
     def write_recipe(self, recipe: dict[str, Any]) -> None:
-        """Write the recipe; the machine stands in comments above it."""
+        """Write the recipe, with the versions and the hardware as comments above it."""
         header = "".join(f"# {name}: {value}\n" for name, value in surroundings().items())
         body = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
         write_whole(self.recipe, header + body)
 
     def trim_history(self, steps: int) -> None:
-        """Forget lines of the history beyond `steps`: a resumed run writes them again."""
+        """Remove the lines of the history after step `steps`: a resumed run writes them again."""
         if not self.history.is_file():
             return
         kept = []
@@ -129,18 +133,18 @@ class RunFolder:
                 if json.loads(line)["step"] <= steps:
                     kept.append(line + "\n")
             except ValueError:
-                continue  # the line that a killed run was writing
+                continue  # an incomplete line: the run was killed while writing it
         write_whole(self.history, "".join(kept))
 
 
 def recipe_hash(recipe: dict[str, Any]) -> str:
-    """SHA-256 of what a recipe says, whatever folder it ran in."""
+    """Return the SHA-256 of a recipe without its output folder."""
     kept = {key: value for key, value in recipe.items() if key != "out"}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def surroundings() -> dict[str, str]:
-    """Versions, commit and hardware, by name."""
+    """Return the versions of the packages, the commit and the hardware, by name."""
     found = {"selfvid": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -155,47 +159,26 @@ def surroundings() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """The GPU, or the processor and its cores, in words."""
+    """Return a description of the GPUs, or of the processor and its cores."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
     return f"{os.cpu_count()} cores, {_processor()}"
 
 
-def _processor() -> str:
-    described = Path("/proc/cpuinfo")
-    if described.is_file():
-        for line in described.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    """Commit of the checkout this package runs from; empty where it is installed."""
-    checkout = Path(__file__).parents[2]
-    if not (checkout / ".git").exists():
-        return ""
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-logger = logging.getLogger(__name__)
-
-LEAST_MATCH = 0.5
-
-
 def warm_start(encoder: Encoder, folder: str | Path) -> None:
-    """Copy the weights of the encoder in `folder` that fit into `encoder`.
+    """Initialise `encoder` with the weights of the encoder in `folder`, as far as they fit.
 
-    Where one of the two holds one encoder of the other's class inside, as a `SlidingEncoder`
-    holds what it slides, the weights come from there, or go there. What the earlier encoder had
-    seen counts as seen by this one.
+    Weights fit if name and shape agree. If one of the two encoders contains an encoder of the
+    other's class, as a `SlidingEncoder` contains the encoder that it slides, the inner encoder
+    takes part instead. The videos that the earlier encoder was trained on count as training
+    videos of `encoder` too.
+
+    Args:
+        encoder: the encoder to initialise.
+        folder: a run's folder, or an encoder's folder.
 
     Raises:
-        InputError: where less than half of the weights find a place.
+        InputError: If less than half of the encoder's weights can be filled.
     """
     earlier = load_encoder(folder)
     source, place = _within(earlier, type(encoder)), _within(encoder, type(earlier))
@@ -216,7 +199,28 @@ def warm_start(encoder: Encoder, folder: str | Path) -> None:
     logger.info("warm start: %s, %d left over", fit, len(theirs) - len(matched))
 
 
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    if described.is_file():
+        for line in described.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """Return the commit of the checkout that this package runs from; empty if it is installed."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return ""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
 def _within(encoder: Encoder, kind: type[Encoder]) -> Encoder:
-    """The one encoder inside `encoder` that is of a kind, or `encoder` itself."""
+    """Return the only encoder of class `kind` inside `encoder`, or else `encoder` itself."""
     inside = [module for module in encoder.modules() if type(module) is kind]
     return inside[0] if type(encoder) is not kind and len(inside) == 1 else encoder

@@ -1,4 +1,4 @@
-"""How long, how fast and with what a run learns."""
+"""The training settings of a run, and the optimiser and learning rate schedule made from them."""
 
 from __future__ import annotations
 
@@ -17,35 +17,38 @@ from selfvid.errors import InputError
 from selfvid.training.clamped_sgd import ClampedSGD
 from selfvid.training.rates import UNIFORM, Rates
 
+# Settings that must be 1 or more.
+_COUNTS = ("steps", "batch", "accumulate", "devices", "checkpoint_every", "preview_every")
+
 
 @dataclass(frozen=True)
 class Training:
-    """Everything about a run that is neither data nor objective.
+    """The settings of a training that concern neither the data nor the objective.
 
     Args:
         steps: optimiser steps of the whole run.
         batch: clips per step, over all processes and accumulated batches.
-        accumulate: batches whose gradients are added up to one step.
-        optimiser: which one.
+        accumulate: number of batches whose gradients are summed for one step.
+        optimiser: name of the optimiser.
         rate: peak learning rate.
-        weight_decay: on weights, not on norms and biases.
-        momentum: of SGD and LARS.
-        warmup: steps in which the rate rises from zero; after them it falls as a cosine to zero.
-        staircase: factor and steps, in place of the cosine: every so many steps the rate is
-            multiplied by the factor.
-        milestones: steps, in place of the cosine, at each of which the rate is divided by ten.
-        clip_norm: gradients are scaled down to this norm; None leaves them.
-        clip_value: each element of a gradient is clamped to this, instead.
-        clip_update: each element of an update of SGD is clamped to this, momentum and rate
-            included, as Srivastava et al. (2015) do; None leaves them.
-        average: decay of an exponential moving average of the weights, which is then what is
-            saved as the encoder; None keeps the last weights.
-        compiled: have torch.compile make one program of the loss: minutes at the start, then
-            faster steps, recurrent objectives' above all.
-        devices: processes on this machine.
-        strategy: of Lightning, for several processes.
-        checkpoint_every: steps between checkpoints; the last two are kept.
-        preview_every: steps between collapse measures and pictures, of pretraining.
+        weight_decay: weight decay; it does not apply to norms and biases.
+        momentum: momentum of SGD and LARS.
+        warmup: steps in which the rate rises from zero. Afterwards it falls to zero as a cosine.
+        staircase: a factor and a number of steps, instead of the cosine: each time that many
+            steps are done, the rate is multiplied by the factor.
+        milestones: steps, instead of the cosine; at each of them the rate is divided by ten.
+        clip_norm: largest norm of the gradients; larger ones are scaled down. None does not clip.
+        clip_value: largest absolute value of an element of a gradient, instead of a norm.
+        clip_update: largest absolute value of an element of an update of SGD, with momentum and
+            rate included, after Srivastava et al. (2015). None does not clip.
+        average: decay of an exponential moving average of the weights. If it is given, the
+            averaged weights are saved as the encoder, otherwise the last weights.
+        compiled: compile the loss with torch.compile. This takes minutes at the start and makes
+            the steps faster, those of recurrent objectives most.
+        devices: number of devices of this machine to train on; each has its own process.
+        strategy: Lightning's strategy for several processes.
+        checkpoint_every: steps between two checkpoints; the last two are kept.
+        preview_every: steps between two collapse measurements and previews, in pretraining.
     """
 
     steps: int = 2000
@@ -69,34 +72,12 @@ class Training:
     preview_every: int = 250
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch",
-            "accumulate",
-            "devices",
-            "checkpoint_every",
-            "preview_every",
-        ):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.rate <= 0:
-            raise InputError(f"rate must be positive, got {self.rate}")
-        if self.weight_decay < 0:
-            raise InputError(f"weight_decay must be 0 or more, got {self.weight_decay}")
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"momentum must lie in 0..1, got {self.momentum}")
+        self._check_optimiser()
         self._check_clipping()
-        if self.staircase is not None and not (self.staircase[0] > 0 and self.staircase[1] >= 1):
-            raise InputError(
-                f"staircase must be a positive factor and 1 or more steps, got {self.staircase}"
-            )
-        if self.milestones is not None and self.staircase is not None:
-            raise InputError(
-                f"milestones are {list(self.milestones)} and staircase {list(self.staircase)}; "
-                "expected one of them to be null"
-            )
-        if not 0 <= self.warmup <= self.steps:
-            raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
+        self._check_schedule()
         if self.batch % self.accumulate:
             raise InputError(f"batch {self.batch} is no multiple of accumulate {self.accumulate}")
         strategies = ("auto", *StrategyRegistry.available_strategies())
@@ -104,6 +85,14 @@ class Training:
             raise InputError(
                 f"strategy {self.strategy!r} is unknown; expected one of {', '.join(strategies)}"
             )
+
+    def _check_optimiser(self) -> None:
+        if self.rate <= 0:
+            raise InputError(f"rate must be positive, got {self.rate}")
+        if self.weight_decay < 0:
+            raise InputError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"momentum must lie in 0..1, got {self.momentum}")
         if self.average is not None and not 0 < self.average < 1:
             raise InputError(f"average must lie between 0 and 1, got {self.average}")
 
@@ -122,16 +111,29 @@ class Training:
                 f"clip_update is {self.clip_update} but optimiser {self.optimiser!r}; expected sgd"
             )
 
+    def _check_schedule(self) -> None:
+        if self.staircase is not None and not (self.staircase[0] > 0 and self.staircase[1] >= 1):
+            raise InputError(
+                f"staircase must be a positive factor and 1 or more steps, got {self.staircase}"
+            )
+        if self.milestones is not None and self.staircase is not None:
+            raise InputError(
+                f"milestones are {list(self.milestones)} and staircase {list(self.staircase)}; "
+                "expected one of them to be null"
+            )
+        if not 0 <= self.warmup <= self.steps:
+            raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
+
 
 def make_optimiser(
     model: nn.Module, training: Training, rates: Rates = UNIFORM
 ) -> torch.optim.Optimizer:
-    """The optimiser over the weights that want gradients.
+    """Return the optimiser of the model's trainable weights.
 
     Args:
-        model: whose weights.
-        training: which optimiser.
-        rates: how much faster or slower than `training.rate` each part of the model learns.
+        model: the model.
+        training: the settings of the optimiser.
+        rates: factors of `training.rate` for parts of the model.
     """
     decayed, plain = get_weight_decay_parameters([model])
     groups = [
@@ -140,7 +142,7 @@ def make_optimiser(
         for factor, members in rates.parted(model, parameters).items()
     ]
     if training.optimiser == "adamw":
-        # Fused: one pass over the memory of weights and moments, far faster on a CPU.
+        # Fused: one pass over the memory of weights and moments, much faster on a CPU.
         return torch.optim.AdamW(groups, lr=training.rate, fused=True)
     if training.optimiser == "rmsprop":
         return torch.optim.RMSprop(groups, lr=training.rate)
@@ -156,7 +158,10 @@ def make_optimiser(
 def make_schedule(
     optimiser: torch.optim.Optimizer, training: Training
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Warm-up, then a cosine to zero or a staircase; one call per optimiser step."""
+    """Return the learning rate schedule: a warm-up, then a cosine to zero or steps down.
+
+    The schedule's ``step`` is called once per optimiser step.
+    """
     decay = _steps_down(training)
     if decay is not None:
 
@@ -168,7 +173,7 @@ def make_schedule(
 
 
 def _steps_down(training: Training) -> Callable[[int], float] | None:
-    """The factor of the rate at a step, where it falls in steps; None for a cosine."""
+    """Return the rate's factor as a function of the step, or None if it falls as a cosine."""
     if training.milestones is not None:
         milestones = training.milestones
         return lambda step: float(0.1 ** sum(step >= mark for mark in milestones))

@@ -1,4 +1,4 @@
-"""Where the batches of a run come from."""
+"""Batch sources: they make the batches of a run from the keys of a batch stream."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from selfvid.types import ClipBatch
 
 
 class BatchSource(ABC):
-    """Turns the keys of a batch into the batch."""
+    """Interface of everything that makes batches for training."""
 
     @abstractmethod
     def batches(self, stream: BatchStream, device: torch.device) -> Iterable[Sized]:
-        """This process's batches, from where `stream` stands when the first is asked for.
+        """Return this process's batches, from the stream's position at the first one on.
 
         Args:
-            stream: which items make up which batch.
-            device: where training computes.
+            stream: decides which items make up which batch.
+            device: the device that training runs on.
         """
 
 
 class LoadedClips(BatchSource):
-    """Clips cut from files, read ahead by worker processes.
+    """A source that reads clips from files, in loading processes that work ahead.
 
     Args:
-        dataset: the files and the rule for cutting them.
-        workers: loading processes.
+        dataset: the clips.
+        workers: number of loading processes.
     """
 
     def __init__(self, dataset: ClipDataset | SideBySide, *, workers: int) -> None:
@@ -39,6 +39,6 @@ class LoadedClips(BatchSource):
         self.workers = workers
 
     def batches(self, stream: BatchStream, device: torch.device) -> Iterable[ClipBatch]:
-        """Clips from where the stream stands."""
+        """Return the batches of clips from the stream's position on."""
         del device
         return clip_loader(self.dataset, batches=stream, workers=self.workers)

@@ -1,4 +1,4 @@
-"""Starting a run in a new folder, or resuming the one that is there: one way for all commands."""
+"""Start a run in a new folder, or resume the run in an existing one; for all training commands."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from selfvid.training.run_folder import RunFolder
 
 
 def start_or_resume(run: RunFolder, recipe: dict[str, Any], *, resume: bool) -> None:
-    """Make the folder of a run and write its recipe, or check that the run in it can go on.
+    """Create the folder of a run with its recipe, or check that the run in it can be resumed.
 
     Args:
-        run: the folder.
+        run: the folder of the run.
         recipe: the arguments of the command, as plain data.
-        resume: whether a run in the folder is to be continued.
+        resume: whether to continue the run in the folder.
 
     Raises:
-        InputError: where the folder exists, or holds no run that this recipe can continue.
+        InputError: If a new run's folder exists, or if a resumed run is missing, finished or has
+            another recipe.
     """
     if resume:
         run.check_resumable(recipe)
@@ -29,16 +30,17 @@ def start_or_resume(run: RunFolder, recipe: dict[str, Any], *, resume: bool) -> 
 
 
 def resume_point(run: RunFolder, *, updates: int = 1) -> Path | None:
-    """The newest whole checkpoint in `run`, or None where training begins.
+    """Return the checkpoint to continue from, or None if training starts from the beginning.
 
-    What the history says of later steps is removed, for they will be made and written again.
+    This is the newest checkpoint that is not damaged. Later steps will be trained again, so their
+    lines are removed from the history.
 
     Args:
         run: the folder of the run, or of one of its folds.
-        updates: optimiser updates that make one step of the run.
+        updates: number of optimiser updates that make up one step of the run.
 
     Raises:
-        InputError: where there are checkpoints and all are damaged.
+        InputError: If there are checkpoints and all are damaged.
     """
     checkpoint = newest_whole(run.checkpoints)
     if is_first_process():

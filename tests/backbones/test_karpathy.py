@@ -14,12 +14,12 @@ from selfvid.backbones.karpathy import (
     Tower,
     stream,
 )
-from selfvid.backbones.layered import ResponseNorm
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import Classifier
 from selfvid.heads.average import Average
 from selfvid.training.rates import Rates, freeze_statistics
+from tests.backbones.sizes import counted
 
 NETWORKS = [SingleFrame, EarlyFusion, LateFusion, SlowFusion]
 DENSE = 4096
@@ -29,7 +29,7 @@ FILTERS = 96, 256, 384, 384, 256
 
 @pytest.fixture
 def weightless() -> Iterator[None]:
-    """Sizes alone: published networks would take hundreds of megabytes each."""
+    """Networks without memory: published ones would take hundreds of megabytes each."""
     with torch.device("meta"):
         yield
 
@@ -49,10 +49,6 @@ def parameters(extents: tuple[int, ...], fc6_inputs: int, *, towers: int = 1) ->
     each = zip(CONVOLUTIONS, FILTERS, extents, strict=True)
     tower = sum(inputs * extent * outputs + outputs for inputs, outputs, extent in each)
     return towers * tower + fc6_inputs * DENSE + DENSE + DENSE * DENSE + DENSE
-
-
-def counted(net: nn.Module) -> int:
-    return sum(weight.numel() for weight in net.parameters())
 
 
 @pytest.mark.usefixtures("weightless")
@@ -157,16 +153,6 @@ def test_two_streams_are_two_towers_side_by_side() -> None:
     assert any(differ)
 
 
-def test_response_norm_is_pytorchs() -> None:
-    maps = 30 * torch.randn(2, 12, 3, 4, 5, dtype=torch.float64, requires_grad=True)
-    ours = ResponseNorm(12).double()
-    theirs = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.5, k=2.0)
-    torch.testing.assert_close(ours(maps), theirs(maps))
-    gradient = torch.randn_like(maps)
-    mine, wanted = (torch.autograd.grad(norm(maps), maps, gradient)[0] for norm in (ours, theirs))
-    torch.testing.assert_close(mine, wanted)
-
-
 MODES: dict[str, tuple[dict[str, float], set[str]]] = {
     "top layer": ({"encoder": 0}, {"head"}),
     "top three layers": (
@@ -216,7 +202,7 @@ def test_nine_of_ten_units_are_dropped_before_the_layers_that_learn() -> None:
 
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Dropout):
-            # Ones in place of units, of which some are zero behind their ReLU anyway.
+            # Ones instead of units, because some units are zero after their ReLU anyway.
             layer.register_forward_pre_hook(lambda _, inputs: (torch.ones_like(inputs[0]),))
             layer.register_forward_hook(note(name))  # type: ignore[arg-type]
     model(torch.zeros(16, 10, 3, 64, 64, dtype=torch.uint8))

@@ -5,45 +5,29 @@ import torch
 from torch import nn
 
 from selfvid.backbones.caffenet import HybridCaffeNet
-from selfvid.backbones.cnn_m import CNNM2048
+from selfvid.backbones.layered import LayeredNet, ResponseNorm, checked_dropout, dense
 from selfvid.errors import InputError
 
 
-def sides(net: nn.Module, frames: torch.Tensor) -> list[int]:
-    """Side of the output of each convolution and pooling."""
-    found: list[int] = []
-    for layer in net.modules():
-        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
-            layer.register_forward_hook(lambda _, __, out: found.append(out.shape[-1]))
-    net(frames)
-    return found
+class TinyNet(LayeredNet):
+    """Two poolings and one dense layer, for frames of 8x8."""
 
-
-def parameters(*layers: tuple[int, int, int]) -> int:
-    """Weights and biases of layers given as inputs of one output, outputs, and groups."""
-    return sum(inputs * outputs // groups + outputs for inputs, outputs, groups in layers)
-
-
-@torch.inference_mode()
-def test_the_hybrid_has_the_released_networks_sizes() -> None:
-    net = HybridCaffeNet("fc7")
-    assert sides(net, torch.zeros(1, 3, 227, 227)) == [111, 55, 26, 13, 13, 13, 13, 6]
-    counted = sum(weight.numel() for weight in net.parameters())
-    assert counted == parameters(
-        (3 * 49, 96, 1), (96 * 25, 384, 2), (384 * 9, 512, 1), (512 * 9, 512, 2),
-        (512 * 9, 384, 2), (384 * 36, 4096, 1), (4096, 4096, 1),
-    )  # fmt: skip
-
-
-@torch.inference_mode()
-def test_both_streams_have_the_published_layers() -> None:
-    spatial, temporal = CNNM2048(), CNNM2048(channels=20, norms=1)
-    assert sides(spatial, torch.zeros(1, 3, 224, 224)) == [109, 54, 26, 13, 13, 13, 13, 6]
-    kinds = [
-        type(layer) for net in (spatial, temporal) for layer in net.network["features"].children()
-    ]
-    assert kinds.count(nn.LocalResponseNorm) == 2 + 1
-    assert temporal(torch.zeros(1, 20, 96, 96)).vector.shape == (1, 2048)
+    def __init__(self, *, weights: str = "random") -> None:
+        super().__init__(
+            nn.Sequential(
+                nn.Conv2d(3, 4, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(4, 5, 3, padding=1),
+                nn.MaxPool2d(2),
+            ),
+            nn.Sequential(*dense(5 * 2**2, 6, 0.5)),
+            channels=3,
+            maps=(4, 5),
+            width=6,
+            side=2,
+            weights=weights,
+        )
 
 
 @torch.inference_mode()
@@ -55,13 +39,41 @@ def test_at_the_published_size_averaging_changes_nothing() -> None:
     torch.testing.assert_close(features.vector, by_hand)
 
 
-def test_weights_come_from_a_file_or_not_at_all(tmp_path: Path) -> None:
-    net = CNNM2048()
+@torch.inference_mode()
+def test_a_larger_last_map_is_averaged_to_the_places_of_the_dense_layers() -> None:
+    torch.manual_seed(0)
+    net = TinyNet().eval()
+    features = net(torch.randn(2, 3, 16, 16))
+    assert [tuple(m.shape[1:]) for m in features.maps] == [(4, 8, 8), (5, 4, 4)]
+    last = features.maps[-1]
+    quarters = [last[..., r : r + 2, c : c + 2].mean((2, 3)) for r in (0, 2) for c in (0, 2)]
+    linear = net.network["classifier"][0]  # type: ignore[index]
+    by_hand = linear(torch.stack(quarters, -1).flatten(1)).relu()
+    torch.testing.assert_close(features.vector, by_hand)
+
+
+def test_weights_come_from_a_file_or_are_refused(tmp_path: Path) -> None:
+    net = TinyNet()
     torch.save(net.network.state_dict(), tmp_path / "weights.pth")
-    again = CNNM2048(weights=str(tmp_path / "weights.pth"))
+    again = TinyNet(weights=str(tmp_path / "weights.pth"))
     for one, other in zip(net.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
-    with pytest.raises(InputError, match="weights of CNNM2048 are published nowhere"):
-        CNNM2048(weights="imagenet")
-    with pytest.raises(InputError, match=r"do not fit HybridCaffeNet|lack"):
-        HybridCaffeNet(weights=str(tmp_path / "weights.pth"))
+    with pytest.raises(InputError, match="no published weights of TinyNet to download"):
+        TinyNet(weights="imagenet")
+
+
+def test_response_norm_is_pytorchs() -> None:
+    maps = 30 * torch.randn(2, 12, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    ours = ResponseNorm(12).double()
+    theirs = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.5, k=2.0)
+    torch.testing.assert_close(ours(maps), theirs(maps))
+    gradient = torch.randn_like(maps)
+    mine, wanted = (torch.autograd.grad(norm(maps), maps, gradient)[0] for norm in (ours, theirs))
+    torch.testing.assert_close(mine, wanted)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_dropout_that_is_no_share_is_refused_by_its_name(share: float) -> None:
+    assert checked_dropout("head_dropout", 0.0).p == 0
+    with pytest.raises(InputError, match=rf"head_dropout is {share}; expected a share to drop"):
+        checked_dropout("head_dropout", share)

@@ -11,7 +11,7 @@ from selfvid.errors import InputError
 
 
 def whole(network: nn.Module, clip: Tensor) -> Tensor:
-    """What torchvision's own forward makes of a clip."""
+    """The output of torchvision's own forward."""
     found: Tensor = network(clip)
     return found
 

@@ -43,7 +43,7 @@ def test_common_videos_are_kept_and_the_others_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         (drawn(("a", "b", "c", "e"), LABELS, seed=0), "video 'd' of one is not in two (2 differ)"),
         (drawn((*VIDEOS, "e"), (*LABELS, 0), seed=0), "video 'e' of two is not in one (1 differ)"),
@@ -59,10 +59,10 @@ def test_common_videos_are_kept_and_the_others_counted() -> None:
         ),
     ],
 )
-def test_the_first_difference_is_named(other: Scores, said: str) -> None:
+def test_the_first_difference_is_named(other: Scores, message: str) -> None:
     with pytest.raises(InputError, match=r".") as caught:
         matched([named("one", drawn(VIDEOS, LABELS, seed=0)), named("two", other)])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Tiny videos whose frames carry their own number as a grey level."""
+"""Tiny videos in which the grey level of each frame encodes the frame's number."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from selfvid.data.video.encode import write_video
 SHARED = Path(__file__).parents[2] / "../shared/data"
 ASSETS = SHARED / "decoder_assets"
 
-_DARKEST, _STEP = 10, 6
+_DARKEST, _STEP = 10, 6  # levels far enough apart to survive compression
 MOST_FRAMES = (255 - _DARKEST) // _STEP
 
 
 def numbered_video(path: Path, *, frames: int, size: tuple[int, int] = (32, 64)) -> Path:
-    """A video whose frame i is an even grey of level 10 + 6 i."""
+    """Write a video whose frame i is evenly grey, of level 10 + 6 i."""
     assert frames <= MOST_FRAMES
     levels = _DARKEST + _STEP * torch.arange(frames)
     pixels = levels.to(torch.uint8)[:, None, None, None].expand(frames, 3, *size)
@@ -27,13 +27,13 @@ def numbered_video(path: Path, *, frames: int, size: tuple[int, int] = (32, 64))
 
 
 def numbers(frames: np.ndarray | torch.Tensor) -> list[int]:
-    """The numbers that frames, of any shape (N, ...), carry."""
+    """Return the numbers that frames, of any shape (N, ...), encode."""
     means = np.asarray(frames, np.float64).reshape(len(frames), -1).mean(1)
     return [round((float(mean) - _DARKEST) / _STEP) for mean in means]
 
 
 def manifest_of(folder: Path, *lengths: int, decoder: str = "pyav") -> Manifest:
-    """A manifest of numbered videos, video i with `lengths[i]` frames."""
+    """Return a manifest of numbered videos; video i has `lengths[i]` frames."""
     rows = []
     for index, frames in enumerate(lengths):
         file = numbered_video(folder / f"{index}.mp4", frames=frames)

@@ -1,4 +1,4 @@
-"""Images to be indexed as videos: one by one, or a folder of them as one."""
+"""Images that are indexed as videos: each by itself, or a folder of them as one video."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from selfvid.data.manifest.manifest import Manifest
 def turntable(
     folder: Path, *, objects: int = 2, views: int = 3, suffix: str = ".png"
 ) -> list[Path]:
-    """Noise as images, a folder for each object."""
+    """Write images of noise, in one folder per object."""
     rng = np.random.default_rng(0)
     images = []
     for number in range(objects):
@@ -24,7 +24,7 @@ def turntable(
 
 
 def indexed_stills(images: list[Path], manifest: Path) -> Manifest:
-    """Each image a video, labelled by its folder; the first two of each folder to train on."""
+    """Index each image as a video labelled by its folder; the first two per folder are training."""
     table = manifest.with_name("stills.csv")
     lines = [
         f"{image},{image.parent.name},{'train' if int(image.stem) < 2 else 'test'}\n"

@@ -3,17 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.annotations.annotations import Activity, AnnotatedVideo
-from selfvid.detecting.baselines import TrainingStatistics
-from selfvid.detecting.corpus import Recording
 from selfvid.detecting.matching import (
     SegmentTable,
     average_precisions,
     hits,
     mean_average_precisions,
 )
-from selfvid.detecting.measures import Judge, Outcome
-from selfvid.detecting.segments import Segment
 
 Line = tuple[int, int, float, float, float]
 
@@ -120,57 +115,3 @@ def test_the_order_of_equal_scores_changes_nothing() -> None:
 
     by_video = sorted(found, key=lambda line: line[0])  # within a video the order is kept
     assert precision(found) == pytest.approx(precision(by_video))
-
-
-def recordings() -> list[Recording]:
-    shown = [
-        [Activity(0, 4, "sit"), Activity(4, 10, "walk")],
-        [Activity(1, 9, "walk"), Activity(10, 12, "walk")],
-    ]
-    return [
-        Recording(AnnotatedVideo(f"v{at}", None, tuple(activities)), 20.0, f"id{at}")  # type: ignore[arg-type]
-        for at, activities in enumerate(shown)
-    ]
-
-
-def test_floors_have_the_habits_of_the_training_part() -> None:
-    statistics = TrainingStatistics.of(recordings(), ("sit", "walk"), "one_at_a_time")
-    assert statistics.counts.tolist() == [1, 3]
-    np.testing.assert_allclose(statistics.lengths, [4, (6 + 8 + 2) / 3])
-    assert statistics.per_second == pytest.approx(4 / 40)
-    (only,), shares = statistics.everywhere(recordings()[0])
-    assert (only.start, only.end, only.label) == (0.0, 20.0, "walk")
-    np.testing.assert_allclose(shares, [0.25, 0.75])
-    guess = statistics.at_random(np.random.default_rng(0))
-    drawn = [segment for _ in range(200) for segment in guess(recordings()[0])[0]]
-    assert len(drawn) == 400  # a tenth of 20 seconds, each time
-    assert all(each.start >= 0 and each.end <= 20 for each in drawn)
-    share = np.mean([each.label == "walk" for each in drawn])
-    assert share == pytest.approx(0.75, abs=0.07)
-    lengths = {round(each.end - each.start, 6) for each in drawn}
-    assert lengths == {4.0, round(16 / 3, 6)}
-
-
-def test_a_perfect_guess_is_perfect_and_none_is_nothing() -> None:
-    tested = recordings()
-    judge = Judge(tested, ["a", "b"], ("sit", "walk"), 0)
-    perfect = [
-        (
-            [Segment(a.start, a.end, a.label, 0.5) for a in each.video.activities],
-            np.array([0.2, 0.8]) if at else np.array([0.6, 0.4]),
-        )
-        for at, each in enumerate(tested)
-    ]
-    outcome = judge.outcome(perfect)
-    for overlap in (0.3, 0.5, 0.7):
-        assert outcome.interval(overlap).mean == 1.0
-    assert (outcome.classification, outcome.hit_at_3) == (1.0, 1.0)
-    nothing = judge.outcome([([], np.array([0.5, 0.5])) for _ in tested])
-    assert nothing.interval(0.5).mean == 0.0
-    gap = outcome.over(nothing, 0.5)
-    # The same on every draw of two groups is certain; of one group there is no telling.
-    assert (gap.low, gap.mean, gap.high) == (1.0, 1.0, 1.0)
-    alone = Judge(tested, ["a", "a"], ("sit", "walk"), 0).outcome(perfect)
-    assert np.isnan(alone.interval(0.5).low)
-    both = Outcome.mean([outcome, nothing])
-    assert both.interval(0.5).mean == 0.5

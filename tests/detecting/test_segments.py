@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from selfvid.data.annotations.annotations import Activity
-from selfvid.detecting.corpus import clip_labels
 from selfvid.detecting.segments import Ends, PostProcessing, Segment, runs, smoothed, video_scores
 from selfvid.errors import InputError
 
@@ -117,22 +118,6 @@ def test_a_whole_video_is_scored_without_background() -> None:
     np.testing.assert_allclose(video_scores(chances, "overlapping"), [0.7, 0.2, 0.1])
 
 
-def test_a_clip_shows_what_half_of_its_frames_show() -> None:
-    times = np.arange(32.0).reshape(4, 8)  # clips of eight frames, one a second
-    activities = [
-        Activity(0.0, 4.0, "walk"),  # four of eight
-        Activity(8.0, 11.0, "walk"),  # three of eight
-        Activity(16.0, 19.0, "walk"),  # three, and five of another
-        Activity(19.0, 24.0, "sit"),
-        Activity(24.0, 27.0, "walk"),  # three and one: half of the clip shows something
-        Activity(27.0, 28.0, "sit"),
-    ]
-    alone = clip_labels(times, activities, labels=LABELS, several=False)
-    assert alone.tolist() == [2, 0, 1, 2]
-    several = clip_labels(times, activities, labels=LABELS, several=True)
-    assert several.tolist() == [[0, 1], [0, 0], [1, 0], [0, 0]]
-
-
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [
@@ -154,3 +139,15 @@ def test_thresholds_of_single_activities_must_have_a_meaning() -> None:
         post.check(LABELS, "one_at_a_time")
     with pytest.raises(InputError, match="alphas name 'walk'; expected some of sit"):
         post.check(("sit",), "overlapping")
+
+
+def test_detections_are_in_activity_nets_scheme(evaluated: Path) -> None:
+    plain = json.loads((evaluated / "detections.json").read_text())
+    assert set(plain) == {"version", "results", "external_data"}
+    assert set(plain["results"]) == {"6.mp4", "7.mp4"}
+    lines = (evaluated / "detections.csv").read_text().splitlines()
+    assert len(lines) == 1 + sum(map(len, plain["results"].values()))
+    for found in plain["results"].values():
+        scores = [each["score"] for each in found]
+        assert scores == sorted(scores, reverse=True)
+        assert all(0 <= each["segment"][0] < each["segment"][1] for each in found)

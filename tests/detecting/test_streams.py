@@ -25,7 +25,7 @@ def windows_of(
     return WindowStream(LENGTHS, plan, streams=streams, total=total, seed=seed)
 
 
-def test_the_shortest_lane_gets_the_next_video() -> None:
+def test_the_shortest_stream_gets_the_next_video() -> None:
     plan = ParallelStreams(window=3, reset="epoch", left_over="pad", shuffle=False)
     assert written(plan, streams=3) == [
         ["0a 0b 0c", "1a 1b 1c", "2a 2b 2c"],
@@ -42,7 +42,7 @@ def test_published_windows_run_over_videos_and_the_rest_is_discarded() -> None:
     ]
 
 
-def test_where_the_state_begins_with_each_video_so_do_windows() -> None:
+def test_windows_start_with_each_video_if_the_state_does() -> None:
     plan = ParallelStreams(window=3, reset="video", left_over="pad", shuffle=False)
     assert written(plan, streams=2) == [
         ["0a 0b 0c", "1a 1b 1c"],

@@ -54,7 +54,7 @@ ENCODERS: list[Callable[[], ConvLSTMEncoder]] = [
 
 
 @pytest.mark.parametrize("make", ENCODERS)
-def test_widths_told_beforehand_are_the_widths_that_come_out(
+def test_declared_widths_are_those_of_the_features(
     make: Callable[[], ConvLSTMEncoder],
 ) -> None:
     encoder = make()
@@ -142,7 +142,7 @@ def test_without_memory_every_weight_that_wants_a_gradient_gets_one(untied: bool
     assert len(wanting) < len(list(encoder.parameters()))
 
 
-def test_flow_is_read_from_the_memory_and_told_in_pixels_of_the_frame() -> None:
+def test_flow_is_read_from_the_memory_in_pixels_of_the_frame() -> None:
     encoder = tiny(flow_kernel=3)
     assert encoder.widths.flow
     assert encoder.flow_head is not None
@@ -156,7 +156,7 @@ def test_flow_is_read_from_the_memory_and_told_in_pixels_of_the_frame() -> None:
         x = functional.conv2d(x, layer.weight, layer.bias, padding=layer.kernel_size[0] // 2)
     flow = features.need_flow("test")
     assert flow.shape == (2, 3, 2, 16, 16)
-    # In the middle of each 2x2 pixels is their place of the map, twice as far in pixels.
+    # The centre of each 2x2 pixels is one place of the map; its flow is twice as long in pixels.
     middles = functional.avg_pool2d(flow[1, 2], 2)[:, 1:-1, 1:-1]
     smooth = functional.conv2d(
         functional.pad(x, (1, 1, 1, 1), mode="replicate").transpose(0, 1),
@@ -174,6 +174,7 @@ def test_a_saved_encoder_is_the_same_again(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "program"])
 @pytest.mark.parametrize(
     "more",

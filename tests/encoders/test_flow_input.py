@@ -54,7 +54,7 @@ def test_a_field_as_a_picture_is_grey_where_nothing_moves() -> None:
     torch.testing.assert_close(picture[2], torch.tensor(x))
 
 
-def test_encoders_say_what_they_eat() -> None:
+def test_encoders_take_as_many_channels_as_their_input() -> None:
     temporal = FrameEncoder(SmallNet(channels=8, stages=(8,)), input=FlowStack(4))
     assert (temporal.in_channels, temporal.window) == (2, 4)
     assert temporal(fields(time=6)).steps.shape == (2, 3, 8)

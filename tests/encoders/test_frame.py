@@ -7,8 +7,8 @@ from selfvid.backbones.base import Backbone
 from selfvid.backbones.resnet import ResNet
 from selfvid.backbones.small import SmallNet
 from selfvid.backbones.vgg import VGG16
-from selfvid.encoders.frame import FrameEncoder
-from selfvid.encoders.input import IMAGENET_DEVIATION, IMAGENET_MEAN, DifferenceInput, PixelInput
+from selfvid.encoders.frame import FrameEncoder, fitting_input
+from selfvid.encoders.input import DifferenceInput, PixelInput
 from selfvid.errors import InputError
 
 
@@ -33,7 +33,7 @@ BACKBONES = [
 
 
 @pytest.mark.parametrize(("make", "size"), BACKBONES)
-def test_widths_told_beforehand_are_the_widths_that_come_out(make: object, size: int) -> None:
+def test_declared_widths_are_those_of_the_features(make: object, size: int) -> None:
     backbone = make()  # type: ignore[operator]
     assert isinstance(backbone, Backbone)
     encoder = FrameEncoder(backbone).eval()
@@ -62,47 +62,27 @@ def test_uint8_and_float_pixels_mean_the_same() -> None:
     torch.testing.assert_close(encoder(frames).clip, encoder(frames.float()).clip)
 
 
-def test_rgb_pixels_are_normalised_as_imagenet_networks_expect() -> None:
-    frames = clip(1, 1, 3, 2, 2)
-    expected = frames.clone().float()
-    for channel in range(3):
-        scaled = frames[:, :, channel].float() / 255
-        expected[:, :, channel] = (scaled - IMAGENET_MEAN[channel]) / IMAGENET_DEVIATION[channel]
-    torch.testing.assert_close(PixelInput("rgb")(frames), expected)
-    torch.testing.assert_close(PixelInput("bgr")(frames), expected.flip(2))
-    moving = torch.cat([frames, frames.flip(3)], 1)
-    backwards = DifferenceInput("rgb")(moving).flip(2)
-    torch.testing.assert_close(DifferenceInput("bgr")(moving), backwards)
-
-
-def test_differences_forget_what_does_not_move() -> None:
-    still = clip(1, 1, 3, 8, 8).expand(1, 5, 3, 8, 8)
-    assert DifferenceInput()(still).abs().max() == 0
-    moving = clip(1, 3, 3, 8, 8).float()
-    grey = (moving * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(2, keepdim=True) / 255
-    by_hand = torch.stack([grey[:, 1] - grey[:, 0], grey[:, 2] - grey[:, 1]], 1) / 0.1
-    torch.testing.assert_close(DifferenceInput()(moving), by_hand)
-
-
 def test_input_and_backbone_must_agree_on_channels() -> None:
     with pytest.raises(InputError, match="input makes 1 channels, ResNet expects 3"):
         FrameEncoder(ResNet(18), input=PixelInput("grey"))
 
 
-def test_a_deviation_that_cannot_be_divided_by_is_refused() -> None:
-    with pytest.raises(InputError, match=r"deviation must be positive, got \[0.0\]"):
-        PixelInput("grey", deviation=[0.0])
+@torch.no_grad()
+def test_the_clip_vector_is_the_mean_of_its_frames_vectors() -> None:
+    backbone = tiny().eval()
+    encoder = FrameEncoder(backbone, input=PixelInput("grey")).eval()
+    frames = clip(2, 3, 3, 16, 16)
+    features = encoder(frames)
+    alone = [backbone(encoder.input(frames)[:, time]) for time in range(3)]
+    vectors = torch.stack([each.vector for each in alone], 1)
+    torch.testing.assert_close(features.need_steps("test"), vectors)
+    torch.testing.assert_close(features.clip, sum(vectors.unbind(1)) / 3)
+    for level, maps in enumerate(features.need_maps("test")):
+        torch.testing.assert_close(maps[:, 2], alone[2].maps[level])
 
 
-def test_downloaded_weights_begin_other_channels_as_the_mean_of_colours(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    colours = ResNet(18).network.state_dict()
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: colours)
-    grey = ResNet(18, weights="imagenet", channels=1).network.conv1.weight
-    torch.testing.assert_close(grey[:, 0], colours["conv1.weight"].sum(1) / 3)
-
-
-def test_a_missing_weights_file_is_one_line() -> None:
-    with pytest.raises(InputError, match="is no file; expected random, imagenet or a file"):
-        ResNet(18, weights="nowhere.pth")
+def test_without_an_input_the_channels_of_the_backbone_choose_the_colours() -> None:
+    grey, colours = fitting_input(tiny(), None), fitting_input(SmallNet(stages=(8,)), None)
+    assert (grey.channels, colours.channels) == (1, 3)
+    own = DifferenceInput()
+    assert fitting_input(tiny(), own) is own

@@ -39,7 +39,7 @@ def test_the_three_kinds_of_file_hold_the_same(
     encoder: Path, manifest: Path, tmp_path: Path
 ) -> None:
     for suffix in ("parquet", "npz", "csv"):
-        embed(encoder, manifest, out=tmp_path / f"f.{suffix}", quiet=True)
+        embed(encoder, manifest, out=tmp_path / f"f.{suffix}", quiet=True, workers=0)
     table = pyarrow.parquet.read_table(tmp_path / "f.parquet").to_pydict()
     with np.load(tmp_path / "f.npz", allow_pickle=False) as arrays:
         assert arrays["vectors"].shape == (4, 16)
@@ -57,7 +57,7 @@ def test_the_three_kinds_of_file_hold_the_same(
 def test_a_videos_vector_is_the_mean_of_its_clips(
     encoder: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    dense: dict[str, Any] = {"clips": "dense", "hop": 1, "quiet": True}
+    dense: dict[str, Any] = {"clips": "dense", "hop": 1, "quiet": True, "workers": 0}
     made = embed(encoder, manifest, out=tmp_path / "clips.npz", per="clip", **dense)
     embed(encoder, manifest, out=tmp_path / "videos.npz", per="video", **dense)
     assert made.rows == 4 * (8 - 3 + 1)
@@ -78,22 +78,24 @@ def test_a_folder_is_indexed_on_the_spot_and_broken_videos_are_named(
         source = footage.path_of(row)
         (folder / source.name).write_bytes(source.read_bytes())
     (folder / "broken.mp4").write_bytes(b"no video")
-    made = embed(encoder, folder, out=tmp_path / "f.parquet", quiet=True)
+    made = embed(encoder, folder, out=tmp_path / "f.parquet", quiet=True, workers=0)
     assert made.videos == 2
     assert "broken.mp4" in made.faults[0]
     assert "left out" in str(made)
-    alone = embed(encoder, folder / source.name, out=tmp_path / "one.parquet", quiet=True)
+    alone = embed(
+        encoder, folder / source.name, out=tmp_path / "one.parquet", quiet=True, workers=0
+    )
     assert alone.rows == 1
 
 
 def test_no_message_points_to_a_table_that_is_gone(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_text("not a video")
     with pytest.raises(InputError, match="none of 1 videos is readable") as caught:
-        embed(encoder, tmp_path, out=tmp_path / "f.parquet", quiet=True)
+        embed(encoder, tmp_path, out=tmp_path / "f.parquet", quiet=True, workers=0)
     assert "videos.csv" not in str(caught.value)
 
 
-def test_nothing_is_left_where_every_video_fails(
+def test_no_file_is_left_if_every_video_fails(
     encoder: Path, manifest: Path, tmp_path: Path
 ) -> None:
     rows = [
@@ -103,30 +105,30 @@ def test_nothing_is_left_where_every_video_fails(
     Manifest(tuple(rows), tmp_path).write(tmp_path / "gone.csv")
     before = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(InputError, match=r"no video could be read; .*gone0\.mp4"):
-        embed(encoder, tmp_path / "gone.csv", out=tmp_path / "f.npz", quiet=True)
+        embed(encoder, tmp_path / "gone.csv", out=tmp_path / "f.npz", quiet=True, workers=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_an_output_that_exists_is_replaced_only_when_asked(
+def test_an_existing_output_is_replaced_only_with_overwrite(
     encoder: Path, manifest: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "f.csv"
     output.write_text("mine")
     with pytest.raises(InputError, match="exists; expected a new file"):
-        embed(encoder, manifest, out=output, quiet=True)
+        embed(encoder, manifest, out=output, quiet=True, workers=0)
     assert output.read_text() == "mine"
-    embed(encoder, manifest, out=output, overwrite=True, quiet=True)
+    embed(encoder, manifest, out=output, overwrite=True, quiet=True, workers=0)
     assert output.read_text().startswith("path,video")
 
 
 def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ends in '\.txt'; expected \.parquet"):
-        embed(tmp_path, tmp_path, out=tmp_path / "f.txt", quiet=True)
+        embed(tmp_path, tmp_path, out=tmp_path / "f.txt", quiet=True, workers=0)
 
 
 def test_missing_videos_are_named(encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="do not exist; expected a folder"):
-        embed(encoder, tmp_path / "none", out=tmp_path / "f.csv", quiet=True)
+        embed(encoder, tmp_path / "none", out=tmp_path / "f.csv", quiet=True, workers=0)
 
 
 def on_clips(frames: int) -> ClipEncoder:
@@ -147,7 +149,7 @@ def test_a_window_along_a_clip_embeds_as_the_mean_of_dense_clips(
     windows: dict[str, Any] = {"clips": "dense", "hop": 1}
     whole: dict[str, Any] = {"clips": 1}
     for name, how in (("clip", windows), ("along", whole)):
-        embed(tmp_path / name, manifest, out=tmp_path / f"{name}.npz", quiet=True, **how)
+        embed(tmp_path / name, manifest, out=tmp_path / f"{name}.npz", quiet=True, workers=0, **how)
     with np.load(tmp_path / "clip.npz") as clip, np.load(tmp_path / "along.npz") as along:
         assert clip["vectors"].shape == (4, 16)
         np.testing.assert_allclose(along["vectors"], clip["vectors"], rtol=1e-4, atol=1e-5)
@@ -160,4 +162,4 @@ def test_clips_of_a_length_that_a_network_does_not_take_are_refused_in_a_line(
     encoder.provenance = Provenance(size=(32, 32), frames=3)
     encoder.save(tmp_path / "clip")
     with pytest.raises(InputError, match="takes clips of 3 frames, got 5; expected a SlidingEnc"):
-        embed(tmp_path / "clip", manifest, out=tmp_path / "f.npz", frames=5, quiet=True)
+        embed(tmp_path / "clip", manifest, out=tmp_path / "f.npz", frames=5, quiet=True, workers=0)

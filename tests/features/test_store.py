@@ -8,7 +8,14 @@ import torch
 from safetensors.numpy import load_file
 
 from selfvid.errors import InputError
-from selfvid.features.store import FeatureFile, FeatureStore
+from selfvid.features.store import (
+    FeatureFile,
+    FeatureStore,
+    features_of,
+    joined,
+    tensors_of,
+)
+from selfvid.types import Features
 
 
 def test_blocks_are_written_as_one_tensor_and_read_in_parts(tmp_path: Path) -> None:
@@ -65,3 +72,49 @@ def test_tensors_come_back_in_their_own_format(tmp_path: Path, dtype: torch.dtyp
     again = found.read()["clip"]
     assert again.dtype == dtype
     assert torch.equal(again, tensor)
+
+
+def _features(clips: int, *, maps: int = 2) -> Features:
+    generator = torch.Generator().manual_seed(clips)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    return Features(
+        clip=drawn(clips, 4),
+        steps=drawn(clips, 3, 4),
+        window=5,
+        stride=2,
+        maps=tuple(drawn(clips, 3, 2, 6 - level, 6 - level) for level in range(maps)) or None,
+    )
+
+
+def test_features_come_back_from_their_tensors() -> None:
+    features = _features(2)
+    tensors = tensors_of(features)
+    assert set(tensors) == {"clip", "steps", "maps.0", "maps.1"}
+    again = features_of(tensors, window=5, stride=2)
+    assert again.flow is None
+    assert (again.window, again.stride) == (5, 2)
+    for name, tensor in tensors_of(again).items():
+        assert torch.equal(tensor, tensors[name])
+
+
+def test_a_missing_level_of_maps_has_no_steps() -> None:
+    tensors = tensors_of(_features(2))
+    del tensors["maps.0"]
+    again = features_of(tensors, window=5, stride=2)
+    assert again.maps is not None
+    assert again.maps[0].shape == (2, 0, 0, 0, 0)
+    assert torch.equal(again.maps[1], tensors["maps.1"])
+    assert set(tensors_of(again)) == set(tensors)
+
+
+def test_joined_features_are_those_of_all_clips_in_order() -> None:
+    parts = [_features(clips, maps=1) for clips in (1, 3)]
+    both = joined(parts)
+    for first, part in zip((0, 1), parts, strict=True):
+        clips = slice(first, first + len(part.clip))
+        for name, tensor in tensors_of(both.of(clips)).items():
+            assert torch.equal(tensor, tensors_of(part)[name])
+    assert (both.window, both.stride) == (5, 2)

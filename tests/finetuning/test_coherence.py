@@ -33,25 +33,23 @@ from selfvid.training.rates import UNIFORM, Rates
 from selfvid.training.schedule import Training
 from selfvid.types import ClipBatch
 from tests.data.images import indexed_stills, turntable
-from tests.finetuning.tuned import PLAIN_SGD, same, tanh_encoder, tuned
+from tests.finetuning.tuned import PLAIN_SGD, history, same, tanh_encoder, tuned, without_speed
 from tests.pretraining.power_cut import power_cut
 
 
 def trained(
     manifest: Path, out: Path, *, plan: dict[str, Any] | None = None, **more: Any
 ) -> FinetuneResult:
-    asked: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "encoder": tanh_encoder(),
         "head": lambda widths, classes: Average(widths, classes, dropout=0.5),
         "views": EvenClips(frames=2),
         "augment": Augmentation(crop=0.2),
         "coherence": Coherence(data=str(manifest), batch=4, margin=2.0),
     }
-    return tuned(manifest, out, frames=2, plan={**PLAIN_SGD, **(plan or {})}, **{**asked, **more})
-
-
-def history(run: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    return tuned(
+        manifest, out, frames=2, plan={**PLAIN_SGD, **(plan or {})}, **{**arguments, **more}
+    )
 
 
 def streams(steps: int) -> tuple[BatchStream, BatchStream]:
@@ -64,10 +62,10 @@ def test_supervised_pull_and_push_batches_come_in_turn() -> None:
     stream = AlternatingStream(labelled, footage)
     found = list(stream)
     assert len(found) == len(stream) == 12
-    turns = []
+    kinds = []
     for number, batch in enumerate(found):
         stream.done = number
-        turns.append(stream.kind)
+        kinds.append(stream.kind)
         step = number // 3
         if number % 3 == 0:
             assert batch == labelled.batch(step)
@@ -76,7 +74,7 @@ def test_supervised_pull_and_push_batches_come_in_turn() -> None:
         assert [(key.epoch, key.index - 5) for key in batch] == [
             (key.epoch, key.index) for key in expected
         ]
-    assert turns == ["labels", "pull", "push"] * 4
+    assert kinds == ["labels", "pull", "push"] * 4
 
 
 def test_no_two_batches_draw_the_same_and_labels_draw_as_without_footage() -> None:
@@ -121,11 +119,11 @@ def joint() -> JointTraining:
 
 
 def moved(
-    joint: JointTraining, batch: ClipBatch, *, turn: int
+    joint: JointTraining, batch: ClipBatch, *, number: int
 ) -> tuple[Tensor, Tensor, Classifier]:
-    """Step vectors of the batch before and after one small step in the given turn."""
+    """Step vectors of the batch before and after one small update `number`."""
     before = copy.deepcopy(joint.classifier)
-    joint.stream.done = turn
+    joint.stream.done = number
     joint.training_step(batch, 0).backward()
     with torch.no_grad():
         for weight in joint.classifier.parameters():
@@ -138,7 +136,7 @@ def moved(
 def test_a_pull_step_brings_consecutive_frames_nearer(
     joint: JointTraining, batch: ClipBatch
 ) -> None:
-    z, after, _ = moved(joint, batch, turn=1)
+    z, after, _ = moved(joint, batch, number=1)
     near, nearer = ((v[:, 1] - v[:, 0]).abs().sum(-1) for v in (z, after))
     assert nearer.mean() < near.mean()
     # the loss is the mean of those distances, and what is written down
@@ -146,18 +144,18 @@ def test_a_pull_step_brings_consecutive_frames_nearer(
 
 
 def test_a_push_step_moves_other_frames_apart(joint: JointTraining, batch: ClipBatch) -> None:
-    z, after, _ = moved(joint, batch, turn=2)
+    z, after, _ = moved(joint, batch, number=2)
     far, farther = ((v - v.roll(1, 0)).abs().sum(-1) for v in (z, after))
     assert farther.mean() > far.mean()
     by_hand = torch.stack([(3.0 - d).clamp_min(0) for d in far.flatten()]).mean()
     assert joint.figures()["push"] == pytest.approx(float(by_hand), rel=1e-5)
 
 
-@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize("number", [1, 2])
 def test_steps_on_footage_leave_the_head_alone(
-    joint: JointTraining, batch: ClipBatch, turn: int
+    joint: JointTraining, batch: ClipBatch, number: int
 ) -> None:
-    *_, before = moved(joint, batch, turn=turn)
+    *_, before = moved(joint, batch, number=number)
     for name, weight in joint.classifier.named_parameters():
         stays = torch.equal(weight, dict(before.named_parameters())[name])
         assert stays == name.startswith("head"), name
@@ -176,7 +174,7 @@ def test_a_batch_without_a_pair_to_push_costs_nothing(joint: JointTraining) -> N
     assert float(loss.detach()) == 0
 
 
-def test_at_weight_nought_it_is_plain_training(digits_manifest: Path, tmp_path: Path) -> None:
+def test_at_weight_zero_it_is_plain_training(digits_manifest: Path, tmp_path: Path) -> None:
     still = Coherence(data=str(digits_manifest), batch=4, margin=2.0, weight=0.0)
     trained(digits_manifest, tmp_path / "joint", coherence=still)
     trained(digits_manifest, tmp_path / "plain", coherence=None)
@@ -202,7 +200,7 @@ def test_steps_count_supervised_ones_and_the_rate_follows_them(
 
 # Updates 4 and 5 lie within a step, update 6 ends one.
 @pytest.mark.parametrize("update", [4, 5, 6])
-def test_a_run_stopped_in_any_turn_ends_as_one_never_stopped(
+def test_a_run_stopped_at_any_update_ends_as_one_never_stopped(
     digits_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: int
 ) -> None:
     plan = {"optimiser": "adamw"}
@@ -231,7 +229,7 @@ def test_test_videos_in_the_footage_make_a_run_transductive(
     other = trained(digits_manifest, tmp_path / "other", coherence=train_only)
     assert (every.footage["seen"], every.footage["tested"]) == (8, 8)
     assert other.footage["seen"] == 0
-    assert any(said.startswith("transductive: 8 of 8") for said in every.verdicts)
+    assert any(verdict.startswith("transductive: 8 of 8") for verdict in every.verdicts)
     assert "in turn with coherence on" in every.heading
     past = load_encoder(tmp_path / "every").provenance
     assert set(past.footage) == {row.video for row in whole.usable.rows}
@@ -299,7 +297,7 @@ def test_the_command_line_takes_a_manifest_as_it_is(digits_manifest: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("asked", "options", "complaint"),
+    ("arguments", "options", "complaint"),
     [
         ({"data": ""}, {}, "coherence has no data; expected a manifest"),
         ({"data": "missing.csv"}, {}, "missing.csv"),
@@ -315,13 +313,13 @@ def test_the_command_line_takes_a_manifest_as_it_is(digits_manifest: Path, tmp_p
 def test_what_cannot_be_is_refused_in_one_line(
     digits_manifest: Path,
     tmp_path: Path,
-    asked: dict[str, Any],
+    arguments: dict[str, Any],
     options: dict[str, Any],
     complaint: str,
 ) -> None:
-    asked = {"data": str(digits_manifest), "batch": 4, **asked}
+    arguments = {"data": str(digits_manifest), "batch": 4, **arguments}
     with pytest.raises(InputError, match=complaint) as raised:
-        trained(digits_manifest, tmp_path / "run", coherence=Coherence(**asked), **options)
+        trained(digits_manifest, tmp_path / "run", coherence=Coherence(**arguments), **options)
     assert "\n" not in str(raised.value)
 
 
@@ -335,3 +333,30 @@ def test_an_encoder_of_flow_is_refused() -> None:
     encoder = FrameEncoder(SmallNet(channels=4, stages=(8,)), input=FlowStack(2))
     with pytest.raises(InputError, match="the encoder takes flow; expected an encoder of pixels"):
         Coherence().check(encoder, flow="flow", rates=Rates({}), training=Training())
+
+
+# The newest checkpoint is of update 24, which ends step 8. Step 10, of updates 28 to 30, is in the
+# history at update 35 and not yet at update 29.
+@pytest.mark.parametrize("update", [29, 35])
+def test_a_joint_run_that_is_killed_and_resumed_has_every_step_once_in_its_history(
+    digits_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: int
+) -> None:
+    plan = {"steps": 20, "checkpoint_every": 8}
+    trained(digits_manifest, tmp_path / "whole", plan=plan)
+    with power_cut(monkeypatch, before=update):
+        trained(digits_manifest, tmp_path / "cut", plan=plan)
+    trained(digits_manifest, tmp_path / "cut", plan=plan, resume=True)
+    assert [line["step"] for line in history(tmp_path / "cut")] == [10, 20]
+    assert without_speed(tmp_path / "cut") == without_speed(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("update", [28, 29])
+def test_a_run_stopped_within_a_step_writes_all_losses_of_that_step(
+    digits_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: int
+) -> None:
+    plan = {"steps": 10}
+    trained(digits_manifest, tmp_path / "whole", plan=plan)
+    with power_cut(monkeypatch, before=update, saved_in=tmp_path / "cut"):
+        trained(digits_manifest, tmp_path / "cut", plan=plan)
+    trained(digits_manifest, tmp_path / "cut", plan=plan, resume=True)
+    assert without_speed(tmp_path / "cut") == without_speed(tmp_path / "whole")

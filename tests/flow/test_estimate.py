@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -7,23 +8,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
+from selfvid.data.flow.middlebury import read_flo
 from selfvid.errors import InputError
+from selfvid.flow import end_point_error
 from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator, limited_threads
 from selfvid.saving.recorded import build, describe
+from tests.bench.flow_error import error_of, read_pair
+from tests.flow.textures import drifting
 
 ESTIMATORS = [DIS(), DIS("fast"), DIS("ultrafast"), Farneback()]
-
-
-def drifting(frames: int, *, x: int, y: int, height: int = 64, width: int = 80) -> Tensor:
-    """Texture that moves by whole pixels, uint8 (T, 3, H, W)."""
-    generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand(1, 3, 40, 40, generator=generator)
-    large = interpolate(coarse, size=(160, 160), mode="bicubic").clamp(0, 1)[0]
-    at = [(40 - y * t, 40 - x * t) for t in range(frames)]
-    cut = [large[:, top : top + height, left : left + width] for top, left in at]
-    return (torch.stack(cut) * 255).to(torch.uint8)
 
 
 def _named(estimator: FlowEstimator) -> str:
@@ -95,7 +89,7 @@ def test_the_smallest_frames_are_taken(estimator: FlowEstimator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "said"),
+    ("frames", "message"),
     [
         (torch.zeros(3, 3, 32, 32), r"frames are float32 \(3, 3, 32, 32\); expected uint8"),
         (torch.zeros(3, 1, 32, 32, dtype=torch.uint8), "expected uint8"),
@@ -103,8 +97,8 @@ def test_the_smallest_frames_are_taken(estimator: FlowEstimator) -> None:
         (torch.zeros(2, 3, 32, 12, dtype=torch.uint8), "32x12; expected at least 16 pixels"),
     ],
 )
-def test_frames_that_give_no_flow_are_named(frames: Tensor, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_frames_that_give_no_flow_are_named(frames: Tensor, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         DIS()(frames)
 
 
@@ -140,3 +134,20 @@ def test_threads_are_limited_and_given_back() -> None:
     with limited_threads(1):
         assert (cv2.getNumThreads(), torch.get_num_threads()) == (1, 1)
     assert (cv2.getNumThreads(), torch.get_num_threads()) == before
+
+
+@pytest.mark.parametrize(
+    ("estimator", "most"),
+    [(DIS(), 0.25), (DIS("fast"), 0.5), (DIS("ultrafast"), 0.6), (Farneback(), 0.35)],
+    ids=["dis medium", "dis fast", "dis ultrafast", "farneback"],
+)
+def test_rubber_whale_is_told_to_a_fraction_of_a_pixel(
+    shared_data: Path, estimator: FlowEstimator, most: float
+) -> None:
+    folder = shared_data / "flow_middlebury"
+    truth = read_flo(folder / "flow10.flo")
+    plain, stored = error_of(estimator, read_pair(folder), truth)
+    still = float(end_point_error(torch.zeros_like(truth.flow), truth.flow, where=truth.known))
+    assert plain < most < still / 2
+    # 584 pixels wide: a step of 0.29, so that storing adds at most half of it along x and y.
+    assert abs(stored - plain) < 0.5 * 0.288 * 2**0.5

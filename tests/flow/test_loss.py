@@ -1,11 +1,11 @@
-"""Roughness of flow and gradients of images, against loops over pixels."""
+"""Losses against loops over pixels, and the end-point error by hand."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from selfvid.errors import InputError
-from selfvid.flow import flow_roughness, image_gradient_loss
+from selfvid.flow import end_point_error, flow_roughness, image_gradient_loss
 
 RANDOM = torch.Generator().manual_seed(0)
 
@@ -90,8 +90,35 @@ def test_image_gradients_feel_a_change_of_brightness_only_at_the_border() -> Non
     assert image_gradient_loss(image + 0.5, image).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_what_cannot_be_compared_is_said_in_one_line() -> None:
+def test_what_cannot_be_compared_is_refused_in_one_line() -> None:
     with pytest.raises(InputError, match=r"predicted is \(1, 4, 4\); expected \(1, 4, 5\)"):
         image_gradient_loss(torch.zeros(1, 4, 4), torch.zeros(1, 4, 5))
     with pytest.raises(InputError, match="delta is 0; expected more than 0"):
         flow_roughness(torch.zeros(1, 2, 4, 4), delta=0)
+
+
+def test_error_is_the_mean_distance_of_the_ends() -> None:
+    truth = torch.zeros(1, 2, 1, 2)
+    flow = torch.tensor([[[[3.0, 0.0]], [[4.0, -1.0]]]])  # (3, 4) and (0, -1)
+    assert end_point_error(flow, truth).item() == (5 + 1) / 2
+
+
+def test_only_marked_pixels_count() -> None:
+    truth = torch.zeros(2, 2, 1, 2)
+    flow = torch.tensor([[[[3.0, 0.0]], [[4.0, -1.0]]]]).repeat(2, 1, 1, 1)
+    where = torch.tensor([[[True, False]], [[True, True]]])
+    assert end_point_error(flow, truth, where=where).item() == pytest.approx((5 + 5 + 1) / 3)
+
+
+def test_the_baseline_is_the_length_of_the_truth() -> None:
+    truth = torch.randn(3, 4, 2, 5, 6, generator=torch.Generator().manual_seed(0))
+    baseline = end_point_error(torch.zeros_like(truth), truth)
+    torch.testing.assert_close(baseline, torch.hypot(truth[:, :, 0], truth[:, :, 1]).mean())
+
+
+def test_flow_that_cannot_be_compared_with_the_truth_is_refused() -> None:
+    flow = torch.zeros(1, 2, 4, 4)
+    with pytest.raises(InputError, match=r"flow is \(1, 2, 4, 4\), the truth \(1, 2, 4, 5\)"):
+        end_point_error(flow, torch.zeros(1, 2, 4, 5))
+    with pytest.raises(InputError, match=r"where has 0 pixels in \(1, 4, 4\); expected at least"):
+        end_point_error(flow, flow, where=torch.zeros(1, 4, 4, dtype=torch.bool))

@@ -11,7 +11,7 @@ from torchvision.models import get_model
 from selfvid.errors import InputError
 from selfvid.flow.raft import RAFT
 from selfvid.saving.recorded import build, describe
-from tests.flow.test_estimate import drifting
+from tests.flow.textures import drifting
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,7 @@ def test_flow_as_a_picture_has_x_y_and_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: stack_flow(_fields(3)), r"fields are torch.float64 \(3, 2, 5, 7\)"),
         (lambda: stack_flow(torch.zeros(1, 3, 2, 5, 7, dtype=torch.uint8)), "torch.uint8"),
@@ -155,7 +155,7 @@ def test_flow_as_a_picture_has_x_y_and_length() -> None:
         (lambda: flow_image(_fields(2)[:, :1]), "expected floats"),
     ],
 )
-def test_what_does_not_fit_is_said_in_one_line(call: object, said: str) -> None:
+def test_what_does_not_fit_is_refused_in_one_line(call: object, message: str) -> None:
     assert callable(call)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         call()

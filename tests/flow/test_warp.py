@@ -145,7 +145,7 @@ def test_warping_and_enlarging_change_places() -> None:
     assert torch.equal(warp(enlarged, resize_flow(flow, (32, 32))), warped_first)
 
 
-def test_what_does_not_fit_is_said_in_one_line() -> None:
+def test_what_does_not_fit_is_refused_in_one_line() -> None:
     features = torch.zeros(1, 3, 4, 5)
     with pytest.raises(InputError, match=r"flow is torch.float32 \(1, 2, 5, 4\); expected floats"):
         warp(features, torch.zeros(1, 2, 5, 4))

@@ -5,10 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from selfvid.data.digits.glyphs import load_glyphs
-from selfvid.data.digits.moving_digits import DIRECTIONS, drift
 from selfvid.forecasting.baselines import (
     MEAN,
     REPEAT,
@@ -22,30 +19,7 @@ from selfvid.forecasting.baselines import (
     repeat_last,
     softened,
 )
-from selfvid.forecasting.block_motion import block_motion, moved
-from selfvid.objectives.predictive import Forecast
-
-
-def noise(seed: int, *shape: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def drifting(direction: str, *, frames: int = 8, speed: float = 2.0) -> Tensor:
-    """Two digits that never reach a border, (2, T, 1, 64, 64) in 0..1."""
-    made = drift(
-        load_glyphs("sklearn", split="test"),
-        torch.tensor([3, 4]),
-        starts=torch.full((2, 2), 20.0, dtype=torch.float64),
-        directions=torch.full((2,), list(DIRECTIONS).index(direction)),
-        frames=frames,
-        canvas=64,
-        speed=speed,
-    )
-    return made.frames / 255
-
-
-def forecast_of(frames: Tensor, future: int, *, free: bool = True) -> Forecast:
-    return Forecast(frames, torch.zeros_like(frames[:, -future:]), free=free)
+from tests.forecasting.made import drifting, forecast_of, noise
 
 
 @pytest.mark.parametrize("direction", ["right", "up", "left", "down"])
@@ -56,7 +30,7 @@ def test_a_drifting_digit_is_carried_on_without_error(direction: str, free: bool
     assert (guessed(forecast, repeat_last) - forecast.truth).abs().max() > 0.5
 
 
-def test_flow_that_goes_with_constant_velocity_looks_back() -> None:
+def test_the_flow_of_constant_velocity_is_backward() -> None:
     frames = drifting("right", speed=3.0)
     flow = constant_flow(frames[:, :4], 2)
     digit = frames[:, 4:6, 0] > 0
@@ -68,44 +42,6 @@ def test_one_frame_alone_has_no_motion() -> None:
     frames = noise(0, 2, 1, 1, 8, 8)
     assert torch.equal(constant_velocity(frames, 3), repeat_last(frames, 3))
     assert not constant_flow(frames, 3).any()
-
-
-def test_a_shifted_texture_is_found_and_black_stands_still() -> None:
-    before = torch.zeros(1, 3, 40, 40)
-    before[..., 12:24, 12:24] = noise(1, 3, 12, 12)
-    after = before.roll((-2, 3), dims=(2, 3))
-    motion = block_motion(before, after, reach=4, window=5)
-    assert (motion[0, 0, 10:22, 15:27] == 3).all()
-    assert (motion[0, 1, 10:22, 15:27] == -2).all()
-    assert not motion[..., 30:, :].any()
-
-
-def test_block_motion_is_the_best_of_all_displacements_by_loop() -> None:
-    before, after = noise(2, 1, 1, 12, 12), noise(3, 1, 1, 12, 12)
-    reach, window = 2, 3
-    motion = block_motion(before, after, reach=reach, window=window)
-    framed = torch.nn.functional.pad(before, (reach,) * 4)[0, 0]
-    for row, column in ((0, 0), (5, 6), (11, 3)):
-
-        def cost(x: int, y: int, row: int = row, column: int = column) -> float:
-            total = 0.0
-            for i in range(max(row - 1, 0), min(row + 2, 12)):
-                for j in range(max(column - 1, 0), min(column + 2, 12)):
-                    there = framed[i - y + reach, j - x + reach]
-                    total += float((after[0, 0, i, j] - there) ** 2)
-            return total
-
-        span = range(-reach, reach + 1)
-        best = min((cost(x, y), x, y) for x in span for y in span)
-        assert tuple(motion[0, :, row, column].tolist()) == best[1:]
-
-
-def test_where_pixels_meet_the_brighter_one_wins_and_leavers_are_gone() -> None:
-    frame = torch.tensor([[[[0.2, 0.7, 0.5, 0.9]]]])
-    motion = torch.tensor([[[[1, 0, -1, 5]], [[0, 0, 0, 0]]]])
-    assert moved(frame, motion, on_black=True).flatten().tolist() == pytest.approx([0, 0.7, 0, 0])
-    kept = moved(frame, motion, on_black=False).flatten().tolist()
-    assert kept == pytest.approx([0.2, 0.7, 0.5, 0.9])
 
 
 def test_a_free_guess_does_not_look_at_what_is_to_be_predicted() -> None:
@@ -169,7 +105,7 @@ def test_shares_are_the_cheapest_on_training_sequences() -> None:
         assert baselines.shares[REPEAT][step].item() == pytest.approx(SHARES[int(np.argmin(costs))])
 
 
-def test_soft_baseline_are_sure_of_nothing_though_frames_are_black_and_white() -> None:
+def test_softened_baselines_are_never_certain_also_of_black_frames() -> None:
     forecast = forecast_of(torch.zeros(2, 4, 1, 8, 8), 2)
     baselines = fit_baselines(lambda: [forecast], "cross_entropy")
     for guess in baselines.soft(baselines.guesses(forecast)).values():

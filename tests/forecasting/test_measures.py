@@ -18,15 +18,9 @@ from selfvid.forecasting.measures import (
     measure,
     measure_flow,
 )
-from selfvid.forecasting.result import in_words
 from selfvid.objectives.predictive import Forecast
 from selfvid.statistics.intervals import GroupDraws
-
-
-def a_forecast(seed: int = 0, *, sequences: int = 5) -> Forecast:
-    generator = torch.Generator().manual_seed(seed)
-    frames = torch.rand(sequences, 6, 1, 8, 8, generator=generator)
-    return Forecast(frames, torch.rand(sequences, 2, 1, 8, 8, generator=generator), free=True)
+from tests.forecasting.made import a_forecast
 
 
 def test_errors_of_repeating_are_sums_of_squares() -> None:
@@ -41,7 +35,7 @@ def test_errors_of_repeating_are_sums_of_squares() -> None:
     assert list(found) == [PREDICTION, REPEAT, MEAN, VELOCITY]
 
 
-def test_probabilities_are_measured_in_nats_and_by_squared_error_where_baseline_stay_hard() -> None:
+def test_probabilities_are_measured_in_nats_and_by_squared_error_without_softening() -> None:
     forecast = a_forecast()
     baselines = fit_baselines(lambda: [forecast], "cross_entropy")
     found = errors_of(forecast, baselines, "cross_entropy")
@@ -72,28 +66,6 @@ def test_figures_are_means_over_frames_and_sequences_and_differences_are_paired(
     assert found.best_baseline.name == min(
         (REPEAT, MEAN, VELOCITY), key=lambda name: raw[name].mean().item()
     )
-
-
-@pytest.mark.parametrize(
-    ("off_by", "beginning"),
-    [(0.0, "better than the best baseline"), (0.9, "not better than the best baseline")],
-)
-def test_the_verdict_follows_the_interval(off_by: float, beginning: str) -> None:
-    frames = a_forecast(3, sequences=20).frames
-    forecast = Forecast(frames, frames[:, -2:] + off_by, free=True)
-    baselines = fit_baselines(lambda: [forecast], "squared_error")
-    errors = errors_of(forecast, baselines, "squared_error")
-    (found,) = measure([errors], GroupDraws.of(range(20)))
-    assert in_words(found).startswith(beginning)
-
-
-def test_one_group_alone_leaves_the_verdict_open() -> None:
-    forecast = a_forecast(4)
-    baselines = fit_baselines(lambda: [forecast], "squared_error")
-    (found,) = measure([errors_of(forecast, baselines, "squared_error")], GroupDraws.of(["a"] * 5))
-    assert math.isnan(found.prediction.error.low)
-    assert in_words(found).startswith("unresolved")
-    assert "[no interval]" in in_words(found)
 
 
 def test_intervals_are_as_wide_as_theory_says() -> None:
@@ -144,7 +116,7 @@ def test_sequences_without_a_known_pixel_are_left_out() -> None:
     assert all(row.error.mean == 2.0 for row in rows)
 
 
-def test_floors_do_not_change_what_they_are_given() -> None:
+def test_baselines_do_not_change_the_frames_of_the_forecast() -> None:
     forecast = a_forecast(5)
     before = forecast.frames.clone()
     baselines = Baselines(forecast.frames.mean((0, 1)), on_black=False, frames=30)

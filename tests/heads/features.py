@@ -20,15 +20,3 @@ def features(*, seed: int = 0) -> Features:
         steps=steps,
         maps=(drawn(STEPS, 4, 8, 8), drawn(STEPS, 8, 4, 4)),
     )
-
-
-def cut(whole: Features, clip: int, length: int) -> Features:
-    """One of the clips, without what pads it."""
-    assert whole.steps is not None
-    assert whole.maps is not None
-    steps = whole.steps[clip : clip + 1, :length]
-    return Features(
-        clip=steps.mean(1),
-        steps=steps,
-        maps=tuple(level[clip : clip + 1, :length] for level in whole.maps),
-    )

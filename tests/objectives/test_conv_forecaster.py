@@ -41,7 +41,7 @@ def clips(batch: int = 2, frames: int = 6, side: int = 8, seed: int = 0) -> Tens
 
 
 def drawn(objective: ConvForecaster, h: Tensor) -> Tensor:
-    """The frame that the top layer's output (B, D, h, w) stands for."""
+    """The frame that is drawn from the top layer's output (B, D, h, w)."""
     readout = objective.readout[0]
     assert isinstance(readout, torch.nn.Conv2d)
     raw = torch.einsum("bdhw,cd->bchw", h, readout.weight[:, :, 0, 0])
@@ -53,19 +53,19 @@ def cut(frame: Tensor) -> Tensor:
     return functional.pixel_unshuffle(frame, PATCH)
 
 
-def stepwise(objective: ConvForecaster, clip: Tensor, *, known: int, free: bool) -> Tensor:
+def stepwise(objective: ConvForecaster, clip: Tensor, *, shown: int, free: bool) -> Tensor:
     """Predictions after each frame but the last, one step at a time, (B, T - 1, ...)."""
     frames = clip[:, :, :1].float() / 255
     cell, state, output, made = objective.encoder.lstm.cell, None, None, []
     own = objective.cells is not None
     for time in range(clip.shape[1] - 1):
-        if own and time == known - 1:
-            # The encoder has seen the last known frame before its cells are changed for others.
+        if own and time == shown - 1:
+            # The encoder has seen the last shown frame; then the forecaster's own cells take over.
             state = cell.step(cell.project(cut(frames[:, time])[:, None])[:, 0], state)
             assert objective.cells is not None
             cell = objective.cells.cell
-        eaten = output if free and output is not None and time >= known else frames[:, time]
-        state = cell.step(cell.project(cut(eaten)[:, None])[:, 0], state)
+        given = output if free and output is not None and time >= shown else frames[:, time]
+        state = cell.step(cell.project(cut(given)[:, None])[:, 0], state)
         output = drawn(objective, state[0])
         made.append(output)
     return torch.stack(made, 1)
@@ -77,7 +77,7 @@ def test_a_forecast_is_a_free_run_step_by_step(shared: bool) -> None:
     forecast = objective.forecast(clips())
     assert forecast.free
     assert forecast.flow is None
-    by_hand = stepwise(objective, clips(), known=3, free=True)[:, -3:]
+    by_hand = stepwise(objective, clips(), shown=3, free=True)[:, -3:]
     torch.testing.assert_close(forecast.predicted, by_hand)
     torch.testing.assert_close(forecast.frames, clips()[:, :, :1] / 255)
 
@@ -99,7 +99,7 @@ def test_the_loss_is_that_of_a_slow_loop(shared: bool, share: float) -> None:
     objective = tiny(shared=shared, own=OwnFrames(share=share))
     losses = objective(clips())
     truth = clips()[:, 1:, :1] / 255
-    predicted = stepwise(objective, clips(), known=3, free=share == 1)
+    predicted = stepwise(objective, clips(), shown=3, free=share == 1)
     each = (predicted - truth).square().flatten(2).sum(2)
     torch.testing.assert_close(losses.parts["future"], each[:, -3:].mean())
     total = each[:, -3:].sum()
@@ -174,7 +174,7 @@ def test_it_learns_to_move_a_bar_on() -> None:
     optimiser = torch.optim.Adam(objective.parameters(), lr=1e-2)
 
     def bars(batch: int) -> Tensor:
-        """A column that goes round, left or right, a pixel per frame."""
+        """A column that moves left or right by a pixel per frame, around the border."""
         columns = (
             torch.randint(8, (batch, 1))
             + torch.arange(5) * torch.tensor([1, -1])[torch.randint(2, (batch, 1))]

@@ -13,7 +13,6 @@ from selfvid.encoders.input import DifferenceInput
 from selfvid.errors import InputError
 from selfvid.flow import end_point_error
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder
-from selfvid.objectives.frame_decoder import FrameDecoder
 from selfvid.objectives.predictive import load_predictive
 from selfvid.saving.recorded import build, describe
 
@@ -41,7 +40,7 @@ def last_of(objective: FlowAutoencoder) -> nn.Conv2d:
 
 
 def pushed(objective: FlowAutoencoder, x: float, y: float) -> FlowAutoencoder:
-    """Whose flow is the same everywhere, in places of the map."""
+    """The objective with the same flow everywhere, in places of the map."""
     bias = last_of(objective).bias
     assert bias is not None
     with torch.no_grad():
@@ -50,7 +49,7 @@ def pushed(objective: FlowAutoencoder, x: float, y: float) -> FlowAutoencoder:
 
 
 def moved(objective: FlowAutoencoder) -> FlowAutoencoder:
-    """Whose flow head's last layer is no longer zero."""
+    """The objective with a flow head whose last layer is no longer zero."""
     nn.init.normal_(last_of(objective).weight)
     return objective
 
@@ -118,19 +117,6 @@ def test_at_the_first_update_the_last_layer_of_the_head_learns_alone() -> None:
         bool(p.grad is not None and p.grad.any()) for p in objective.encoder.flow_head.parameters()
     ]
     assert reached == [False, False, False, False, True, True]
-
-
-def test_the_decoder_doubles_until_the_frame_is_whole() -> None:
-    torch.manual_seed(0)
-    decoder = FrameDecoder(32, 3, stride=4, kernel=3)
-    first, second = (layer for layer in decoder.layers if isinstance(layer, nn.Conv2d))
-    maps = torch.randn(2, 32, 5, 6)
-    x = maps.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    x = functional.conv2d(x, first.weight, first.bias, padding=1).tanh()
-    x = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    by_hand = functional.conv2d(x, second.weight, second.bias, padding=1)
-    assert by_hand.shape == (2, 3, 20, 24)
-    torch.testing.assert_close(decoder(maps), by_hand)
 
 
 def looked_up(features: Tensor, x: float, y: float) -> Tensor:

@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from pytorch_lightning import Callback
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.clips.faults import FaultPolicy
@@ -21,15 +19,17 @@ from selfvid.encoders.base import load_encoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.errors import InputError
+from selfvid.objectives.predictive import load_predictive
 from selfvid.objectives.temporal_coherence import TemporalCoherence
-from selfvid.training import fit as fit_module
-from selfvid.training.checkpoints import Interrupted, saved, step_of
-from selfvid.types import Losses
-from tests.pretraining.runs import tiny_objective, tiny_run
-
-
-def weights(run: Path, name: str = "encoder") -> dict[str, torch.Tensor]:
-    return load_encoder(run / name).state_dict()
+from selfvid.training.checkpoints import saved, step_of
+from tests.pretraining.runs import (
+    forget_beyond,
+    losses,
+    run_on_digits,
+    tiny_objective,
+    tiny_run,
+    weights,
+)
 
 
 def test_a_run_leaves_everything_a_person_needs(digits_manifest: Path, tmp_path: Path) -> None:
@@ -77,51 +77,6 @@ def test_a_run_resumed_from_a_checkpoint_ends_with_the_same_weights_to_the_bit(
     assert losses(whole) == losses(resumed)
 
 
-def forget_beyond(run: Path, step: int) -> None:
-    """Leave the folder as a run killed a little after `step` leaves it."""
-    for checkpoint in (run / "checkpoints").glob("step-*.ckpt"):
-        if step_of(checkpoint) > step:
-            checkpoint.unlink()
-    for name in ("encoder", "summary.json"):
-        path = run / name
-        for part in path.iterdir() if path.is_dir() else ():
-            part.unlink()
-        path.rmdir() if path.is_dir() else path.unlink()
-
-
-def losses(run: Path) -> list[tuple[int, float]]:
-    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-    return [(line["step"], line["loss"]) for line in lines if "loss" in line]
-
-
-class KillAt(Callback):
-    """Sends this process a signal at the end of a batch."""
-
-    def __init__(self, batch: int, sign: signal.Signals) -> None:
-        self.batch = batch
-        self.sign = sign
-
-    def on_train_batch_end(self, *args: Any) -> None:
-        if args[-1] == self.batch:
-            os.kill(os.getpid(), self.sign)
-
-
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_first_and_the_run_resumes_from_there(
-    digits_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: signal.Signals
-) -> None:
-    whole = tiny_run(digits_manifest, tmp_path / "whole")
-    with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "Progress", lambda _: KillAt(2, sign))
-        with pytest.raises(Interrupted, match=f"{sign.name}.*--resume"):
-            tiny_run(digits_manifest, tmp_path / "cut")
-    assert step_of(saved(tmp_path / "cut" / "checkpoints")[0]) in (3, 4)
-    assert not (tmp_path / "cut" / "encoder").exists()
-    resumed = tiny_run(digits_manifest, tmp_path / "cut", resume=True)
-    expected, got = weights(whole), weights(resumed)
-    assert all(torch.equal(expected[name], got[name]) for name in expected)
-
-
 LONGER = {"steps": 150, "checkpoint_every": 10, "preview_every": 1000}
 
 
@@ -155,80 +110,6 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_weights_to_the_bit(
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
-def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(
-    digits_manifest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    run = tiny_run(digits_manifest, tmp_path / "run")
-    expected = weights(run)
-    forget_beyond(run, 6)
-    last = saved(run / "checkpoints")[0]
-    content = bytearray(last.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 64] = bytes(64 * [0xA5])
-    last.write_bytes(bytes(content))
-    resumed = tiny_run(digits_manifest, run, resume=True)
-    assert "damaged" in caplog.text
-    got = weights(resumed)
-    assert all(torch.equal(expected[name], got[name]) for name in expected)
-
-
-def test_a_run_killed_behind_its_last_step_is_only_finished(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    run = tiny_run(digits_manifest, tmp_path / "run")
-    expected = weights(run)
-    forget_beyond(run, 6)
-    resumed = tiny_run(digits_manifest, run, resume=True)
-    got = weights(resumed)
-    assert all(torch.equal(expected[name], got[name]) for name in expected)
-
-
-def test_only_damaged_checkpoints_are_an_error_that_says_so(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    run = tiny_run(digits_manifest, tmp_path / "run")
-    forget_beyond(run, 6)
-    for checkpoint in saved(run / "checkpoints"):
-        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(InputError, match=r"all 2 checkpoints .* are damaged"):
-        tiny_run(digits_manifest, run, resume=True)
-
-
-def test_an_existing_folder_is_never_written_to(digits_manifest: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "run" / "mine.txt"
-    mine.parent.mkdir()
-    mine.write_text("mine")
-    with pytest.raises(InputError, match="exists; expected a new one"):
-        tiny_run(digits_manifest, tmp_path / "run")
-    assert [path.name for path in mine.parent.iterdir()] == ["mine.txt"]
-
-
-def test_resuming_with_another_recipe_names_what_differs(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    run = tiny_run(digits_manifest, tmp_path / "run")
-    forget_beyond(run, 6)
-    with pytest.raises(InputError, match="training of the run"):
-        tiny_run(digits_manifest, run, plan={"steps": 7}, resume=True)
-
-
-def test_a_run_that_was_moved_resumes_with_other_workers(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    run = tiny_run(digits_manifest, tmp_path / "run")
-    expected = weights(run)
-    forget_beyond(run, 4)
-    moved = run.rename(tmp_path / "moved")
-    got = weights(tiny_run(digits_manifest, moved, workers=1, resume=True))
-    assert all(torch.equal(expected[name], got[name]) for name in expected)
-
-
-def test_a_finished_run_is_not_resumed(digits_manifest: Path, tmp_path: Path) -> None:
-    run = tiny_run(digits_manifest, tmp_path / "run")
-    with pytest.raises(InputError, match="is finished"):
-        tiny_run(digits_manifest, run, resume=True)
-
-
 def test_averaged_weights_are_what_is_exported_and_it_says_so(
     digits_manifest: Path, tmp_path: Path
 ) -> None:
@@ -240,26 +121,6 @@ def test_averaged_weights_are_what_is_exported_and_it_says_so(
     assert torch.dist(mean[name], start[name]) < torch.dist(mean[name], last[name])
     assert "moving average" in load_encoder(averaged).provenance.notes[0]
     assert "moving average" in json.loads((averaged / "summary.json").read_text())["words"][0]
-
-
-def test_a_warm_start_begins_where_the_earlier_run_ended(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    first = tiny_run(digits_manifest, tmp_path / "first")
-    second = tiny_run(
-        digits_manifest, tmp_path / "second", objective=tiny_objective(seed=5), init=first
-    )
-    ended, began = weights(first), weights(second, "encoder_at_start")
-    assert all(torch.equal(ended[name], began[name]) for name in ended)
-
-
-def test_a_warm_start_from_another_architecture_is_refused(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    other = FrameEncoder(SmallNet(channels=3, stages=(16, 32, 64)))
-    other.save(tmp_path / "other")
-    with pytest.raises(InputError, match="only 0 of"):
-        tiny_run(digits_manifest, tmp_path / "run", init=tmp_path / "other")
 
 
 def test_a_corrupt_video_is_replaced_counted_and_named(
@@ -287,48 +148,10 @@ def copy_of(manifest: Path, folder: Path) -> Path:
     return folder / "copy" / manifest.name
 
 
-def test_a_loss_that_is_not_finite_stops_and_names_the_videos(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match=r"loss is (nan|inf) at step \d+, videos "):
-        tiny_run(
-            digits_manifest,
-            tmp_path / "run",
-            objective=Exploding(tiny_objective().encoder),
-            plan={"steps": 50},
-        )
-
-
-class Exploding(TemporalCoherence):
-    """Divides by zero at its third call."""
-
-    calls = 0
-
-    def forward(self, clip: torch.Tensor) -> Losses:
-        self.calls += 1
-        losses = super().forward(clip)
-        return Losses(losses.total / (self.calls < 3), losses.parts)
-
-
-def test_an_error_in_training_gives_signals_and_files_back(
-    digits_manifest: Path, tmp_path: Path
-) -> None:
-    before = [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(InputError, match="loss is"):
-        tiny_run(
-            digits_manifest,
-            tmp_path / "run",
-            objective=Exploding(tiny_objective().encoder),
-            workers=1,
-        )
-    assert [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)] == before
-    assert not multiprocessing.active_children()
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"workers": -1}, "workers must be 0 or more, got -1"),
+        ({"workers": -1}, "workers is -1; expected 0 or more"),
         ({"size": 1}, r"size \[1, 1\] does not fit the encoder"),
         ({"seed": -5}, "seed must be 0 or more, got -5"),
         ({"plan": {"batch": 1}}, "too small for TemporalCoherence; expected at least 2 clips"),
@@ -386,3 +209,30 @@ def test_a_clip_longer_than_every_video_is_refused(digits_manifest: Path, tmp_pa
     with pytest.raises(InputError, match="the longest has 8 frames"):
         tiny_run(digits_manifest, tmp_path / "run", clips=RandomClips(frames=99, short="skip"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_on_generated_digits_says_so_and_keeps_its_decoders(tmp_path: Path) -> None:
+    run = run_on_digits(tmp_path / "run")
+    past = load_encoder(run).provenance
+    assert (
+        past.generated == "bouncing digits generated during training from train glyphs of sklearn"
+    )
+    assert past.footage == ()
+    assert (past.size, past.frames) == ((32, 32), 4)
+    assert load_predictive(run).future == 2
+    assert list((run / "pictures").glob("forecast-*.png"))
+
+
+def test_a_run_on_generated_digits_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    whole = run_on_digits(tmp_path / "whole")
+    cut = run_on_digits(tmp_path / "cut")
+    for path in saved(cut / "checkpoints"):
+        if step_of(path) > 2:
+            path.unlink()
+    for path in (cut / "encoder").iterdir():
+        path.unlink()
+    (cut / "encoder").rmdir()
+    run_on_digits(cut, resume=True)
+    expected, got = (load_predictive(run).state_dict() for run in (whole, cut))
+    assert int(expected["updates"]) == 4
+    assert all(torch.equal(expected[name], got[name]) for name in expected)

@@ -78,7 +78,7 @@ def test_pixels_and_flow_are_not_mixed_up(
         pretrain(digits_manifest, tmp_path / "a", objective=pixels, flow=flow, training=PLAN)
     with pytest.raises(InputError, match="the encoder takes flow, and flow is null"):
         pretrain(digits_manifest, tmp_path / "b", objective=on_flow(), training=PLAN)
-    with pytest.raises(InputError, match="augment changes colours, and flow is no picture"):
+    with pytest.raises(InputError, match="augment changes colours but the clips are flow"):
         pretrain(
             digits_manifest, tmp_path / "c", objective=on_flow(), flow=flow, training=PLAN,
             augment=Augmentation(),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from selfvid.recurrent import Cell, ConvGRUCell, ConvLSTMCell, PeepholeLSTMCell, Stack
+from tests.reference.recurrent import Numbers
 
 HIDDEN = 3
 CELLS = {
@@ -41,3 +42,8 @@ def input_of(cell: Cell, *, batch: int = 2, steps: int = 4, seed: int = 1) -> Te
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, steps, cell.inputs, 4, 5)[: 3 + cell.axes]
     return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def arrays(cell: nn.Module) -> dict[str, Numbers]:
+    """The weights of a cell as the slow equations take them."""
+    return {name: value.detach().numpy() for name, value in cell.named_parameters()}

@@ -14,7 +14,7 @@ from torch.export import Dim
 
 from selfvid.recurrent import ConvGRU, ConvLSTM, PeepholeLSTM, Recurrent, State, unroll_free
 
-# PyTorch 2.11's own compiler still does what PyTorch 2.11 deprecates.
+# PyTorch 2.11's own compiler uses functions that PyTorch 2.11 deprecates.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning"),
@@ -183,7 +183,7 @@ def test_exported_loops_run_for_any_batch_and_length(
     module = FirstState(layer, packed=packed, reverse=reverse).eval()
     free = {"x": {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, "lengths": {0: Dim.DYNAMIC}}
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the exporters say to their authors
+        warnings.simplefilter("ignore")  # the exporters use deprecated functions
         program = torch.export.export(module, (x, torch.tensor([3, 2])), dynamic_shapes=free)
         converted = torch.onnx.export(
             program,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfvid.errors import InputError
 from selfvid.recurrent import ConvLSTMCell, PeepholeLSTMCell, Stack, unroll, unroll_free
@@ -95,14 +95,14 @@ def test_scheduled_sampling_takes_what_the_callable_chooses() -> None:
     cell = cell_of("conv lstm", inputs=HIDDEN)
     state = unroll(cell, input_of(cell))[1]
     truth = input_of(cell, steps=3, seed=5)
-    asked: list[tuple[int, bool]] = []
+    calls: list[tuple[int, bool]] = []
 
     def feedback(time: int, before: Tensor | None) -> Tensor | None:
-        asked.append((time, before is None))
+        calls.append((time, before is None))
         return truth[:, 0] if time == 1 else before
 
     outputs, _ = unroll_free(cell, state, steps=3, feedback=feedback)
-    assert asked == [(0, True), (1, False), (2, False)]
+    assert calls == [(0, True), (1, False), (2, False)]
     first, after = unroll(cell, torch.zeros_like(truth[:, :1]), state)
     second, after = unroll(cell, truth[:, :1], after)
     third, _ = unroll(cell, second, after)
@@ -123,21 +123,6 @@ def test_a_decoder_without_inputs_needs_no_weights_for_them(layers: int) -> None
     full = blind[0] if layers == 1 else Stack(blind)
     x = torch.zeros(2, 3, 2, dtype=torch.float64)
     torch.testing.assert_close(outputs, unroll(full, x, state)[0])
-
-
-def test_the_state_of_a_stack_begins_with_its_output_and_comes_apart_by_layer() -> None:
-    cell = cell_of("peephole lstm", layers=2)
-    assert isinstance(cell, Stack)
-    x = input_of(cell)
-    outputs, state = unroll(cell, x)
-    torch.testing.assert_close(state[0], outputs[:, -1])
-    below, above = cell.split(state)
-    assert below is not None
-    assert above is not None
-    between, final = unroll(cell.cells[0], x)
-    torch.testing.assert_close(below, final)
-    torch.testing.assert_close(above, unroll(cell.cells[1], between)[1])
-    assert all(a is b for a, b in zip(cell.join([below, above]), state, strict=True))
 
 
 def test_every_step_passes_its_gradient_once() -> None:
@@ -181,9 +166,3 @@ def test_a_free_run_without_a_beginning_is_refused() -> None:
         unroll_free(cell, cell.initial(torch.zeros(1, 1, 2)), steps=0)
     with pytest.raises(InputError, match="without inputs"):
         unroll(PeepholeLSTMCell(0, 3), torch.zeros(1, 1, 0))
-
-
-def test_maps_of_another_size_than_the_peepholes_are_refused() -> None:
-    cell = ConvLSTMCell(3, 4, peepholes="place", size=(4, 4))
-    with pytest.raises(InputError, match=r"\(4, 4\)"):
-        unroll(cell, nn.Parameter(torch.zeros(1, 2, 3, 5, 4)))

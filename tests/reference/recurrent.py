@@ -29,7 +29,7 @@ def convolved(maps: Numbers, weight: Numbers) -> Numbers:
 
 
 def product(x: Numbers, weight: Numbers) -> Numbers:
-    """The product of whichever kind the weight is for."""
+    """The convolution with a weight (D, C, k, k), or the product with a matrix (D, C)."""
     return convolved(x, weight) if weight.ndim == 4 else weight @ x
 
 

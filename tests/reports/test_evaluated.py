@@ -11,7 +11,7 @@ from selfvid.comparing.command import compare
 from selfvid.comparing.fuse.command import fuse
 from selfvid.reports.page import read_page, report
 from tests.comparing.tables import sure, write_run
-from tests.reports.test_page import Shape, words_of
+from tests.reports.shape import Shape, words_of
 
 HOSTILE = "<script>alert('x')</script> $\\frac{$ {{ 7*7 }}"
 CLASSES = ("hug", "kick", HOSTILE, "zap")
@@ -75,7 +75,7 @@ def test_a_comparison_has_its_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fuse", "compare"])
-def test_texts_of_strangers_are_only_text(kind: str, tmp_path: Path) -> None:
+def test_hostile_texts_are_only_text(kind: str, tmp_path: Path) -> None:
     page = report(write_both(tmp_path)[kind], quiet=True).read_text()
     tags = {tag for tag, _ in Shape(page).tags}
     assert "script" not in tags

@@ -47,7 +47,7 @@ def test_a_forecast_has_its_section(tmp_path: Path) -> None:
     assert section.headline.startswith("Better than the best baseline")
     assert section.tables[0].rows[0][0] == "prediction"
     assert len(section.curves) == len(section.strips) == 1
-    assert ("forecast again", "selfvid forecast here") in page.commands
+    assert ("repeat the forecast", "selfvid forecast here") in page.commands
 
 
 @pytest.mark.parametrize("other", [None, 3, "words", [], {}, [None], [{"rows": []}]])

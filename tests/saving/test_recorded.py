@@ -77,7 +77,10 @@ def test_classes_of_other_packages_are_built_only_where_allowed() -> None:
     description = {"class_path": f"{__name__}.Mine", "init_args": {"width": 5}}
     with pytest.raises(InputError, match="allow="):
         build(description)
-    assert build(description, allow=[__name__]).width == 5
+    for prefix in (__name__, f"{__name__}.", "tests."):
+        assert build(description, allow=[prefix]).width == 5
+    with pytest.raises(InputError, match="allow="):
+        build(description, allow=["saving."])
 
 
 class Mine(Recorded):

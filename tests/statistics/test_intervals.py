@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from selfvid.statistics.intervals import accuracy_interval, difference_interval
+from selfvid.statistics.intervals import GroupDraws, accuracy_interval, difference_interval
 
 
 def test_bootstrap_over_two_groups_has_the_three_means_that_two_groups_can_give() -> None:
@@ -105,3 +105,36 @@ def test_one_accuracy_in_every_group_has_the_exact_bound_too() -> None:
 def test_samples_without_a_group_are_refused() -> None:
     with pytest.raises(ValueError, match="N = 1, got"):
         accuracy_interval([1, 0], ["a"])
+
+
+def test_several_figures_on_the_same_draws_are_those_of_each_alone() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 3))
+    drawn = GroupDraws.of(np.arange(30) // 3, draws=300)
+    assert drawn.groups == 10
+    together = drawn.means(values)
+    for found, column in zip(together, values.T, strict=True):
+        assert found == pytest.approx(drawn.mean(column))
+        assert found.mean == pytest.approx(column.sum() / 30)
+
+
+def test_draws_over_single_samples_are_those_of_a_plain_bootstrap() -> None:
+    values = np.array([0.0, 1.0, 4.0, 9.0])
+    drawn = GroupDraws.of(np.arange(4), draws=50)
+    expected = [np.repeat(values, counts).mean() for counts in drawn.counts]
+    low, high = np.quantile(expected, [0.025, 0.975])
+    assert drawn.mean(values) == pytest.approx((low, values.mean(), high))
+
+
+def test_the_ratio_of_a_figure_to_a_multiple_of_itself_has_no_width() -> None:
+    values = np.random.default_rng(1).random(40) + 1
+    found = GroupDraws.of(np.arange(40) // 4, draws=200).ratio(values, 4 * values)
+    assert found == pytest.approx((0.25, 0.25, 0.25))
+    shares = GroupDraws.of(np.arange(40) // 4, draws=200).ratio(values, np.ones(40))
+    assert shares == pytest.approx(GroupDraws.of(np.arange(40) // 4, draws=200).mean(values))
+
+
+def test_figures_without_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="groups must not be empty"):
+        GroupDraws.of([])
+    with pytest.raises(ValueError, match=r"must be \(N,\) or \(R, N\) and not empty"):
+        accuracy_interval(np.zeros((1, 2, 3)), [0, 1, 2])

@@ -12,6 +12,7 @@ from selfvid.statistics.metrics import (
     mean_average_precision,
     per_class_accuracy,
     recall_at_k,
+    retrieval_hits,
     tiou,
 )
 
@@ -20,6 +21,11 @@ def test_hit_at_k_counts_labels_among_the_highest_scores() -> None:
     scores = [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1], [0.3, 0.6, 0.1]]
     labels = [2, 1, 2]  # first, second and third place
     assert [hit_at_k(scores, labels, k) for k in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_as_many_places_as_classes_are_a_hit_for_every_sample() -> None:
+    assert hit_at_k([[0.1, 0.9], [0.6, 0.4]], [0, 0], 2) == 1
+    assert hit_at_k([[0.1, 0.2, 0.7]], [0], 5) == 1
 
 
 def test_confusion_counts_true_classes_in_rows_and_predicted_ones_in_columns() -> None:
@@ -68,6 +74,12 @@ def test_recall_at_k_matches_a_loop_over_queries() -> None:
             ranked = [at for _, at in sorted(zip(-row, range(9), strict=True))]
             hits += any(bank[at] == label for at in ranked[:k])
         assert recall_at_k(similarity, queries, bank, k) == pytest.approx(hits / 20)
+
+
+def test_a_query_has_a_hit_if_one_of_its_neighbours_has_its_label() -> None:
+    similarity = [[0.9, 0.5, 0.1], [0.9, 0.5, 0.1]]
+    found = [retrieval_hits(similarity, ["b", "a"], ["a", "b", "b"], k) for k in (1, 2)]
+    assert [hits.tolist() for hits in found] == [[False, True], [True, True]]
 
 
 def test_tiou_of_overlapping_apart_nested_and_empty_segments() -> None:

@@ -1,21 +1,28 @@
-"""What becomes of gradients between the loss and the weights."""
-
+import multiprocessing
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfvid.compute import Precision
+from selfvid.data.clips.faults import FaultCounter, FaultPolicy
 from selfvid.data.digits.stream import DigitStream
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.vectors import FlatFrames
+from selfvid.errors import InputError
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
+from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.pretraining.command import pretrain
+from selfvid.training.batches import BatchStream
+from selfvid.training.module import Pretraining
 from selfvid.training.schedule import Training
+from selfvid.types import ClipBatch, Losses
+from tests.pretraining.runs import tiny_objective, tiny_run
 
 DIGITS = DigitStream(frames=4, canvas=32, digits=1)
 
@@ -71,3 +78,119 @@ def test_a_compiled_run_ends_where_a_plain_one_does(tmp_path: Path) -> None:
     compiled = moved(run(tmp_path / "compiled", steps=3, compiled=True))
     for name, step in plain.items():
         torch.testing.assert_close(compiled[name], step, rtol=1e-3, atol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_videos(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"loss is (nan|inf) at step \d+, videos "):
+        tiny_run(
+            digits_manifest,
+            tmp_path / "run",
+            objective=Exploding(tiny_objective().encoder),
+            plan={"steps": 50},
+        )
+
+
+class Exploding(TemporalCoherence):
+    """Divides by zero at its third call."""
+
+    calls = 0
+
+    def forward(self, clip: torch.Tensor) -> Losses:
+        self.calls += 1
+        losses = super().forward(clip)
+        return Losses(losses.total / (self.calls < 3), losses.parts)
+
+
+def test_an_error_in_training_gives_signals_and_files_back(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    before = [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(InputError, match="loss is"):
+        tiny_run(
+            digits_manifest,
+            tmp_path / "run",
+            objective=Exploding(tiny_objective().encoder),
+            workers=1,
+        )
+    assert [signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)] == before
+    assert not multiprocessing.active_children()
+
+
+class Drawing(nn.Module):
+    """An objective whose loss is a random number, as its augmentation is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.clips: list[Tensor] = []
+
+    def forward(self, clip: Tensor) -> Losses:
+        self.clips.append(clip)
+        return Losses(torch.rand(()) + 0 * self.weight.sum())
+
+
+class Noise(nn.Module):
+    def forward(self, clip: Tensor) -> Tensor:
+        return clip + torch.rand(())
+
+
+class OfRank(Pretraining):
+    """Training in the process of a rank, without a trainer."""
+
+    rank = 0
+
+    @property
+    def global_rank(self) -> int:
+        return self.rank
+
+
+def stepped(
+    *, done: int = 0, seed: int = 0, rank: int = 0, batches: int = 1
+) -> tuple[Any, Drawing]:
+    """A training module after some batches, and its objective."""
+    stream = BatchStream(4, per_batch=2, total=9, seed=seed)
+    stream.done = done
+    objective = Drawing()
+    module = OfRank(
+        objective,  # type: ignore[arg-type]
+        augment=Noise(),
+        training=Training(),
+        stream=stream,
+        faults=FaultCounter(FaultPolicy()),
+        seed=seed,
+    )
+    module.rank = rank
+    times = torch.zeros(2, 1, dtype=torch.float64)
+    batch = ClipBatch(torch.zeros(2, 1, 3, 2, 2, dtype=torch.uint8), times, ("a", "b"))
+    for _ in range(batches):
+        module.training_step(batch, 0)
+    return module, objective
+
+
+def test_random_draws_depend_on_the_seed_and_the_number_of_the_batch_alone() -> None:
+    whole, drawn = stepped(batches=3)
+    torch.rand(17)  # what happens outside does not matter
+    resumed, again = stepped(done=2)
+    assert torch.equal(whole.losses.total, resumed.losses.total)
+    assert torch.equal(drawn.clips[2], again.clips[0])
+    assert not torch.equal(drawn.clips[1], drawn.clips[2])
+    other, _ = stepped(done=2, seed=1)
+    assert not torch.equal(other.losses.total, resumed.losses.total)
+    assert whole.stream.done == resumed.stream.done == 3
+
+
+def test_processes_augment_differently_and_draw_the_same_loss() -> None:
+    (first, one), (second, two) = stepped(rank=0), stepped(rank=1)
+    assert torch.equal(first.losses.total, second.losses.total)
+    assert not torch.equal(one.clips[0], two.clips[0])
+
+
+def test_the_count_of_unreadable_clips_is_in_the_checkpoint() -> None:
+    module, _ = stepped(batches=2)
+    checkpoint: dict[str, Any] = {}
+    module.on_save_checkpoint(checkpoint)
+    other, _ = stepped(batches=0)
+    other.on_load_checkpoint(checkpoint)
+    assert other.faults.clips == 2 * 2

@@ -1,1 +1,1 @@
-"""`selfvid fuse`: combine the scores of several runs."""
+"""The command `selfvid fuse`: combine the scores of several runs."""

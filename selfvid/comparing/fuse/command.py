@@ -1,4 +1,4 @@
-"""`selfvid fuse`: are several runs together better than the best of them?"""
+"""The command `selfvid fuse`: combine several runs and compare the fusion with the best of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from selfvid.comparing.fuse.parts import check_no_leak, read_parts, tested
+from selfvid.comparing.fuse.parts import check_no_leak, pooled_test_scores, read_parts
 from selfvid.comparing.fuse.result import FUSION, KIND, FusedRow, FuseResult, accuracy_of
 from selfvid.comparing.fuse.svm import GRID, INNER_FOLDS, PROTOCOL, UNCALIBRATED, decide
 from selfvid.comparing.score_tables import (
@@ -33,54 +33,56 @@ How = Literal["average", "svm"]
 
 
 def fuse(
-    runs: Sequence[Path],
+    runs: Sequence[Path | str],
     *,
-    out: Path,
+    out: Path | str,
     how: How = "average",
     weights: list[float] | None = None,
     common: bool = False,
-    data: Path | None = None,
+    data: Path | str | None = None,
     seed: int = 0,
     quiet: bool = False,
 ) -> FuseResult:
-    """Make one verdict of several runs' scores, and say whether it beats the best of them.
+    """Fuse the scores of several runs, and compare the fusion with the best single run.
 
-    The runs must have been tested on the same videos. Classes may stand in another order.
+    The runs must have been tested on the same videos. Their classes may be in different orders.
 
     Args:
-        runs: two or more; of each the folder, or its scores.csv. Of a folder its scores.csv is
-            read, else its probe/scores.csv.
+        runs: two or more runs, each a folder or a scores.csv. In a folder, scores.csv is read, or
+            probe/scores.csv if there is no scores.csv.
         out: folder for scores.csv and result.json.
-        how: "average" of probabilities; or a linear "svm" on the stacked L2-normalised scores,
-            fitted on scores_training.csv of every run, fold by fold where there are folds.
-        weights: of the average, one for each run, made to sum to 1: [1,2] is 1/3 and 2/3. Choose
-            them before you look at test accuracies. By default all alike.
-        common: fuse the videos that all runs have, where some lack a few.
-        data: manifest that was tested on, whose groups intervals resample; without it every
-            video file stands for itself.
-        seed: of resampling and inner folds.
+        how: "average" is the mean of the probabilities. "svm" is a linear SVM on the stacked
+            L2-normalised scores; it is fitted on scores_training.csv of every run, separately
+            for each fold if there are folds.
+        weights: weights of the average, one for each run; they are scaled to sum to 1, so that
+            [1,2] is 1/3 and 2/3. Choose them before you see test accuracies. By default all
+            runs have the same weight.
+        common: fuse only the videos that all runs have, if some runs lack videos.
+        data: manifest of the tested videos. Intervals resample its groups as units. Without a
+            manifest, each video file is a group of its own.
+        seed: seed of the resampling and of the inner folds.
         quiet: print nothing.
 
     Returns:
-        The table, the verdicts and the protocol; printed, and written to OUT.
+        The accuracies, the verdicts and the protocol; the fused scores are in scores.csv.
 
     Raises:
-        InputError: where runs differ in videos, labels or classes, or an option is not what it
-            must be.
+        InputError: If the runs differ in videos, labels or classes, or an option is not as
+            expected.
     """
-    asked = command("fuse", fuse, dict(locals()))
-    places = [Path(run) for run in runs]
-    if len(places) < 2:
-        raise InputError(f"runs holds {len(places)}; expected at least 2 to fuse")
-    if Path(out).resolve() in {place.resolve() for place in places}:
+    command_line = command("fuse", fuse, dict(locals()))
+    folders = [Path(run) for run in runs]
+    if len(folders) < 2:
+        raise InputError(f"runs holds {len(folders)}; expected at least 2 to fuse")
+    if Path(out).resolve() in {folder.resolve() for folder in folders}:
         raise InputError(f"out {str(out)!r} is one of the runs; expected another folder")
-    shares = _shares(how, weights, len(places))
+    shares = _shares(how, weights, len(folders))
     check_folder(Path(out), kind=KIND, files=(SCORES,))
     if how == "svm":
-        found = _by_svm(places, common=common, data=data, seed=seed)
+        fused = _by_svm(folders, common=common, data=data, seed=seed)
     else:
-        found = _by_weights(places, shares, common=common)
-    result = _result(found, Path(out), how=how, data=data, seed=seed, asked=asked)
+        fused = _by_weights(folders, shares, common=common)
+    result = _result(fused, Path(out), how=how, data=data, seed=seed, command_line=command_line)
     result.write()
     if not quiet:
         print(result)
@@ -89,7 +91,16 @@ def fuse(
 
 @dataclass(frozen=True, eq=False)
 class _Fused:
-    """The runs on the same videos, what was made of them, and how as plain data and in words."""
+    """A fusion.
+
+    Attributes:
+        inputs: the test scores of each run, on the same videos.
+        scores: the fused scores.
+        method: how they were fused, as plain data.
+        words: how they were fused, in words.
+        left_out: number of videos that not all runs have.
+        cautions: sentences that a reader of the result has to know.
+    """
 
     inputs: list[Scored]
     scores: Scores
@@ -100,31 +111,33 @@ class _Fused:
 
 
 def _by_weights(runs: Sequence[Path], shares: list[float], *, common: bool) -> _Fused:
+    """Average the probabilities of the runs with weights that sum to 1."""
     tables = read_all(runs)
     inputs = matched(tables, common=common)
     probabilities = sum(
         share * each.scores.probabilities for share, each in zip(shares, inputs, strict=True)
     )
-    told = " + ".join(
+    terms = " + ".join(
         f"{share:.3g} × {each.name}" for share, each in zip(shares, inputs, strict=True)
     )
     return _Fused(
         inputs=inputs,
         scores=replace(inputs[0].scores, probabilities=np.asarray(probabilities)),
         method={"weights": shares},
-        words=f"mean of probabilities, {told}",
+        words=f"mean of probabilities, {terms}",
         left_out=left_out(tables, inputs),
     )
 
 
-def _by_svm(runs: Sequence[Path], *, common: bool, data: Path | None, seed: int) -> _Fused:
+def _by_svm(runs: Sequence[Path], *, common: bool, data: Path | str | None, seed: int) -> _Fused:
+    """Fit an SVM on the training scores of each part, and decide on its test scores."""
     parts = read_parts(runs, common=common)
     decided = []
     for part in parts:
         check_no_leak(part, data)
         groups = find_groups(part.training[0].scores.videos, data)
         decided.append(decide(part, groups.names, seed=seed))
-    inputs = tested(runs, parts)
+    inputs = pooled_test_scores(runs, parts)
     tables = [
         replace(part.tested[0].scores, probabilities=each.probabilities)
         for part, each in zip(parts, decided, strict=True)
@@ -142,53 +155,55 @@ def _by_svm(runs: Sequence[Path], *, common: bool, data: Path | None, seed: int)
 
 
 def _result(
-    found: _Fused, out: Path, *, how: How, data: Path | None, seed: int, asked: str
+    fused: _Fused, out: Path, *, how: How, data: Path | str | None, seed: int, command_line: str
 ) -> FuseResult:
-    fusion = Scored(FUSION, out / SCORES, found.scores)
-    groups = find_groups(found.scores.videos, data)
+    """Compare the fusion with every run."""
+    fusion = Scored(FUSION, out / SCORES, fused.scores)
+    groups = find_groups(fused.scores.videos, data)
     rows = [FusedRow(FUSION, accuracy_of(fusion, groups, seed=seed), None)]
-    for each in found.inputs:
+    for each in fused.inputs:
         standing = stand(fusion.right, each.right, groups.names, seed=seed)
         rows.append(FusedRow(each.name, accuracy_of(each, groups, seed=seed), standing))
-    count = len(found.scores.videos)
+    count = len(fused.scores.videos)
     return FuseResult.of(
-        found.scores,
+        fused.scores,
         tuple(rows),
-        heading=f"{len(found.inputs)} runs fused on {count} videos in {groups.count} groups: "
-        f"{found.words}",
-        verdicts=_verdicts(rows[1:], found, groups),
+        heading=f"{len(fused.inputs)} runs fused on {count} videos in {groups.count} groups: "
+        f"{fused.words}",
+        verdicts=_verdicts(rows[1:], fused, groups),
         protocol={
-            "command": asked,
-            "inputs": [each.about() for each in found.inputs],
+            "command": command_line,
+            "inputs": [each.about() for each in fused.inputs],
             "data": {
                 "videos": count,
-                "left_out": found.left_out,
+                "left_out": fused.left_out,
                 "groups": groups.count,
                 "groups_from": groups.source,
             },
-            "method": {"how": how, **found.method, "interval": METHOD, "seed": seed},
+            "method": {"how": how, **fused.method, "interval": METHOD, "seed": seed},
             **about_machine(torch.device("cpu")),
         },
         path=out,
     )
 
 
-def _verdicts(singles: Sequence[FusedRow], found: _Fused, groups: Groups) -> tuple[str, ...]:
+def _verdicts(singles: Sequence[FusedRow], fused: _Fused, groups: Groups) -> tuple[str, ...]:
+    """Return what the figures say, in plain sentences."""
     best = max(singles, key=lambda row: row.accuracy.mean)
     assert best.standing is not None
-    said = [
+    sentences = [
         best.standing.in_words(FUSION, f"the best single run, {best.name},"),
-        "the best single run was picked on these very videos, which is in its favour",
-        *found.cautions,
+        "the best single run was chosen on these test videos, which favours it",
+        *fused.cautions,
         groups.caution,
         about_groups(groups.count),
-        f"{found.left_out} videos that not all runs have were left out" if found.left_out else None,
+        f"{fused.left_out} videos that not all runs have were left out" if fused.left_out else None,
     ]
-    return tuple(sentence for sentence in said if sentence)
+    return tuple(sentence for sentence in sentences if sentence)
 
 
 def _shares(how: How, weights: list[float] | None, runs: int) -> list[float]:
-    """What each run counts for, summing to 1."""
+    """Return the weight of each run in the average; the weights sum to 1."""
     if weights is None:
         return [1 / runs] * runs
     if how != "average":
@@ -201,12 +216,12 @@ def _shares(how: How, weights: list[float] | None, runs: int) -> list[float]:
 
 
 def _about_fits(fits: Sequence[dict[str, Any]]) -> list[str]:
-    """A note where the SVM did not converge or its C could not be chosen."""
-    said = []
+    """Return notes about SVMs that did not converge or whose C could not be chosen."""
+    notes = []
     unconverged = sum(not fit["converged"] for fit in fits)
     if unconverged:
-        said.append(f"{unconverged} of {len(fits)} SVMs did not converge")
+        notes.append(f"{unconverged} of {len(fits)} SVMs did not converge")
     default = [fit["how"] for fit in fits if fit["how"].startswith("default")]
     if default:
-        said.append(f"C of {len(default)} of {len(fits)} SVMs is the {default[0]}")
-    return said
+        notes.append(f"C of {len(default)} of {len(fits)} SVMs is the {default[0]}")
+    return notes

@@ -1,4 +1,4 @@
-"""Training and test scores of several runs, fold by fold."""
+"""Reading the training and test scores of several runs, fold by fold."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from selfvid.results.scores import SCORES, Scores, pooled
 
 TRAINING = "scores_training.csv"
 WHOLE = "split"
+"""Name of the only part of a run without folds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One split of the footage, as every run was scored on it.
+    """The scores of all runs on one fold, or on the one split of the videos.
 
     Attributes:
-        name: of the fold, or "split" where there is one.
+        name: name of the fold, or "split" if there are no folds.
         training: scores of the same training videos, one table for each run.
-        tested: scores of the same test videos.
+        tested: scores of the same test videos, one table for each run.
         left_out: number of test videos that not all runs have.
     """
 
@@ -39,7 +40,7 @@ class Part:
 
 
 def read_parts(runs: Sequence[Path], *, common: bool = False) -> list[Part]:
-    """The splits that all runs were trained and tested on.
+    """Read the parts that all runs were trained and tested on.
 
     Args:
         runs: folders with ``scores_training.csv`` and ``scores.csv``, or with both for each fold
@@ -47,7 +48,7 @@ def read_parts(runs: Sequence[Path], *, common: bool = False) -> list[Part]:
         common: leave out videos that not all runs have.
 
     Raises:
-        InputError: where a run has no training scores, or runs differ in folds, classes, videos
+        InputError: If a run has no training scores, or the runs differ in folds, classes, videos
             or labels.
     """
     check_different(runs)
@@ -69,18 +70,20 @@ def read_parts(runs: Sequence[Path], *, common: bool = False) -> list[Part]:
     )
     parts = []
     for place, name in enumerate(first):
-        at = 2 * place * len(runs)
-        before, test = tables[at : at + len(runs)], tables[at + len(runs) : at + 2 * len(runs)]
-        training, kept = matched(before, common=common), matched(test, common=common)
-        parts.append(Part(name, tuple(training), tuple(kept), left_out(test, kept)))
+        begin = 2 * place * len(runs)  # for each fold, the training tables and then the test tables
+        middle, end = begin + len(runs), begin + 2 * len(runs)
+        training = matched(tables[begin:middle], common=common)
+        test = matched(tables[middle:end], common=common)
+        count = left_out(tables[middle:end], test)
+        parts.append(Part(name, tuple(training), tuple(test), count))
     return parts
 
 
-def tested(runs: Sequence[Path], parts: Sequence[Part]) -> list[Scored]:
-    """The test scores of each run, its folds pooled.
+def pooled_test_scores(runs: Sequence[Path], parts: Sequence[Part]) -> list[Scored]:
+    """Return the test scores of each run, those of all parts in one table.
 
     Raises:
-        InputError: where a video is tested in two folds.
+        InputError: If a video is tested in two parts.
     """
     found = []
     for place, run in enumerate(runs):
@@ -90,11 +93,16 @@ def tested(runs: Sequence[Path], parts: Sequence[Part]) -> list[Scored]:
     return found
 
 
-def check_no_leak(part: Part, data: Path | None) -> None:
-    """Raise an InputError where a group, or a video, is trained and tested on in one part."""
+def check_no_leak(part: Part, data: Path | str | None) -> None:
+    """Raise an InputError if a group is in the training and in the test videos of a part.
+
+    Args:
+        part: the part.
+        data: manifest with the groups; without one, each video file is a group of its own.
+    """
     training, test = part.training[0], part.tested[0]
-    before = {*find_groups(training.scores.videos, data).names.tolist()}
-    both = before.intersection(find_groups(test.scores.videos, data).names.tolist())
+    trained = set(find_groups(training.scores.videos, data).names.tolist())
+    both = trained.intersection(find_groups(test.scores.videos, data).names.tolist())
     if both:
         raise InputError(
             f"{min(both)!r} is in {training.path} and in {test.path}; expected what belongs "
@@ -103,7 +111,7 @@ def check_no_leak(part: Part, data: Path | None) -> None:
 
 
 def _fold_folders(run: Path) -> dict[str, Path]:
-    """The folders that hold training scores, by the name of the fold."""
+    """Return the folders with training scores, by the name of the fold."""
     if not run.exists():
         raise InputError(f"run {str(run)!r} does not exist; expected a run's folder")
     if run.is_file():

@@ -1,4 +1,4 @@
-"""What fusing runs brought: figures, words and protocol; as a table, and as JSON."""
+"""The result of a fusion of runs: figures, verdicts and protocol, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FUSION = "fusion"
 
 @dataclass(frozen=True)
 class FusedRow:
-    """The fusion, or one of the runs that it was made of.
+    """The fusion, or one of the fused runs.
 
     Attributes:
-        name: of the run; "fusion".
-        accuracy: with its 95 % interval.
-        standing: how the fusion stands to it; None for the fusion itself.
+        name: name of the run, or "fusion".
+        accuracy: its accuracy with the 95 % interval.
+        standing: the paired comparison of the fusion with this run; None for the fusion itself.
     """
 
     name: str
@@ -39,17 +39,17 @@ class FusedRow:
 
 @dataclass(frozen=True, eq=False)
 class FuseResult:
-    """Several runs' scores made one.
+    """The fusion of several runs, compared with each of them.
 
     Attributes:
-        heading: what was fused how.
+        heading: what was fused and how, in one line.
         rows: the fusion, then every run.
         verdicts: what the figures say, in plain sentences.
         classes: names of the K classes.
-        confusion: of the fusion, (K, K), a row for each true class.
-        per_class: its accuracy on each class, (K,); NaN where no video was tested.
-        scores: the fused table.
-        protocol: everything that was decided, in plain data.
+        confusion: number of videos by true class (row) and class that the fusion predicts, (K, K).
+        per_class: accuracy of the fusion on each class, (K,); NaN for a class without videos.
+        scores: the fused scores.
+        protocol: inputs, settings and machine, as plain data.
         path: the folder with ``result.json`` and ``scores.csv``.
     """
 
@@ -65,13 +65,19 @@ class FuseResult:
 
     @staticmethod
     def of(scores: Scores, rows: tuple[FusedRow, ...], **others: Any) -> FuseResult:
-        """The result about a fused table; `others` do not follow from it."""
-        truth, guesses, count = scores.labels, scores.predicted, len(scores.classes)
+        """Return the result that follows from the fused scores.
+
+        Args:
+            scores: the fused scores.
+            rows: the fusion, then every run.
+            others: the attributes that do not follow from the scores.
+        """
+        labels, predicted, count = scores.labels, scores.predicted, len(scores.classes)
         return FuseResult(
             rows=rows,
             classes=scores.classes,
-            confusion=confusion(guesses, truth, count),
-            per_class=per_class_accuracy(guesses, truth, count),
+            confusion=confusion(predicted, labels, count),
+            per_class=per_class_accuracy(predicted, labels, count),
             scores=scores,
             **others,
         )
@@ -87,12 +93,12 @@ class FuseResult:
         return f"{self.heading}\n\n{aligned(lines)}\n\n{verdicts}"
 
     def write(self) -> None:
-        """Write the fused scores and, last, the result itself."""
+        """Write the fused scores and then the result into the folder."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.scores.write(self.path / SCORES)
         write_result(self, self.path / RESULT, kind=KIND, without=("path", "scores"))
 
 
 def accuracy_of(scored: Scored, groups: Groups, *, seed: int) -> Interval:
-    """Accuracy with its interval over groups."""
+    """Return the accuracy of a run, with the interval from resampling groups."""
     return accuracy_interval(scored.right, groups.names, seed=seed)

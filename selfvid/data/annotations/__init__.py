@@ -1,1 +1,1 @@
-"""When which activity takes place in a video: annotation files and checks."""
+"""Annotations of untrimmed videos: how they are read and checked."""

@@ -1,4 +1,8 @@
-"""Which activities untrimmed videos show, and when."""
+"""Read which activities untrimmed videos show, and when, from a table or ActivityNet's JSON.
+
+An untrimmed video is a long recording in which activities begin and end, with other things between
+them.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,33 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from selfvid.data.manifest.tables import Table, read_table
 from selfvid.data.video.files import VIDEO_SUFFIXES
 from selfvid.errors import InputError
 
 Assume = Literal["one_per_video", "one_at_a_time", "overlapping"]
-"""What may be taken for granted of activities: all of one video are the same, as Montes et al.
-have it; or they follow one another; or neither."""
+"""What is assumed of the activities of a video: all have the same label (one_per_video), as Montes
+et al. (2016) assume; no two happen at the same time (one_at_a_time); or nothing (overlapping)."""
 
-ASSUMPTIONS: tuple[Assume, ...] = ("one_per_video", "one_at_a_time", "overlapping")
+ASSUMPTIONS: tuple[Assume, ...] = get_args(Assume)
+
+_COLUMNS = ("video", "start", "end", "label")  # that a table must have
+# ActivityNet's names of the parts of a split, and ours.
+_SUBSETS = {"training": "train", "validation": "val", "testing": "test"}
+_SCHEME = 'expected ActivityNet\'s: {"database": {ID: {"subset", "duration", "annotations"}}}'
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Something that goes on for a while.
+    """An activity in a video, from one second to another.
 
     Attributes:
         start: second at which it begins.
-        end: second at which it is over.
-        label: what it is.
-        place: where the list of annotations says so.
+        end: second at which it ends.
+        label: name of the activity.
+        place: file and line, or entry, of the annotation, for messages.
     """
 
     start: float
@@ -40,16 +49,17 @@ class Activity:
 
 @dataclass(frozen=True)
 class AnnotatedVideo:
-    """One untrimmed video.
+    """One untrimmed video and its activities.
 
     Attributes:
-        name: by which the list of annotations calls it.
-        path: where it should lie.
-        activities: in order of time.
+        name: the video's name in the annotations.
+        path: where the video file is expected.
+        activities: the activities in order of time.
         split: "train", "test", "val" or "".
-        group: videos of one group never straddle a split; "" where the video stands alone.
-        duration: seconds, as the list says; None where it does not.
-        place: where the list speaks of it first.
+        group: videos of one group are always on the same side of a split; "" if the video belongs
+            to no group.
+        duration: seconds according to the annotations, or None if they do not say.
+        place: file and line, or entry, that names the video first, for messages.
     """
 
     name: str
@@ -63,12 +73,12 @@ class AnnotatedVideo:
 
 @dataclass(frozen=True)
 class Annotations:
-    """Untrimmed videos and what they show.
+    """The annotations of untrimmed videos.
 
     Attributes:
-        source: the file that says so.
-        videos: in its order.
-        known: labels that there are by the file's own word; empty where it does not say.
+        source: the file that they were read from.
+        videos: the videos in the order of the file.
+        known: labels that the file lists in a taxonomy; empty if it has none.
     """
 
     source: Path
@@ -77,7 +87,7 @@ class Annotations:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that occur, in alphabetical order."""
+        """The labels that occur in the videos, in alphabetical order."""
         found = {activity.label for video in self.videos for activity in video.activities}
         return tuple(sorted(found))
 
@@ -88,32 +98,26 @@ def check_assumption(assume: str) -> None:
         raise InputError(f"assume is {assume!r}; expected one of {', '.join(ASSUMPTIONS)}")
 
 
-_NEEDED = ("video", "start", "end", "label")
-_SUBSETS = {"training": "train", "validation": "val", "testing": "test"}
-_SCHEME = 'expected ActivityNet\'s: {"database": {ID: {"subset", "duration", "annotations"}}}'
-
-
 def read_annotations(source: Path, *, videos: Path | None = None) -> Annotations:
-    """The annotations in `source`, as they stand; `checked` says what is wrong with them.
+    """Return the annotations in `source` unchanged; `checks.checked` finds what is wrong with them.
 
-    A CSV has columns video, start, end, label, and may have split, group and duration; a line
-    whose start, end and label are empty names a video with no activity. Of ActivityNet's JSON the
-    videos of subset testing without annotations are left out: what they show is not published.
+    A table has columns video, start, end, label, and may have split, group and duration; a line
+    whose start, end and label are empty names a video without activities. Videos of ActivityNet's
+    subset testing that have no annotations are left out, because theirs are not published.
 
     Args:
         source: .csv, .parquet, or .json.
-        videos: folder that the videos lie in; by default that of `source`.
+        videos: folder of the video files; by default that of `source`.
 
     Raises:
-        InputError: where there is no such file, it is of another scheme, or a cell is no number.
+        InputError: If the file does not exist or has another scheme, or a cell is not a number.
     """
     if not source.is_file():
         raise InputError(f"annotations {str(source)!r} do not exist; expected a .csv or .json file")
     folder = source.absolute().parent if videos is None else videos
     if not folder.is_dir():
         raise InputError(f"videos is {str(folder)!r}; expected a folder")
-    read = _from_json if source.suffix == ".json" else _from_table
-    found = read(source, folder)
+    found = (_from_json if source.suffix == ".json" else _from_table)(source, folder)
     if not found.videos:
         raise InputError(f"annotations {str(source)!r} name no video; expected at least one")
     return found
@@ -121,11 +125,11 @@ def read_annotations(source: Path, *, videos: Path | None = None) -> Annotations
 
 def _from_table(source: Path, folder: Path) -> Annotations:
     table = read_table(source)
-    for name in _NEEDED:
+    for name in _COLUMNS:
         if name not in table.columns:
             raise InputError(
                 f"annotations {str(source)!r} have no column {name!r}; "
-                f"expected {', '.join(_NEEDED)}"
+                f"expected {', '.join(_COLUMNS)}"
             )
     lines: dict[str, list[int]] = {}
     for index, line in enumerate(table.lines):
@@ -158,13 +162,13 @@ def _video_of_lines(table: Table, name: str, indices: list[int], folder: Path) -
 
 
 def _of_video(table: Table, indices: list[int], column: str) -> str:
-    """The one text that the lines of a video have in `column`."""
+    """Return the text in `column` that all lines of a video must share."""
     texts = [table.lines[index].get(column, "") for index in indices]
     for index, text in zip(indices, texts, strict=True):
         if text != texts[0]:
             raise InputError(
-                f"{table.place(index)}: {column} is {text!r} where the video's first line has "
-                f"{texts[0]!r}; expected one for a whole video"
+                f"{table.place(index)}: {column} is {text!r}, but the video's first line has "
+                f"{texts[0]!r}; expected the same {column} on all lines of a video"
             )
     return texts[0]
 
@@ -173,7 +177,7 @@ def _from_json(source: Path, folder: Path) -> Annotations:
     try:
         plain = json.loads(source.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"annotations {str(source)!r} are no JSON: {error}") from None
+        raise InputError(f"annotations {str(source)!r} are not JSON: {error}") from None
     database = plain.get("database") if isinstance(plain, dict) else None
     if not isinstance(database, dict):
         raise InputError(f"annotations {str(source)!r} are of another scheme; {_SCHEME}")
@@ -191,17 +195,19 @@ def _from_json(source: Path, folder: Path) -> Annotations:
         if video.activities or video.split != "test":
             videos.append(video)
     taxonomy = plain.get("taxonomy") or []
-    known = {str(node["nodeName"]) for node in taxonomy if _is_node(node)}
-    return Annotations(source, tuple(videos), frozenset(known))
+    labels = {
+        str(node["nodeName"]) for node in taxonomy if isinstance(node, dict) and "nodeName" in node
+    }
+    return Annotations(source, tuple(videos), frozenset(labels))
 
 
 def _video_of_entry(
     name: str, entry: Mapping[str, Any], files: Mapping[str, list[Path]], folder: Path, place: str
 ) -> AnnotatedVideo:
-    # As they are published, and as the official downloader calls them.
-    there = [*files.get(name, ()), *files.get(f"v_{name}", ())]
-    if len(there) > 1:
-        raise InputError(f"{place}: {there[0]} and {there[1]} are both there; expected one of them")
+    # A file may have the published name, or the name that the official downloader gives it.
+    found = [*files.get(name, ()), *files.get(f"v_{name}", ())]
+    if len(found) > 1:
+        raise InputError(f"{place}: {found[0]} and {found[1]} both exist; expected one of them")
     activities = []
     for number, part in enumerate(entry["annotations"], start=1):
         here = f"{place} annotation {number}"
@@ -213,16 +219,12 @@ def _video_of_entry(
     duration = entry.get("duration")
     return AnnotatedVideo(
         name=name,
-        path=there[0] if there else folder / f"{name}.mp4",
+        path=found[0] if found else folder / f"{name}.mp4",
         activities=_in_time(activities),
         split=_SUBSETS.get(subset, subset),
         duration=None if duration is None else _second(duration, "duration", place),
         place=place,
     )
-
-
-def _is_node(node: Any) -> bool:
-    return isinstance(node, dict) and "nodeName" in node
 
 
 def _second(value: Any, name: str, place: str) -> float:

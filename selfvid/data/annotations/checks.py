@@ -1,9 +1,9 @@
-"""What is wrong with annotations: each problem named, counted, and either fatal or repaired."""
+"""Find what is wrong with annotations; each problem stops the command or is repaired."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,21 +16,22 @@ logger = logging.getLogger(__name__)
 
 Policy = Literal["stop", "repair"]
 
-# Lists round to a tenth of a second or so, and containers and streams differ in length.
-ROUNDING = 0.5
-# What a list says of a whole video's length is no closer than this share of it.
-TOLERANCE = 0.02
-_SHARED = 1e-3
+# Seconds: annotations are rounded to about a tenth of a second, and the length of a container may
+# differ from that of its video stream.
+_ROUNDING = 0.5
+# Share of a video's length by which the length in the annotations may differ from the file's.
+_TOLERANCE = 0.02
+_SHARED = 1e-3  # seconds that two activities may share without an overlap: less than a frame
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that annotations have and should not.
+    """Something that is wrong with the annotations.
 
     Attributes:
-        kind: in a few words, to be counted by.
+        kind: the kind of problem in a few words, for counting.
         words: what is wrong and where.
-        repair: what becomes of it if it may be repaired.
+        repair: what is done about it if it may be repaired.
     """
 
     kind: str
@@ -43,12 +44,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Rules:
-    """What annotations are held against.
+    """The rules that annotations are checked against.
 
     Attributes:
         clip: frames of a clip.
-        assume: what may be taken for granted of activities.
-        labels: those to be known; empty for any.
+        assume: what is assumed of the activities of a video.
+        labels: the labels that are allowed; empty for any.
     """
 
     clip: int
@@ -59,19 +60,19 @@ class Rules:
 def checked(
     annotations: Annotations, lengths: Mapping[str, Length], rules: Rules
 ) -> tuple[Annotations, tuple[Problem, ...]]:
-    """The annotations repaired, and all that had to be.
+    """Return the repaired annotations, and the problems that were repaired.
 
     Args:
-        annotations: as they were read.
-        lengths: of each video, by name.
-        rules: what they must keep to.
+        annotations: the annotations as they were read.
+        lengths: length of each video, by name.
+        rules: the rules that they must follow.
     """
     problems: list[Problem] = []
     kept = []
-    parted = any(video.split for video in annotations.videos)
+    some_split = any(video.split for video in annotations.videos)
     for video in annotations.videos:
-        if parted and not video.split:
-            words = f"{video.place}: {video.name} has no split, and other videos have one"
+        if some_split and not video.split:
+            words = f"{video.place}: {video.name} has no split, but other videos have one"
             problems.append(Problem("without a split", words, "left out"))
             continue
         repaired = _checked_video(video, lengths[video.name], rules, problems)
@@ -81,15 +82,15 @@ def checked(
 
 
 def settle(problems: Sequence[Problem], policy: Policy, *, source: str) -> None:
-    """Stop because of problems, or name every one of them.
+    """Raise an error if there are problems, or log each of them if they may be repaired.
 
     Args:
-        problems: what was found.
+        problems: the problems that were found.
         policy: "stop" or "repair".
-        source: whose problems they are.
+        source: name of what has the problems, for the message.
 
     Raises:
-        InputError: where there are problems that must not be repaired.
+        InputError: If there are problems and the policy is "stop".
     """
     if policy not in ("stop", "repair"):
         raise InputError(f"problems is {policy!r}; expected stop or repair")
@@ -98,7 +99,7 @@ def settle(problems: Sequence[Problem], policy: Policy, *, source: str) -> None:
     if policy == "stop":
         raise InputError(
             f"{counted(problems)} in {source}; the first: {problems[0].words}; expected none, or "
-            "--problems repair, which names what it does about each"
+            "--problems repair, which prints what it does about each"
         )
     logger.warning("%s in %s:", counted(problems), source)
     for problem in problems:
@@ -106,15 +107,16 @@ def settle(problems: Sequence[Problem], policy: Policy, *, source: str) -> None:
 
 
 def counted(problems: Sequence[Problem]) -> str:
-    """How many problems there are, and of which kinds."""
+    """Return how many problems there are of each kind, in words."""
     kinds = Counter(problem.kind for problem in problems)
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return f"{len(problems)} problem{'s' * (len(problems) != 1)} ({told})"
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{len(problems)} problem{'s' * (len(problems) != 1)} ({counts})"
 
 
 def _checked_video(
     video: AnnotatedVideo, length: Length, rules: Rules, problems: list[Problem]
 ) -> AnnotatedVideo | None:
+    """Return the repaired video, or None if it must be left out; add to `problems`."""
     fault = _fault(video, length, rules)
     if fault is not None:
         problems.append(fault)
@@ -137,39 +139,43 @@ def _checked_video(
 
 
 def _fault(video: AnnotatedVideo, length: Length, rules: Rules) -> Problem | None:
-    """What makes a whole video useless."""
+    """Return what makes a whole video useless, if anything does."""
     if length.fault:
         words = f"{video.place}: {video.path} cannot be read ({length.fault})"
         return Problem("unreadable", words, "left out")
     if length.frames < rules.clip:
-        words = f"{video.place}: {video.name} has {length.frames} frames and a clip {rules.clip}"
+        words = f"{video.place}: {video.name} has {length.frames} frames, a clip has {rules.clip}"
         return Problem("shorter than a clip", words, "left out")
     return None
 
 
 def _other_length(video: AnnotatedVideo, seconds: float) -> list[Problem]:
-    """A file that is not as long as its annotations say may be cut off, or another one."""
-    told = video.duration
-    if told is None or abs(told - seconds) <= max(ROUNDING, TOLERANCE * told):
+    """Report a file of another length than annotated: it may be cut off, or another video."""
+    annotated = video.duration
+    if annotated is None or abs(annotated - seconds) <= max(_ROUNDING, _TOLERANCE * annotated):
         return []
-    words = f"{video.place}: {video.path} lasts {seconds:.1f} s, by its annotations {told:g} s"
-    return [Problem("of another length", words, "the file's own length counts")]
+    words = (
+        f"{video.place}: {video.path} lasts {seconds:.1f} s, according to its annotations "
+        f"{annotated:g} s"
+    )
+    return [Problem("of another length", words, "the file's own length is used")]
 
 
 def _each_once(activities: Sequence[Activity], problems: list[Problem]) -> list[Activity]:
-    """The activities without those that stand there twice."""
+    """Return the activities without repetitions."""
     once: dict[tuple[float, float, str], Activity] = {}
     for activity in activities:
         key = (activity.start, activity.end, activity.label)
         if once.setdefault(key, activity) is not activity:
-            words = f"{activity.place}: {activity.label!r} from {activity.start:g} s is there twice"
-            problems.append(Problem("twice", words, "taken once"))
+            words = f"{activity.place}: {activity.label!r} from {activity.start:g} s occurs twice"
+            problems.append(Problem("twice", words, "used once"))
     return list(once.values())
 
 
 def _checked_activity(
     activity: Activity, seconds: float, rules: Rules, problems: list[Problem]
 ) -> Activity | None:
+    """Return the repaired activity, or None if it must be left out; add to `problems`."""
     start, end, label, place = activity.start, activity.end, activity.label, activity.place
     span = f"{place}: {label!r} from {start:g} to {end:g} s"
     if not label or (rules.labels and label not in rules.labels):
@@ -181,10 +187,10 @@ def _checked_activity(
         problems.append(Problem("ending before the start", f"{span} ends too early", "left out"))
         return None
     if start >= seconds or end <= 0:
-        words = f"{span} lies outside the video of {seconds:.2f} s"
+        words = f"{span} is outside the video of {seconds:.2f} s"
         problems.append(Problem("outside the video", words, "left out"))
         return None
-    if start < -ROUNDING or end > seconds + ROUNDING:
+    if start < -_ROUNDING or end > seconds + _ROUNDING:
         words = f"{span} reaches beyond the video of {seconds:.2f} s"
         problems.append(Problem("outside the video", words, "cut to the video"))
     return replace(activity, start=max(start, 0.0), end=min(end, seconds))
@@ -193,20 +199,20 @@ def _checked_activity(
 def _of_one_label(
     video: AnnotatedVideo, activities: list[Activity], problems: list[Problem]
 ) -> list[Activity]:
-    """The activities of the label that lasts longest."""
-    lasting: Counter[str] = Counter()
+    """Return the activities of the label that lasts longest in total."""
+    seconds: dict[str, float] = defaultdict(float)
     for activity in activities:
-        lasting[activity.label] += activity.end - activity.start  # type: ignore[assignment]
-    if len(lasting) < 2:
+        seconds[activity.label] += activity.end - activity.start
+    if len(seconds) < 2:
         return activities
-    (longest, _), *_ = lasting.most_common()
-    words = f"{video.place}: {video.name} shows {', '.join(map(repr, sorted(lasting)))}"
-    problems.append(Problem("with several labels", words, f"only {longest!r} kept"))
+    longest = max(seconds, key=seconds.__getitem__)  # the first of several that last equally long
+    words = f"{video.place}: {video.name} shows {', '.join(map(repr, sorted(seconds)))}"
+    problems.append(Problem("with several labels", words, f"only {longest!r} is kept"))
     return [activity for activity in activities if activity.label == longest]
 
 
 def _overlaps(activities: list[Activity]) -> list[Problem]:
-    """Neighbours that go on at the same time."""
+    """Return a problem for each activity that begins before an earlier one ends."""
     found = []
     latest: Activity | None = None
     for activity in activities:
@@ -218,7 +224,7 @@ def _overlaps(activities: list[Activity]) -> list[Problem]:
             repair = (
                 "each clip goes to the activity that covers most of it"
                 if activity.label != latest.label
-                else "both are looked for, though one run of clips can find one only"
+                else "both are kept, although the same clips can be detected as one only"
             )
             found.append(Problem("overlapping", words, repair))
             if activity.end < latest.end:

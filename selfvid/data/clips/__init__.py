@@ -1,1 +1,1 @@
-"""Clips cut from the videos of a manifest, and batches of them."""
+"""Clips cut from the videos of a manifest, and batches of clips."""

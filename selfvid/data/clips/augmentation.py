@@ -1,4 +1,4 @@
-"""Random changes to clips, on the device that trains, the same for all frames of a clip."""
+"""Random augmentation of clips on the training device, the same for all frames of a clip."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from torch import Tensor, nn
 from selfvid.errors import InputError
 from selfvid.saving.recorded import Recorded
 
-_ASPECT = 4 / 3
-_BLUR_SIGMA = (0.1, 2.0)
+_ASPECT = 4 / 3  # widest crop, width over height; the narrowest is 3 / 4, as in torchvision
+_BLUR_SIGMA = (0.1, 2.0)  # range of the blur's deviation in pixels, as in SimCLR
 
 
 class Augmentation(nn.Module, Recorded):
-    """Crop, colour, blur, flip and time reversal; each is off at 0.
+    """Random crop, colour, blur, flip and time reversal; each of them is off at 0.
 
-    What is drawn comes from torch's global generator on the CPU, whatever the device, so that
-    ``torch.manual_seed`` brings the same changes back.
+    Random numbers come from torch's global generator on the CPU, whatever the device of the clip
+    is, so that ``torch.manual_seed`` reproduces the same changes.
 
     Args:
-        crop: largest share of the area that is cut away before resizing back to H x W.
+        crop: largest share of the area that is cut away before the rest is resized to H x W.
         brightness: largest change of brightness; 0.4 draws a factor from 0.6 to 1.4.
-        contrast: largest change of contrast about the mean of each frame, drawn likewise.
-        saturation: largest change of saturation, drawn likewise.
-        hue: largest turn of hue, as a share of the colour circle, up to 0.5; slow on a CPU.
+        contrast: largest change of contrast about the mean of each frame, drawn in the same way.
+        saturation: largest change of saturation, drawn in the same way.
+        hue: largest rotation of hue, as a share of the colour circle, at most 0.5; slow on a CPU.
         grey: probability of a grey clip.
         blur: probability of a Gaussian blur of sigma 0.1 to 2 pixels.
         flip: probability of swapping left and right; labels may depend on direction.
-        reverse: probability of playing backwards; labels may depend on direction.
-        view: how many frames in a row share what is drawn, so that a clip of 20 is two views
-            where view is 10, and 20 where it is 1; None changes a clip as a whole. Reversal is
-            of whole clips in any case.
+        reverse: probability of reversing time; labels may depend on direction.
+        view: number of consecutive frames that are changed in the same way (a view): with view
+            10 a clip of 20 frames has two views, with view 1 every frame is its own view. With
+            None the whole clip is one view. Only whole clips are reversed.
 
     Raises:
-        InputError: where a number is out of its range.
+        InputError: If a number is out of its range.
     """
 
     def __init__(
@@ -82,10 +82,13 @@ class Augmentation(nn.Module, Recorded):
         self.view = view
 
     def check(self, frames: int) -> None:
-        """Refuse clips that are no whole number of views.
+        """Refuse clips that cannot be divided into whole views.
+
+        Args:
+            frames: T, frames of a clip.
 
         Raises:
-            InputError: where `frames`, those of a clip, are no multiple of `view`.
+            InputError: If `frames` is not a multiple of `view`.
         """
         if frames % (self.view or 1):
             raise InputError(
@@ -95,7 +98,7 @@ class Augmentation(nn.Module, Recorded):
 
     @torch.no_grad()
     def forward(self, clip: Tensor) -> Tensor:
-        """Changed clips.
+        """Return clips with random changes.
 
         Args:
             clip: RGB pixels 0 to 255, uint8 or float (B, T, 3, H, W).
@@ -104,12 +107,12 @@ class Augmentation(nn.Module, Recorded):
             Pixels 0 to 255, float (B, T, 3, H, W).
 
         Raises:
-            InputError: where T is no multiple of `view`.
+            InputError: If T is not a multiple of `view`.
         """
         if clip.ndim != 5 or clip.shape[2] != 3:
             raise ValueError(f"clip must be (B, T, 3, H, W), got {tuple(clip.shape)}")
         self.check(clip.shape[1])
-        views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])
+        views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])  # (B * V, T / V, ...)
         views = (views if views.is_floating_point() else views.float()) / 255
         views = self._blurred(self._coloured(self._flipped(self._cropped(views))))
         return self._reversed(views.reshape(clip.shape) * 255)
@@ -123,10 +126,11 @@ class Augmentation(nn.Module, Recorded):
         tall = ((area / aspect).sqrt() * height).clamp(max=height)
         wide = ((area * aspect).sqrt() * width).clamp(max=width)
         top, left = torch.rand(count) * (height - tall), torch.rand(count) * (width - wide)
-        # Corners are centres of pixels: the box of the whole picture ends at width - 1.
+        # kornia's corners are centres of pixels, so the box of the whole picture ends at width - 1.
         bottom, right = top + tall - 1, left + wide - 1
         corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-        boxes = torch.stack([torch.stack(corner, -1) for corner in corners], 1).to(views)
+        boxes = torch.stack([torch.stack(corner, -1) for corner in corners], 1)  # (B * V, 4, 2)
+        boxes = boxes.to(views)
         cut = crop_and_resize(views.flatten(1, 2), boxes, (height, width), align_corners=True)
         return cut.reshape(views.shape)
 
@@ -136,7 +140,7 @@ class Augmentation(nn.Module, Recorded):
 
     def _coloured(self, views: Tensor) -> Tensor:
         count, frames = views.shape[:2]
-        pictures = views.flatten(0, 1)
+        pictures = views.flatten(0, 1)  # (B * T, 3, H, W)
         for strength, adjust in (
             (self.brightness, adjust_brightness_accumulative),
             (self.contrast, adjust_contrast_with_mean_subtraction),
@@ -160,7 +164,7 @@ class Augmentation(nn.Module, Recorded):
             return views
         low, high = _BLUR_SIGMA
         sigma = (low + (high - low) * torch.rand(len(views), 1)).to(views).repeat(1, 2)
-        side = 2 * max(1, min(views.shape[-2:]) // 20) + 1
+        side = 2 * max(1, min(views.shape[-2:]) // 20) + 1  # a tenth of the frame, an odd number
         soft = gaussian_blur2d(views.flatten(1, 2), (side, side), sigma).reshape(views.shape)
         return torch.where(_spread(chosen), soft, views)
 
@@ -170,12 +174,12 @@ class Augmentation(nn.Module, Recorded):
 
 
 def _draw(count: int, probability: float, device: torch.device) -> Tensor | None:
-    """Which of `count` are chosen, bool (count,), or None where none can be."""
+    """Choose some of `count` at random, bool (count,); None if the probability is 0."""
     return (torch.rand(count) < probability).to(device) if probability else None
 
 
 def _spread(chosen: Tensor) -> Tensor:
-    return chosen[:, None, None, None, None]
+    return chosen[:, None, None, None, None]  # (count, 1, 1, 1, 1)
 
 
 def _check_range(name: str, value: float, *, below: float = 1.0) -> None:

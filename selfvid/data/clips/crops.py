@@ -1,4 +1,4 @@
-"""Cutting frames smaller than decoded: by chance in training, at fixed places in tests."""
+"""Crops of clips: random ones for training, and fixed views for testing."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from selfvid.flow.stack import flip_flow
 from selfvid.saving.recorded import Recorded
 
 TestCrops = Literal["centre", "four", "ten"]
-VIEWS: dict[TestCrops, int] = {"centre": 1, "four": 4, "ten": 10}
+VIEWS: dict[TestCrops, int] = {"centre": 1, "four": 4, "ten": 10}  # views of a clip in a test
 
 
 class Crop(Recorded, nn.Module):
-    """One random crop for all frames of a clip; `views` cuts the same places of every clip.
+    """Crop of clips: `forward` cuts at random for training, `views` at fixed places for testing.
 
-    Clips of flow are told by their channels, 2 or 4: what is mirrored moves the other way, and
-    displacements are resized with their frame.
+    All frames of a clip are cut at the same place. Clips of flow are recognised by their 2 or 4
+    channels: mirroring also changes the sign of x, and resizing also scales the displacements.
 
-    Donahue et al. and Simonyan and Zisserman cut squares of the network's size and mirror half of
-    them; Ballas et al. draw width and height from `sides` and resize what they cut.
+    Donahue et al. and Simonyan and Zisserman cut squares of the network's input size and mirror
+    half of them; Ballas et al. draw width and height from `sides` and resize the crop.
 
     Args:
-        size: H and W that the network sees, one number for both.
-        sides: pixels that height and width of a random crop are each drawn from, before it is
-            resized; None cuts the size itself.
+        size: H and W of the network's input; one number means both.
+        sides: pixels that the height and the width of a random crop are each drawn from, before
+            the crop is resized; None cuts `size` itself.
         mirror: probability of swapping left and right in training; labels may depend on
             direction.
-        tested: ``centre``; ``four`` for the corners, of which two that lie across from one
-            another are mirrored; or ``ten`` for corners and centre, each also mirrored.
+        tested: ``centre`` for the centre; ``four`` for the corners, of which the upper right and
+            the lower left one are mirrored; or ``ten`` for corners and centre, each plain and
+            mirrored.
 
     Raises:
-        InputError: where a number is out of its range.
+        InputError: If a number is out of its range.
     """
 
     def __init__(
@@ -61,14 +62,17 @@ class Crop(Recorded, nn.Module):
 
     @property
     def count(self) -> int:
-        """Views of a clip in a test."""
+        """The number of views V of a clip in a test."""
         return VIEWS[self.tested]
 
     def check(self, size: Sequence[int]) -> None:
-        """Refuse frames that are smaller than what is cut from them.
+        """Refuse frames that are smaller than the crop.
+
+        Args:
+            size: (H, W) of the frames.
 
         Raises:
-            InputError: naming both.
+            InputError: If the frames are smaller than the largest crop.
         """
         largest = (max(self.sides),) * 2 if self.sides else self.size
         if size[0] < largest[0] or size[1] < largest[1]:
@@ -79,11 +83,14 @@ class Crop(Recorded, nn.Module):
 
     @torch.no_grad()
     def forward(self, clip: Tensor) -> Tensor:
-        """Random crops (B, T, C, h, w) of clips (B, T, C, H, W); drawn on the CPU."""
+        """Return a random crop (B, T, C, h, w) of each clip (B, T, C, H, W).
+
+        Random numbers are drawn on the CPU.
+        """
         return torch.stack([self._random(each) for each in clip])
 
     def views(self, clip: Tensor) -> Tensor:
-        """All views of clips (B, T, C, H, W), those of one clip together: (B * V, T, C, h, w)."""
+        """Return all views (B * V, T, C, h, w) of clips (B, T, C, H, W), clip by clip."""
         (height, width), (h, w) = clip.shape[-2:], self.size
         bottom, right = height - h, width - w
         corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
@@ -91,10 +98,10 @@ class Crop(Recorded, nn.Module):
         places = {"centre": centre, "four": corners, "ten": centre + corners}[self.tested]
         cut = [clip[..., top : top + h, left : left + w] for top, left in places]
         if self.tested == "four":
-            cut[1:3] = [self._mirrored(each) for each in cut[1:3]]
+            cut[1:3] = [_mirrored(each) for each in cut[1:3]]
         if self.tested == "ten":
-            cut += [self._mirrored(each) for each in cut]
-        return torch.stack(cut, 1).flatten(0, 1)
+            cut += [_mirrored(each) for each in cut]
+        return torch.stack(cut, 1).flatten(0, 1)  # (B * V, T, C, h, w)
 
     def _random(self, clip: Tensor) -> Tensor:
         h, w = self.size if self.sides is None else (self._side(), self._side())
@@ -103,17 +110,18 @@ class Crop(Recorded, nn.Module):
         cut = clip[..., top : top + h, left : left + w]
         if (h, w) != self.size:
             cut = interpolate(cut.float(), self.size, mode="bilinear", align_corners=False)
-            if _is_flow(clip):  # displacements grow with the frame
+            if _is_flow(clip):  # displacements are in pixels, so they scale with the frame
                 ratio = cut.new_tensor([self.size[1] / w, self.size[0] / h])
                 cut = cut * ratio.repeat(clip.shape[-3] // 2)[:, None, None]
-        return self._mirrored(cut) if float(torch.rand(())) < self.mirror else cut
+        return _mirrored(cut) if float(torch.rand(())) < self.mirror else cut
 
     def _side(self) -> int:
         assert self.sides is not None
         return self.sides[int(torch.randint(len(self.sides), ()))]
 
-    def _mirrored(self, clip: Tensor) -> Tensor:
-        return flip_flow(clip) if _is_flow(clip) else clip.flip(-1)
+
+def _mirrored(clip: Tensor) -> Tensor:
+    return flip_flow(clip) if _is_flow(clip) else clip.flip(-1)
 
 
 def _is_flow(clip: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Clips cut from the videos of a manifest, and standing in for those that cannot be read."""
+"""The data set of clips, which replaces videos that cannot be read, and two of them as one."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
 from selfvid.types import Clip
 
-# Rows tried in place of one that fails; so many in a row mean that the footage is not there.
-_ATTEMPTS = 10
+_ATTEMPTS = 10  # videos tried for one item; if all fail, the videos are probably not there
 
 
 @dataclass(frozen=True)
 class ClipKey:
-    """Which item of which epoch: all that is random about an item follows from it."""
+    """An item and its epoch; with the seed, they decide every random choice about the item."""
 
     epoch: int
     index: int
@@ -42,11 +41,11 @@ class ClipKey:
 
 @dataclass(frozen=True)
 class Loaded:
-    """One item: the clips cut from one opened video.
+    """One item of the data set: the clips cut from one video.
 
     Attributes:
-        clips: as many as the sampling chose; none where an evaluation skips a short video.
-        faults: one line for each clip that stands in for one that could not be read.
+        clips: as many clips as the sampling chose; empty if an evaluation skips a short video.
+        faults: one line for each clip that replaces one that could not be read.
     """
 
     clips: list[Clip]
@@ -54,31 +53,33 @@ class Loaded:
 
 
 class ClipDataset(Dataset[Loaded]):
-    """Clips of the videos of a manifest, the same ones whenever an item is asked for again.
+    """Clips of the videos of a manifest; the same item of the same epoch is always the same clips.
 
     All clips of an item are cut from one opened video and fetched together, so that a frame
-    that several of them share is decoded once. What is random is a function of the seed, the
-    epoch and the index alone: neither workers nor their order have a say, nor has a resumed
-    run. A video that cannot be read is replaced by another, chosen by the same function.
+    that several of them share is decoded once. Random choices depend only on the seed, the
+    epoch and the index. They do not depend on the number of workers or on their order, and a
+    resumed run makes the same choices. A video that cannot be read is replaced by another one,
+    which is chosen in the same way.
 
     Args:
-        manifest: the rows to read, one item each.
-        sampling: which frames make the clips.
+        manifest: the rows to read; each row is one item.
+        sampling: the rule that chooses the frames of the clips.
         size: (H, W) that frames are resized to while they are decoded.
-        seed: of all that is random.
-        decoder: who decodes; auto takes what the manifest notes for each file.
-        label: column of the labels, or None for footage nobody labelled.
-        classes: what the labels count into, where the manifest is part of a larger one.
+        seed: seed of all random choices.
+        decoder: the decoder to use; ``auto`` uses the one that the manifest notes for each file.
+        label: column of the labels, or None for videos without labels.
+        classes: names of all classes, if the manifest is a part of a larger one; labels are
+            indices into them.
         faults: whether clips that cannot be read are replaced.
-        decoded: folder where decoded frames are kept, so that each video is decoded once; None
-            decodes what is needed every time.
+        decoded: folder that keeps decoded frames, so that each video is decoded once; None
+            decodes the frames that are needed every time.
 
     Attributes:
         labels: class index of each row, int64 (N,), or None.
 
     Raises:
-        InputError: for an empty manifest, a nonsense size, an unknown column or class, or a
-            clip longer than every video where short videos are skipped.
+        InputError: If the manifest is empty, the size is not positive, a column or class is
+            unknown, or short videos are skipped and a clip is longer than every video.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class ClipDataset(Dataset[Loaded]):
         self._working: set[str] = set()
 
     def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
-        """The same way of reading for other rows and another rule."""
+        """Return a data set with the same settings, for other rows and another sampling rule."""
         return ClipDataset(
             manifest,
             sampling,
@@ -130,14 +131,15 @@ class ClipDataset(Dataset[Loaded]):
         return len(self.manifest.rows)
 
     def __getitem__(self, key: ClipKey | int) -> Loaded:
-        """The clips of one video.
+        """Return the clips of one video.
 
         Args:
             key: epoch and index; an index alone means epoch 0.
 
         Raises:
-            InputError: where a clip fails that may not be replaced, or stand-ins fail too.
-            BrokenDecoderError: where the decoder itself is at fault.
+            InputError: If a video cannot be read and must not be replaced, or if the videos that
+                replace it cannot be read either.
+            BrokenDecoderError: If the decoder itself does not work.
         """
         epoch, index = (key.epoch, key.index) if isinstance(key, ClipKey) else (0, key)
         faults: list[str] = []
@@ -156,15 +158,17 @@ class ClipDataset(Dataset[Loaded]):
         raise InputError(f"{_ATTEMPTS} videos in a row gave no clip; the first: {cause}")
 
     def require_fitting(self) -> None:
-        """Refuse a clip that is longer than every video: each would be padded.
+        """Refuse a clip that is longer than every video, because every clip would be padded.
+
+        Nothing is refused if the manifest does not give the length of every video.
 
         Raises:
-            InputError: where no video is as long as a clip.
+            InputError: If no video is as long as a clip.
         """
         rows = self.manifest.rows
-        known = [row for row in rows if row.frames]
-        fits = (self.sampling.fits(self.timeline(row)) for row in known)
-        if len(known) == len(rows) and not any(fits):
+        counted = [row for row in rows if row.frames]
+        fits = (self.sampling.fits(self.timeline(row)) for row in counted)
+        if len(counted) == len(rows) and not any(fits):
             longest = max(row.frames for row in rows)
             raise InputError(
                 f"a clip of {self.sampling.length} frames with {self.sampling} is longer than "
@@ -172,7 +176,7 @@ class ClipDataset(Dataset[Loaded]):
             )
 
     def _rows_with_clips(self) -> np.ndarray:
-        """Rows that are long enough for a clip by what the manifest says of them."""
+        """Return the indices of the rows that, by the manifest, are long enough for a clip."""
         rows = self.manifest.rows
         enough = np.array([self._gives_clips(row) for row in rows])
         if not enough.any():
@@ -184,12 +188,12 @@ class ClipDataset(Dataset[Loaded]):
         return np.flatnonzero(enough)
 
     def _gives_clips(self, row: Row) -> bool:
-        if not row.frames:  # not known before it is opened
+        if not row.frames:  # the length is not known before the video is opened
             return True
         return len(self.sampling.choose(self.timeline(row), np.random.default_rng(0))) > 0
 
     def timeline(self, row: Row) -> Timeline:
-        """When the frames of a video are shown, by what the manifest says of it."""
+        """Return the timeline of a video as the manifest describes it."""
         return Timeline(row.frames, row.rate or 1.0, None, row.start, row.end)
 
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
@@ -203,12 +207,12 @@ class ClipDataset(Dataset[Loaded]):
             chosen = self.sampling.choose(timeline, rng)
             if not len(chosen):
                 return []
-            frames = torch.from_numpy(reader.read(chosen.ravel()))
+            frames = torch.from_numpy(reader.read(chosen.ravel()))  # (clips * T, H, W, C)
         seconds = chosen / reader.rate if reader.times is None else reader.times[chosen]
         label = None if self.labels is None else int(self.labels[place])
         return [
             Clip(
-                pictures.permute(0, 3, 1, 2),
+                pictures.permute(0, 3, 1, 2),  # (T, C, H, W)
                 torch.from_numpy(times),
                 row.video,
                 label,
@@ -233,7 +237,10 @@ class ClipDataset(Dataset[Loaded]):
         return self._store.open(row.video, decoder=decoder, otherwise=video)
 
     def _decoder_of(self, row: Row) -> DecoderName:
-        """The decoder asked for, else the one noted if it is installed here, else any."""
+        """Return the decoder given, or for ``auto`` the one that the manifest notes.
+
+        ``auto`` stays ``auto`` if the noted decoder is not installed here.
+        """
         if self.decoder == "auto":
             for noted in ("decord", "pyav"):
                 if row.decoder == noted and noted in self._installed:
@@ -241,7 +248,10 @@ class ClipDataset(Dataset[Loaded]):
         return self.decoder
 
     def _blame_decoder_or(self, error: DecodeError, row: Row) -> None:
-        """Tell a broken decoder from a broken file, by a clip made on the spot, once."""
+        """Find out whether the decoder is broken or the file.
+
+        The first time that a decoder fails, it is tried on a small clip that is written for this.
+        """
         decoder = self._decoder_of(row)
         if decoder not in self._working:
             preflight(decoder)
@@ -251,13 +261,13 @@ class ClipDataset(Dataset[Loaded]):
 
 
 class SideBySide(Dataset[Loaded]):
-    """The items of `first`, and behind them those of `second`.
+    """Two data sets as one: the items of `first`, followed by the items of `second`.
 
     Args:
         first: items 0 to N - 1.
-        second: items N and up; as its own they begin with 0.
-        classes: number of classes of `first`, where both are labelled: labels of the second, too,
-            count on from those of the first.
+        second: the items from N on; item N + i is item i of this data set.
+        classes: number of classes of `first` if both have labels; it is added to the labels of
+            `second`, so that the classes of the two stay apart.
     """
 
     def __init__(self, first: ClipDataset, second: ClipDataset, *, classes: int = 0) -> None:
@@ -267,19 +277,19 @@ class SideBySide(Dataset[Loaded]):
         return len(self.first) + len(self.second)
 
     def __getitem__(self, key: ClipKey | int) -> Loaded:
-        """The clips of one video, as the data set that it belongs to gives them."""
+        """Return the clips of one video, as the data set that it belongs to returns them."""
         key = key if isinstance(key, ClipKey) else ClipKey(0, key)
         if key.index < len(self.first):
             return self.first[key]
         loaded = self.second[replace(key, index=key.index - len(self.first))]
-        return replace(loaded, clips=[self._counted_on(clip) for clip in loaded.clips])
+        return replace(loaded, clips=[self._relabelled(clip) for clip in loaded.clips])
 
-    def _counted_on(self, clip: Clip) -> Clip:
+    def _relabelled(self, clip: Clip) -> Clip:
         return clip if clip.label is None else replace(clip, label=clip.label + self.classes)
 
     @property
     def board(self) -> Board | None:
-        """Where workers note what they are reading."""
+        """The board on which workers write the file that they are reading."""
         return self.first.board
 
     @board.setter

@@ -1,4 +1,4 @@
-"""How many clips may fail before training stops, and counting those that do."""
+"""Clips that cannot be read: how many may fail, and a counter that stops the run after more."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FaultPolicy:
-    """When clips that cannot be read stop the work.
+    """How many clips may fail, that is, cannot be read, before the run stops.
 
     Attributes:
-        share: the largest share of clips that may be replaced by others; at 0 nothing is
-            replaced and the first clip that fails stops the work, as evaluation wants it.
-        least: failed clips that are needed before the share is looked at at all.
+        share: largest share of clips that may be replaced by others; at 0 no clip is replaced
+            and the first clip that fails stops the run, as evaluation requires.
+        least: number of failed clips from which on the share is checked.
     """
 
     share: float = 0.05
@@ -34,16 +34,16 @@ class FaultPolicy:
 
     @property
     def strict(self) -> bool:
-        """Whether no clip may fail."""
+        """Whether no clip may fail, as in evaluation."""
         return self.share == 0
 
 
 class FaultCounter:
-    """Counts the clips that were replaced, in the process that receives the batches.
+    """Counter of the clips that were replaced, in the process that receives the batches.
 
     Attributes:
-        clips: clips received so far.
-        failed: how many of them stand in for one that could not be read.
+        clips: number of clips received so far.
+        failed: how many of them replace a clip that could not be read.
     """
 
     def __init__(self, policy: FaultPolicy) -> None:
@@ -53,10 +53,10 @@ class FaultCounter:
         self._named: list[str] = []
 
     def tally(self, batch: ClipBatch) -> None:
-        """Count a batch and log each file that failed the first time it is met.
+        """Count a batch, and log each file that failed the first time that it fails.
 
         Raises:
-            InputError: where more than the policy's share of the clips so far have failed.
+            InputError: If a larger share of the clips so far has failed than the policy allows.
         """
         self.clips += len(batch)
         self.failed += len(batch.faults)
@@ -72,11 +72,11 @@ class FaultCounter:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps, as plain data."""
+        """Return the counts as plain data, for a checkpoint."""
         return {"clips": self.clips, "failed": self.failed, "named": list(self._named)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting where `state_dict` left off."""
+        """Continue counting from what `state_dict` returned."""
         self.clips = int(state["clips"])
         self.failed = int(state["failed"])
         self._named = [str(fault) for fault in state["named"]]

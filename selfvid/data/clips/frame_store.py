@@ -1,8 +1,8 @@
-"""Decoded frames kept on disk at training size, so that a video is decoded once and not every time.
+"""A folder of decoded frames at training size, so that each video is decoded only once.
 
-A run that goes over the same footage again and again spends most of its time on decoding the same
-frames. Kept as they are, small frames take little room, and any of them is read without the ones
-before it.
+A run that reads the same videos in every epoch spends most of its time on decoding the same
+frames. Small frames need little disk space uncompressed, and each of them can be read without
+the frames before it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from selfvid.data.manifest.rows import file_name
 from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
 from selfvid.saving.whole import replacing, require_disk_space
 
-_BLOCK = 64  # frames decoded at a time
+_BLOCK = 64  # frames decoded at a time: enough to be fast, and little memory per call
+_SPARE = 1.1  # require 10 % more disk space than the frames take: files have headers and times
 _FRAMES, _TIMES = "frames", "times"
-_SPARE = 1.1  # of the room that the frames will take
 
 
 class FrameStore:
     """A folder with one file of frames for each video, made when the video is first opened.
 
     Args:
-        folder: of the files; made where it does not exist.
+        folder: the folder of the files; it is created if it does not exist.
         size: (H, W) of the frames.
     """
 
@@ -38,35 +38,35 @@ class FrameStore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def check_room(self, manifest: Manifest) -> int:
-        """Bytes that the frames still to be kept will take.
+        """Return the number of bytes that the frames that are not stored yet will take.
 
         Raises:
-            InputError: where the disk has not that room.
+            InputError: If the disk has not enough free space for them.
         """
-        there = {path.name.rpartition("-")[0] for path in self.folder.iterdir()}
+        stored = {path.name.rpartition("-")[0] for path in self.folder.iterdir()}
         frames = {row.video: row.frames for row in manifest.rows}
-        missing = sum(n for video, n in frames.items() if self._stem(video) not in there)
-        needed = missing * self.size[0] * self.size[1] * 3
+        missing = sum(n for video, n in frames.items() if self._stem(video) not in stored)
+        needed = missing * self.size[0] * self.size[1] * 3  # RGB, one byte per channel
         require_disk_space(
             needed * _SPARE,
             self.folder,
             what="decoded frames",
-            expected="room for them, or no store",
+            expected="room for them, or a run that does not keep them",
         )
         return needed
 
     def open(
         self, video: str, *, decoder: str, otherwise: Callable[[], VideoReader]
     ) -> VideoReader:
-        """The reader of a video's kept frames; they are decoded first where they are not there.
+        """Return a reader of a video's stored frames, after decoding them if they are missing.
 
         Args:
-            video: content id.
-            decoder: who decodes; another one's frames are not taken for its.
+            video: content id of the video.
+            decoder: the decoder to use; frames of different decoders are stored in separate files.
             otherwise: opens the video itself, at the size of this store.
 
         Raises:
-            DecodeError: where a frame cannot be decoded.
+            DecodeError: If a frame cannot be decoded.
         """
         path = self.folder / f"{self._stem(video)}-{decoder}.safetensors"
         if not path.is_file():
@@ -79,13 +79,13 @@ class FrameStore:
 
 
 class StoredReader(VideoReader):
-    """Frames as `FrameStore` kept them.
+    """Reader of the frames in one file of a `FrameStore`.
 
     Args:
         path: the file.
 
     Raises:
-        DecodeError: where it is damaged.
+        DecodeError: If the file is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,23 +103,23 @@ class StoredReader(VideoReader):
 
     @property
     def header(self) -> Header:
-        """Native size and codec of the video."""
+        """The native size and the codec of the video."""
         return self._header
 
     def _decode(self, indices: Indices) -> Frames:
         return np.stack([self._slices[int(index)] for index in indices])
 
     def close(self) -> None:
-        """The file is let go with the reader."""
+        """Do nothing: the file is closed when the reader is deleted."""
 
 
 def _keep(reader: VideoReader, path: Path) -> None:
-    """Decode a whole video into a file."""
+    """Decode a whole video and store its frames in a file."""
     blocks = [
         torch.from_numpy(reader.read(range(first, min(first + _BLOCK, reader.frames))))
         for first in range(0, reader.frames, _BLOCK)
     ]
-    kept = {_FRAMES: torch.cat(blocks)}
+    kept = {_FRAMES: torch.cat(blocks)}  # (frames, H, W, C)
     if reader.times is not None:
         kept[_TIMES] = torch.from_numpy(reader.times)
     header = reader.header

@@ -1,4 +1,4 @@
-"""Batches of clips, read ahead by worker processes."""
+"""The loader: batches of clips that worker processes read in advance."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["ClipDataset", "ClipKey", "ClipLoader", "Loaded", "clip_loader", "col
 
 
 def collate(items: list[Loaded]) -> ClipBatch:
-    """The clips of several items side by side.
+    """Return the clips of several items as one batch.
 
     Raises:
-        InputError: where no item has a clip.
+        InputError: If no item has a clip.
     """
     clips = [clip for item in items for clip in item.clips]
     if not clips:
@@ -32,15 +32,15 @@ def collate(items: list[Loaded]) -> ClipBatch:
 
 
 class ClipLoader(DataLoader[Any]):
-    """A DataLoader of ClipBatch whose errors are one line, also those from its workers.
+    """A DataLoader of `ClipBatch` that raises errors of its workers as one line.
 
-    A worker that hangs is given up after the time-out, and the error names its file.
+    If no batch arrives before the time-out, the error names the files that were being read.
     """
 
     def __iter__(self) -> Generator[ClipBatch]:  # type: ignore[override]
         if self.num_workers:
-            # Garbage that holds decoders must not be collected in a forked worker: the threads
-            # it would stop do not exist there.
+            # Collect decoders that are no longer used before the workers are forked: closing one
+            # in a worker would wait for threads that do not exist there.
             gc.collect()
         batches = super().__iter__()
         while True:
@@ -70,17 +70,18 @@ def clip_loader(
     workers: int = 0,
     timeout: float = 120.0,
 ) -> ClipLoader:
-    """Batches of clips, read ahead by worker processes.
+    """Return a loader of batches of clips.
 
     Args:
-        dataset: where the items come from.
-        batches: which items make each batch; None takes all items in order.
-        batch_size: items in a batch where `batches` is None.
-        workers: processes that read; 0 reads in this one, where a hang cannot be noticed.
-        timeout: seconds to wait for a batch before a worker counts as hung.
+        dataset: the data set of the items.
+        batches: the items of each batch; None takes all items in order.
+        batch_size: items in a batch if `batches` is None.
+        workers: number of processes that read; 0 reads in this process, where a file that never
+            finishes reading cannot be noticed.
+        timeout: seconds to wait for a batch before the loader gives up.
 
     Raises:
-        InputError: for nonsense numbers.
+        InputError: If a number is out of its range.
     """
     if batch_size < 1 or workers < 0 or timeout <= 0:
         raise InputError(
@@ -103,9 +104,9 @@ def clip_loader(
 
 
 class _Carrying(Dataset[Any]):
-    """Returns what a user caused instead of raising it.
+    """A data set that returns an `InputError` instead of raising it.
 
-    A DataLoader wraps an exception of its worker into a traceback of many lines.
+    A DataLoader would turn an exception of a worker into a traceback of many lines.
     """
 
     def __init__(self, dataset: ClipDataset | SideBySide) -> None:
@@ -122,6 +123,7 @@ class _Carrying(Dataset[Any]):
 
 
 def _carry_collated(items: list[Loaded | InputError]) -> ClipBatch | InputError:
+    """Return the batch of the items, or the first error among them."""
     loaded = []
     for item in items:
         if isinstance(item, InputError):
@@ -134,10 +136,11 @@ def _carry_collated(items: list[Loaded | InputError]) -> ClipBatch | InputError:
 
 
 def _start_worker(worker: int) -> None:  # noqa: ARG001
-    # The training process may catch SIGTERM to save first; a hung worker has to die of it.
+    """Set up a worker process: its signals, its process group and its number of threads."""
+    # The training process may catch SIGTERM to save first, but a worker that hangs must end.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Ctrl-C, `timeout` and job schedulers signal a whole process group; training finishes its
-    # step first, with our clips.
+    # Ctrl-C, `timeout` and job schedulers send a signal to a whole process group. Training then
+    # finishes its step, for which it still needs the clips of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)

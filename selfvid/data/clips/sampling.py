@@ -1,7 +1,7 @@
-"""Which frames of a video make a clip.
+"""Rules that choose which frames of a video make a clip.
 
-Letters in the pictures: one letter per frame of the video, upper case for frames that are kept
-and a dot for frames between them. T = 4 frames at stride 3 span (T - 1) * 3 + 1 = 10::
+The pictures in this module have one character per frame of the video: a letter for a frame of a
+clip, and a dot for a frame that is skipped. T = 4 frames at stride 3 span (T - 1) * 3 + 1 = 10::
 
     video  . . . A . . B . . C . . D . . .
                  |<---- span 10 ---->|
@@ -22,18 +22,18 @@ from selfvid.errors import InputError
 Short = Literal["repeat_last", "loop", "skip"]
 Indices = NDArray[np.int64]
 
-# Readers round times differently, some to single precision; frames are further apart than this.
+# Seconds. Readers round times differently, some to single precision; frames are further apart.
 _SAME_TIME = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """When the frames of a video, or of one segment of it, are shown.
+    """The times at which the frames of a video, or of a segment of it, are shown.
 
     Attributes:
         frames: number of frames of the whole video.
         rate: frames per second.
-        times: seconds from the first frame, rising, float64 (frames,); None where they are not
+        times: seconds from the first frame, rising, float64 (frames,); None if they are not
             known, and then frame i is shown at i / rate.
         start: first second of the segment, or None for the beginning.
         end: last second of the segment, or None for the end.
@@ -47,45 +47,46 @@ class Timeline:
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """The time of every frame of the whole video, (frames,)."""
+        """The time of every frame of the whole video in seconds, (frames,)."""
         return np.arange(self.frames) / self.rate if self.times is None else self.times
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The segment as frame numbers: its first, and one past its last.
+        """The segment as frame numbers: its first frame, and one past its last frame.
 
-        A segment that falls between two frames, or behind the video, has no frames at all.
+        A segment between two frames, or after the end of the video, has no frames: the two
+        numbers are equal.
         """
         first = 0 if self.start is None else self.frames_until(self.start - 2 * _SAME_TIME)
         past = self.frames if self.end is None else self.frames_until(self.end)
         return first, max(first, past)
 
     def frames_until(self, second: float) -> int:
-        """How many frames are shown up to and including `second`."""
+        """Return how many frames are shown up to and including `second`."""
         return int(np.searchsorted(self.seconds, second + _SAME_TIME, side="right"))
 
 
 class Sampling(ABC):
-    """A rule that picks clips from a timeline."""
+    """A rule that chooses clips from a timeline."""
 
     @property
     @abstractmethod
     def length(self) -> int:
-        """T: frames in every clip."""
+        """The number of frames T of every clip."""
 
     @abstractmethod
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
-        """Frame numbers of the clips, int64 (clips, T); (0, T) where the video is skipped."""
+        """Return the frame numbers of the clips, int64 (clips, T); (0, T) skips the video."""
 
     def fits(self, timeline: Timeline) -> bool:
-        """Whether a whole clip fits, with no frame shown twice because the video is short."""
+        """Return whether a whole clip fits, so that no frame is repeated to fill it."""
         first, past = timeline.bounds
         return past - first >= self.length
 
 
 @dataclass(frozen=True)
 class _Window(Sampling):
-    """What clips of evenly spaced frames have in common."""
+    """Base of the rules whose clips are T evenly spaced frames."""
 
     frames: int = 16
     stride: int = 1
@@ -108,11 +109,11 @@ class _Window(Sampling):
 
     @property
     def length(self) -> int:
-        """T: frames in every clip."""
+        """The number of frames T of every clip."""
         return self.frames
 
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
-        """Frame numbers of the clips, int64 (clips, T); (0, T) where the video is skipped."""
+        """Return the frame numbers of the clips, int64 (clips, T); (0, T) skips the video."""
         first, past = timeline.bounds
         last_start = self._last_start(timeline, first, past)
         if past == first or (last_start is None and self.short == "skip"):
@@ -121,15 +122,15 @@ class _Window(Sampling):
         return np.stack([self._clip(timeline, int(start), past) for start in starts])
 
     def fits(self, timeline: Timeline) -> bool:
-        """Whether a whole clip fits, stride or frame rate kept to."""
+        """Return whether a whole clip fits at the stride or frame rate of the clips."""
         return self._last_start(timeline, *timeline.bounds) is not None
 
     @abstractmethod
     def _starts(self, first: int, last: int, rng: np.random.Generator) -> Indices:
-        """Where clips begin, between the frames `first` and `last`."""
+        """Return the first frame of each clip, from `first` to `last`, int64 (clips,)."""
 
     def _last_start(self, timeline: Timeline, first: int, past: int) -> int | None:
-        """The last frame from which a whole clip fits, or None where none does."""
+        """Return the last frame at which a whole clip can begin, or None if none fits."""
         if past == first:
             return None
         if self.fps is None:
@@ -140,6 +141,7 @@ class _Window(Sampling):
         return last if last >= first else None
 
     def _clip(self, timeline: Timeline, start: int, past: int) -> Indices:
+        """Return the frame numbers (T,) of the clip that begins at `start`."""
         steps = np.arange(self.frames)
         if self.fps is None:
             wanted = start + steps * self.stride
@@ -159,9 +161,9 @@ class _Window(Sampling):
 
 @dataclass(frozen=True)
 class RandomClips(_Window):
-    """Clips that begin anywhere, each place as likely as any other.
+    """Clips that begin at a random frame; all frames at which a clip fits are equally likely.
 
-    Two clips of 3 frames at stride 2; they may overlap::
+    Two clips of 3 frames at stride 2; clips may overlap::
 
         video  . A . A . A . B . B . B .
 
@@ -169,9 +171,8 @@ class RandomClips(_Window):
         frames: T, frames in a clip.
         stride: distance between a clip's frames, in frames of the video.
         fps: frames per second of the clip, chosen by presentation time, in place of stride.
-        short: what happens where the video is shorter than a clip: "repeat_last" shows the last
-            frame that fits again (A B C C C), "loop" begins again (A B C A B), "skip" passes
-            over the video.
+        short: what happens if the video is shorter than a clip: "repeat_last" repeats the last
+            frame that fits (A B C C C), "loop" begins again (A B C A B), "skip" skips the video.
         clips: clips from each video.
     """
 
@@ -187,10 +188,10 @@ class RandomClips(_Window):
 
 @dataclass(frozen=True)
 class EvenClips(_Window):
-    """Clips whose beginnings lie evenly along the video; no chance is involved.
+    """Clips whose beginnings are evenly spaced along the video; nothing is random.
 
-    One clip is cut from the middle. Of several the first begins with the video and the last
-    ends with it; three clips of 3 frames at stride 1 from 13::
+    A single clip is cut from the middle. The first of several clips begins with the video and
+    the last one ends with it. Three clips of 3 frames at stride 1 from 13 frames::
 
         video  A A A . . B B B . . C C C
 
@@ -216,9 +217,9 @@ class EvenClips(_Window):
 
 @dataclass(frozen=True)
 class DenseClips(_Window):
-    """Every window along the video, one each `hop` frames.
+    """Windows along the whole video, one every `hop` frames.
 
-    Windows of 4 frames at hop 2 from 9 frames, those that fit whole::
+    Windows of 4 frames at hop 2 from 9 frames; only windows that fit whole are taken::
 
         video  0 1 2 3 4 5 6 7 8
                A A A A
@@ -231,7 +232,8 @@ class DenseClips(_Window):
         fps: frames per second of the clip, chosen by presentation time, in place of stride.
         short: "repeat_last", "loop" or "skip", as for RandomClips.
         hop: distance between the beginnings of neighbouring windows, in frames of the video.
-        to_end: whether one more window, here 5 to 8, ends with the video where none else does.
+        to_end: whether one more window (here frames 5 to 8) is added if no other window ends
+            with the video.
     """
 
     hop: int = 8
@@ -248,14 +250,15 @@ class DenseClips(_Window):
 
 @dataclass(frozen=True)
 class WholeVideo(Sampling):
-    """One clip whose frames lie evenly along the whole video, or along its segment.
+    """One clip whose frames are evenly spaced along the whole video, or along its segment.
 
-    Each frame is the middle one of T parts of one length; 4 frames from 12::
+    The video is divided into T parts of equal length, and the middle frame of each is taken;
+    4 frames from 12::
 
         video  . A . . B . . C . . D .
                |     |     |     |     |
 
-    A video of fewer than T frames shows some of them more than once.
+    Of a video with fewer than T frames, some frames are taken more than once.
 
     Attributes:
         frames: T, frames in the clip.
@@ -268,15 +271,15 @@ class WholeVideo(Sampling):
 
     @property
     def length(self) -> int:
-        """T: frames in every clip."""
+        """The number of frames T of the clip."""
         return self.frames
 
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:  # noqa: ARG002
-        """Frame numbers of the one clip, int64 (1, T); (0, T) where there are no frames."""
+        """Return the frame numbers of the clip, int64 (1, T); (0, T) if there are no frames."""
         first, past = timeline.bounds
         if past == first:
             return np.zeros((0, self.frames), np.int64)
-        # Whole numbers, so that the middle of a part is the same on every machine.
+        # Integer arithmetic, so that the middle of a part is the same on every machine.
         middles = (2 * np.arange(self.frames) + 1) * (past - first) - 1
         return (first + middles // (2 * self.frames))[None].astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Which images, videos of one frame by themselves, are frames of other footage."""
+"""Single images (stills) in a manifest, and whether they are also frames of another manifest."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Collection
 
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.files import content_id
-from selfvid.data.video.image_folder import frame_images
+from selfvid.data.video.files import frame_images
 
 
 def shown_in(footage: Manifest, images: Collection[str]) -> set[str]:
-    """Those of `images` that are in one of the footage's folders of frame images.
+    """Return those `images` that are also in one of the footage's folders of frame images.
 
-    A still and the folder that it lies in are different files with different content ids; a
-    network that saw the folder has seen the still all the same.
+    A still and the folder that contains it have different content ids. A network that was trained
+    on the folder has nevertheless seen the still.
 
     Args:
-        footage: the videos.
-        images: content ids of images.
+        footage: the videos, some of which may be folders of frame images.
+        images: content ids of single images.
     """
     wanted = set(images)
     folders = [row for row in footage.rows if row.decoder == "images"] if wanted else []
@@ -30,5 +30,5 @@ def shown_in(footage: Manifest, images: Collection[str]) -> set[str]:
 
 
 def stills(manifest: Manifest) -> list[str]:
-    """Content ids of the videos that are single images."""
+    """Return the content ids of the videos of a manifest that are single images."""
     return [row.video for row in manifest.rows if row.decoder == "images" and row.frames == 1]

@@ -1,1 +1,1 @@
-"""Moving digits made on the spot, with known motion."""
+"""Moving handwritten digits, drawn by the program, so that their motion and labels are known."""

@@ -1,4 +1,4 @@
-"""Moving digits as a folder of real video files with a table of labels."""
+"""Moving digits written as a folder of video files with a table of labels."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ Kind = Literal["bouncing", "drifting"]
 
 LABELS_FILE = "labels.csv"
 
-_DIGITS: dict[str, int] = {"bouncing": 2, "drifting": 1}
-_STEP = 0.1
-_SPEED = 2.0
-_SEQUENCES_AT_ONCE = 64
+_DIGITS: dict[str, int] = {"bouncing": 2, "drifting": 1}  # in each video
+_STEP = 0.1  # of bouncing digits, share of the free canvas per frame: as in the authors' code
+_SPEED = 2.0  # of drifting digits, pixels per frame: half a canvas of 64 in 16 frames
+_SEQUENCES_AT_ONCE = 64  # sequences drawn together: fast, and few megabytes of memory
 
 
 @dataclass(frozen=True)
 class _Row:
+    """A row of the table; the names of the fields are its columns."""
+
     path: str
     digit: str
     direction: str
@@ -57,30 +59,31 @@ def write_footage(
     rate: float = 10.0,
     seed: int = 0,
 ) -> Path:
-    """Write moving digits as video files, and a table of their labels, whole or not at all.
+    """Write moving digits as video files with a table of their labels, completely or not at all.
 
-    The table ``labels.csv`` has one row per video: its path from the table, the digit, the
-    direction of motion (drifting only), the split, and a group. Test videos show test glyphs;
-    two videos that share a glyph image are of one group. In each split directions are equally
-    frequent, as nearly as the number of videos allows.
+    The table ``labels.csv`` has one row per video: its path relative to the table, the digit, the
+    direction of motion (drifting digits only), the split, and a group (videos that must be in the
+    same split). Test videos show images of the test part. Two videos that show the same digit
+    image belong to one group. In each split all directions are equally frequent, as far as the
+    number of videos allows.
 
     Args:
         folder: new or empty folder to write.
         kind: ``drifting`` for one digit with one direction of motion, ``bouncing`` for two
             digits as in Moving MNIST.
-        videos: number of videos in all.
+        videos: number of videos in both splits together.
         frames: frames of each video.
         source: ``sklearn``, or a folder with MNIST's idx files.
         test_share: share of the videos that are for testing.
-        size: height and width in pixels, even.
+        size: height and width in pixels, an even number.
         rate: frames per second.
-        seed: chooses the footage.
+        seed: seed of all random choices.
 
     Returns:
         The path of the table.
 
     Raises:
-        InputError: where an argument is out of bounds or the folder holds something already.
+        InputError: If an argument is out of its range or the folder is not empty.
     """
     folder = Path(folder)
     tests = round(videos * test_share)
@@ -126,7 +129,7 @@ def _check(folder: Path, *, kind: str, videos: int, tests: int, frames: int, siz
 def _videos(
     kind: Kind, glyphs: Glyphs, count: int, frames: int, size: int, seed: int
 ) -> Iterator[tuple[_Row, Tensor]]:
-    """Yield the row and the pixels (T, 3, H, W) of each video of one split."""
+    """Yield the row of the table and the pixels (T, 3, H, W) of each video of one split."""
     generator = generator_for(seed, ("train", "test").index(glyphs.split))
     casts = _casts(len(glyphs), _DIGITS[kind], generator)
     directions = torch.arange(count) % len(DIRECTIONS)
@@ -169,7 +172,10 @@ def _drifted(
 
 
 def _casts(glyphs: int, digits: int, generator: torch.Generator) -> Tensor:
-    """Glyphs that appear together, (M, N): each glyph in one cast only, so groups are disjoint."""
+    """Return the glyphs that appear together, (M, N): each glyph is in one cast only.
+
+    Videos with different casts therefore share no glyph and belong to different groups.
+    """
     shuffled = torch.randperm(glyphs, generator=generator)
     return shuffled[: glyphs // digits * digits].reshape(-1, digits)
 

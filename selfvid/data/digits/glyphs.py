@@ -1,4 +1,4 @@
-"""Images of handwritten digits, the glyphs that moving-digit footage is made of."""
+"""Images of single handwritten digits (glyphs), from scikit-learn or from MNIST's files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from selfvid.errors import InputError
 
 Split = Literal["train", "test"]
 
-SIDE = 28
+SIDE = 28  # pixels, as in MNIST
 
-_TEST_SHARE = 0.3
+_TEST_SHARE = 0.3  # of scikit-learn's digits, which have no test part of their own
 _MNIST_PREFIX: dict[str, str] = {"train": "train", "test": "t10k"}
-_MOST_GLYPHS = 1_000_000
+_MOST_GLYPHS = 1_000_000  # limit for the sizes in a file's header; MNIST has 60 000 images
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +32,7 @@ class Glyphs:
     Attributes:
         images: uint8 (N, 28, 28).
         labels: the digits, int64 (N,), 0 to 9.
-        split: which part of its source this is; the two parts share no image.
+        split: the part of their source that the images belong to; no image is in both parts.
     """
 
     images: Tensor
@@ -53,7 +53,7 @@ class Glyphs:
         return len(self.images)
 
     def to(self, device: torch.device | str) -> Glyphs:
-        """The same glyphs with their tensors on `device`."""
+        """Return the same glyphs with their tensors on `device`."""
         return Glyphs(self.images.to(device), self.labels.to(device), self.split)
 
 
@@ -61,13 +61,13 @@ def load_glyphs(source: Literal["sklearn"] | Path, *, split: Split) -> Glyphs:
     """Read one part of a set of digit images.
 
     Args:
-        source: ``sklearn`` for the 1797 digits that come with scikit-learn, 8 x 8 pixels made
-            as large as MNIST's, 30 % of each digit held out for testing; or a folder with the
-            four MNIST idx files, plain or .gz, whose own parts are used.
+        source: ``sklearn`` for the 1797 digits of scikit-learn, which are enlarged from 8 x 8
+            pixels to the size of MNIST's and of which 30 % of each digit are the test part; or a
+            folder with the four idx files of MNIST, plain or .gz, with MNIST's own two parts.
         split: ``train`` or ``test``.
 
     Raises:
-        InputError: where the split is unknown, or a file is missing or not what it claims to be.
+        InputError: If the split is unknown, or a file is missing or malformed.
     """
     if split not in _MNIST_PREFIX:
         raise InputError(f"split is {split!r}; expected 'train' or 'test'")
@@ -96,14 +96,14 @@ def _sklearn_glyphs(split: Split) -> Glyphs:
 
 
 def _as_large_as_mnist(images: Tensor) -> Tensor:
-    """Enlarge (N, 8, 8) with values 0 to 16 to uint8 (N, 28, 28).
+    """Enlarge images (N, 8, 8) with values from 0 to 16 to uint8 (N, 28, 28).
 
-    A digit then stands 19 pixels high; MNIST's stand 20. The strokes reach the border of the
-    8 x 8 pixels, so one black pixel around them lets the enlarged strokes end round, not cut.
+    Digits are then 19 pixels high; those of MNIST are 20 pixels high. Strokes reach the border of
+    the 8 x 8 pixels. A frame of one black pixel makes their ends round instead of cut off.
     """
-    framed = pad(images[:, None] / 16, [1] * 4)
+    framed = pad(images[:, None] / 16, [1] * 4)  # (N, 1, 10, 10)
     enlarged = interpolate(framed, size=24, mode="bicubic", align_corners=False)
-    return pad((enlarged[:, 0].clamp(0, 1) * 255).round().to(torch.uint8), [2] * 4)
+    return pad((enlarged[:, 0].clamp(0, 1) * 255).round().to(torch.uint8), [2] * 4)  # (N, 28, 28)
 
 
 def _mnist_glyphs(folder: Path, split: Split) -> Glyphs:
@@ -114,16 +114,17 @@ def _mnist_glyphs(folder: Path, split: Split) -> Glyphs:
     images = read_idx(image_file, dimensions=3)
     labels = read_idx(label_file, dimensions=1)
     if images.shape[1:] != (SIDE, SIDE):
-        raise InputError(f"{image_file} holds images of {images.shape[1:]}; expected (28, 28)")
+        raise InputError(f"{image_file} contains images of {images.shape[1:]}; expected (28, 28)")
     if len(images) != len(labels):
-        raise InputError(f"{label_file} holds {len(labels)} labels; expected {len(images)}")
+        raise InputError(f"{label_file} contains {len(labels)} labels; expected {len(images)}")
     if labels.max() > 9:
-        raise InputError(f"{label_file} holds label {labels.max()}; expected digits 0 to 9")
+        raise InputError(f"{label_file} contains label {labels.max()}; expected digits 0 to 9")
     return Glyphs(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)), split)
 
 
 def _idx_file(folder: Path, stem: str, *, dimensions: int) -> Path:
-    # The files are in circulation under both spellings.
+    # The files are distributed under two spellings, such as train-images-idx3-ubyte and
+    # train-images.idx3-ubyte.
     names = [f"{stem}{mark}idx{dimensions}-ubyte{end}" for end in ("", ".gz") for mark in "-."]
     for name in names:
         if (folder / name).is_file():
@@ -132,15 +133,15 @@ def _idx_file(folder: Path, stem: str, *, dimensions: int) -> Path:
 
 
 def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
-    """Read an idx file of unsigned bytes, plain or (by its suffix .gz) compressed.
+    """Read an idx file of unsigned bytes, which is compressed if its suffix is .gz.
 
     Args:
         path: the file: two zero bytes, a type byte, the number of dimensions, each size as a
             big-endian 32-bit number, then the values.
-        dimensions: how many dimensions the file must have.
+        dimensions: number of dimensions that the file must have.
 
     Raises:
-        InputError: where the file is no such file, is empty, or is shorter or longer than its
+        InputError: If the file is not an idx file, is empty, or is shorter or longer than its
             header says.
     """
     opened = gzip.open if path.suffix == ".gz" else open
@@ -148,18 +149,19 @@ def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
         with opened(path, "rb") as file:
             header = file.read(4 + 4 * dimensions)
             sizes = _idx_sizes(path, header, dimensions)
-            # One byte more than promised shows a file that is too long without reading it all.
+            # One byte more than the header says reveals a file that is too long.
             values = file.read(int(np.prod(sizes)) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     if len(values) != np.prod(sizes):
         least = "more than " if len(values) > np.prod(sizes) else ""
         found = min(len(values), int(np.prod(sizes)))
-        raise InputError(f"{path} holds {least}{found} values; its header promises {sizes}")
+        raise InputError(f"{path} contains {least}{found} values; its header says {sizes}")
     return np.frombuffer(values, np.uint8).reshape(sizes).copy()
 
 
 def _idx_sizes(path: Path, header: bytes, dimensions: int) -> tuple[int, ...]:
+    """Return the sizes in the header of an idx file, after checking it."""
     unsigned_bytes = 0x08
     magic = bytes((0, 0, unsigned_bytes, dimensions))
     if header[:4] != magic:
@@ -168,7 +170,7 @@ def _idx_sizes(path: Path, header: bytes, dimensions: int) -> tuple[int, ...]:
     if len(header) < 4 + 4 * dimensions:
         raise InputError(f"{path} ends inside its header; expected {dimensions} sizes")
     sizes = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
-    # Read before a single value is: a header must not be able to ask for all memory.
+    # Checked before the values are read, so that a malformed header cannot use up all memory.
     if not 1 <= sizes[0] <= _MOST_GLYPHS or any(not 1 <= size <= 1024 for size in sizes[1:]):
-        raise InputError(f"{path} claims sizes {sizes}; expected 1 to {_MOST_GLYPHS} small images")
+        raise InputError(f"{path} has sizes {sizes}; expected 1 to {_MOST_GLYPHS} small images")
     return sizes

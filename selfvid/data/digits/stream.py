@@ -1,4 +1,4 @@
-"""Moving digits without end, made while training, on the device that trains."""
+"""An endless stream of moving digits, drawn during training on the training device."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from selfvid.data.digits.glyphs import Glyphs, Split, load_glyphs
 from selfvid.data.digits.moving_digits import MovingDigits, bouncing, drifting, generator_for
 from selfvid.errors import InputError
 
-DIGITS_SEED = 0x0D16
+DIGITS_SEED = 0x0D16  # keeps the stream's random numbers apart from others with the same seed
 
 
 @dataclass(frozen=True, kw_only=True)
 class DigitStream:
-    """Sequences of moving digits, any number of them, each batch a function of its number.
+    """An endless stream of sequences of moving digits, read in batches.
 
-    Training that goes on at step n sees what it would have seen. The random numbers are drawn on
-    the CPU, so that a seed means the same sequences on every device.
+    Each batch depends only on the seed, its number and its size. A run that is resumed at step n
+    therefore gets the batches that it would have got without the interruption. Random numbers
+    are drawn on the CPU, so that a seed gives the same sequences on every device.
 
     Attributes:
-        kind: ``bouncing`` digits are the Moving MNIST of Srivastava et al.; one ``drifting`` digit
-            keeps its direction for ever.
+        kind: ``bouncing`` digits are the Moving MNIST of Srivastava et al.; a ``drifting`` digit
+            is alone and keeps its direction.
         source: ``sklearn``, or a folder with MNIST's idx files.
-        split: which glyphs, ``train`` or ``test``.
-        frames: T.
-        digits: in each bouncing sequence.
+        split: the part of the digit images to draw, ``train`` or ``test``.
+        frames: T, frames of a sequence.
+        digits: number of digits in a bouncing sequence.
         canvas: H and W in pixels.
-        step: way of bouncing digits per frame as a share of the free canvas; two numbers are a
-            range to draw each digit's own from, as in the paper.
+        step: distance per frame of bouncing digits as a share of the free canvas (canvas minus
+            digit image); two numbers are a range from which a step is drawn for each digit, as
+            in the paper.
         speed: pixels per frame of drifting digits.
-        seed: chooses the stream.
+        seed: seed of the stream.
     """
 
     kind: Literal["bouncing", "drifting"] = "bouncing"
@@ -55,10 +57,16 @@ class DigitStream:
         if isinstance(self.step, list):  # as recipes have it
             object.__setattr__(self, "step", tuple(self.step))
         self._glyphs[torch.device("cpu")] = load_glyphs(self.source, split=self.split)
-        self.batch(0, clips=1)  # refuses sizes and speeds that cannot be
+        self.batch(0, clips=1)  # raises the error of a wrong size or speed now, not in training
 
     def batch(self, number: int, *, clips: int, device: torch.device | str = "cpu") -> MovingDigits:
-        """Batch `number` of the stream, counted from 0, of `clips` sequences."""
+        """Return batch `number` of the stream.
+
+        Args:
+            number: number of the batch, from 0 on.
+            clips: B, sequences in the batch.
+            device: device to draw the frames on.
+        """
         place = torch.device(device)
         generator = generator_for(DIGITS_SEED, self.seed, number, clips)
         if self.kind == "bouncing":
@@ -83,6 +91,7 @@ class DigitStream:
         )
 
     def _on(self, device: torch.device) -> Glyphs:
+        """Return the digit images on a device; they are copied there once."""
         if device not in self._glyphs:
             self._glyphs[device] = self._glyphs[torch.device("cpu")].to(device)
         return self._glyphs[device]

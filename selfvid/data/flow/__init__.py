@@ -1,1 +1,1 @@
-"""`selfvid flow`: compute optical flow of every video once, and read it again."""
+"""`selfvid flow`: the command that computes optical flow of videos, and reading of its folders."""

@@ -1,4 +1,4 @@
-"""Clips of flow instead of pixels, read from what `selfvid flow` computed."""
+"""The data set of clips of optical flow, read from a folder that `selfvid flow` wrote."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ Ways = Literal["forward", "both"]
 
 
 class FlowClipDataset(ClipDataset):
-    """As `ClipDataset`, with fields of flow in place of frames.
+    """A `ClipDataset` whose clips are fields of flow in place of frames.
 
-    Field t lies between frames t and t + 1, so a video has one field less than frames; the
+    Field t lies between frames t and t + 1, so a video has one field fewer than frames. The
     sampling rule counts fields.
 
     Args:
         manifest: the videos.
-        sampling: which fields make the clips.
-        flow: where the fields lie.
-        ways: ``forward`` gives (T, 2, H, W); ``both`` (T, 4, H, W), backward behind forward.
-        size: (H, W) that the fields must have; None takes what is there.
-        more: as in `ClipDataset`.
+        sampling: the rule that chooses the fields of the clips.
+        flow: the folder of the fields.
+        ways: ``forward`` gives clips (T, 2, H, W); ``both`` gives (T, 4, H, W), the channels of
+            forward flow before those of backward flow.
+        size: (H, W) that the fields must have; None takes the size of the first video's fields.
+        more: further arguments of `ClipDataset`.
 
     Raises:
-        InputError: as `ClipDataset`, and where flow of a video is missing or of another size or
-            length.
+        InputError: As `ClipDataset` does, and if the flow of a video is missing or has another
+            size or length.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class FlowClipDataset(ClipDataset):
         super().__init__(manifest, sampling, size=size, **more)
 
     def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
-        """The same way of reading for other rows and another rule."""
+        """Return a data set with the same settings, for other rows and another sampling rule."""
         return FlowClipDataset(
             manifest,
             sampling,
@@ -72,7 +73,7 @@ class FlowClipDataset(ClipDataset):
         )
 
     def timeline(self, row: Row) -> Timeline:
-        """When the fields of a video are, by what the manifest says of it."""
+        """Return the timeline of a video's fields, one fewer than its frames."""
         fields = max(0, self.flow.row(row.video).frames - 1)
         return Timeline(fields, row.rate or 1.0, None, row.start, row.end)
 
@@ -84,7 +85,8 @@ class FlowClipDataset(ClipDataset):
             return []
         indices = chosen.ravel().tolist()
         ways = [self.flow.read(row.video, indices, direction=way) for way in self.directions]
-        codes = torch.cat([way.codes for way in ways], 1).unflatten(0, chosen.shape)
+        codes = torch.cat([way.codes for way in ways], 1)  # (clips * T, 2 or 4, H, W)
+        codes = codes.unflatten(0, chosen.shape)  # (clips, T, 2 or 4, H, W)
         steps = {flow_step(way.bound) for way in ways}
         if len(steps) > 1:
             raise InputError(

@@ -1,4 +1,8 @@
-"""A folder of flow: one file for each video and direction, and a table of what they are."""
+"""A folder of optical flow: one flow video for each video and direction, and a table of them.
+
+A flow video is a lossless grey video file: each of its pictures is a field in eight bits (see
+`selfvid.flow.quantise`), the x displacements above the y displacements.
+"""
 
 from __future__ import annotations
 
@@ -19,65 +23,28 @@ from selfvid.data.video.reader import Frames
 from selfvid.errors import InputError
 from selfvid.flow.quantise import Direction, dequantise
 
-
-class FlowWriter(GreyWriter):
-    """Writes codes of flow, run by run, into one file."""
-
-    def append(self, codes: Tensor) -> None:
-        """Append codes uint8 (n, 2, H, W)."""
-        self.write(codes.flatten(1, 2).cpu().numpy())
-
-
-def read_flow_video(path: Path, indices: Sequence[int], *, threads: int = 1) -> Tensor:
-    """The codes of some fields, in the order asked; each distinct field is decoded once.
-
-    Args:
-        path: a file that `FlowWriter` wrote.
-        indices: field numbers, in any order, repeated or not.
-        threads: decoding threads.
-
-    Returns:
-        uint8 (n, 2, H, W).
-
-    Raises:
-        IndexError: where an index lies outside the file.
-        DecodeError: where the file is damaged.
-    """
-    with _GreyReader(str(path), threads=threads) as reader:
-        pictures = reader.read(indices)
-    return torch.from_numpy(pictures).unflatten(1, (2, -1))
-
-
-class _GreyReader(PyAVReader):
-    """Pictures (H, W) as they were stored: no detour by colour, which would shift the codes."""
-
-    def _picture(self, frame: Any) -> Frames:
-        picture: Frames = frame.to_ndarray(format="gray")
-        return np.ascontiguousarray(picture)
-
-
-TABLE = "flow.csv"
+TABLE = "flow.csv"  # a row for each video and direction
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlowRow:
-    """One video's flow in one direction.
+    """A row of the table: the flow of one video in one direction.
 
     Attributes:
-        path: the file's name in the folder, "" where there is none.
+        path: name of the flow video in the folder, "" if there is none.
         video: content id of the video.
-        source: where the video lay when its flow was computed.
+        source: path of the video when its flow was computed.
         direction: "forward" or "backward".
         status: "ok" or "bad".
-        error: in words why there is no file.
-        frames: of the video; the file has one field fewer.
-        height: pixels of the fields.
-        width: pixels of the fields.
-        bound: the longest displacement along x or y that the codes can tell, in pixels.
-        clipped: share of values that were longer.
-        bytes: size of the file.
-        estimator: its name.
-        settings: the estimator's, as JSON.
+        error: why there is no flow video, in words.
+        frames: number of frames of the video; the flow video has one field fewer.
+        height: height of the fields in pixels.
+        width: width of the fields in pixels.
+        bound: the longest displacement along x or y that the codes can express, in pixels.
+        clipped: share of values that were beyond the bound and were clipped to it.
+        bytes: size of the flow video.
+        estimator: name of the estimator.
+        settings: settings of the estimator, as JSON.
     """
 
     path: str
@@ -103,18 +70,21 @@ class FlowRow:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StoredFlow:
-    """Fields as they are stored.
+    """Fields in eight bits, as they are stored.
 
     Attributes:
         codes: uint8 (n, 2, H, W), x before y.
-        bound: what code 255 stands for, in pixels.
+        bound: the displacement that code 255 means, in pixels.
     """
 
     codes: Tensor
     bound: float
 
     def pixels(self, device: torch.device | str | None = None) -> Tensor:
-        """Displacements in pixels, float32 (n, 2, H, W); eight bits travel to `device`."""
+        """Return the displacements in pixels, float32 (n, 2, H, W), on `device`.
+
+        The codes are moved to the device before they are converted: a quarter of the bytes.
+        """
         return dequantise(self.codes.to(device or self.codes.device), bound=self.bound)
 
     def __repr__(self) -> str:
@@ -122,13 +92,16 @@ class StoredFlow:
 
 
 class FlowFolder:
-    """Reads what `selfvid flow` wrote.
+    """Reader of a folder that `selfvid flow` wrote.
 
     Args:
         path: the folder.
 
+    Attributes:
+        rows: the rows of its table.
+
     Raises:
-        InputError: where it holds no table of flow.
+        InputError: If the folder has no table of flow.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -144,15 +117,15 @@ class FlowFolder:
         return f"FlowFolder({str(self.path)!r}, {len(self.rows)} files)"
 
     def row(self, video: str, *, direction: Direction = "forward", called: str = "") -> FlowRow:
-        """What is known of one video's flow.
+        """Return the table's row of one video and direction.
 
         Args:
-            video: its content id.
-            direction: which of its files.
-            called: how a message names the video; by default by its content id.
+            video: content id of the video.
+            direction: direction of the flow.
+            called: name of the video in error messages; by default its content id.
 
         Raises:
-            InputError: where there is no such file.
+            InputError: If the folder has no flow of this video in this direction.
         """
         found = self._rows.get((video, direction))
         if found is None or found.status == "bad":
@@ -170,16 +143,16 @@ class FlowFolder:
         size: tuple[int, int] | None = None,
         direction: Direction = "forward",
     ) -> None:
-        """Check that the flow of every row of a manifest is there and fits.
+        """Check that the folder has the flow of every row of a manifest, and that it fits.
 
         Args:
             manifest: the videos.
-            size: (H, W) that fields must have; None takes any.
-            direction: which flow is needed.
+            size: (H, W) that the fields must have; None allows any size.
+            direction: direction of the flow.
 
         Raises:
-            InputError: for the first video whose flow is missing, of another size, or of another
-                number of frames than the manifest tells.
+            InputError: For the first video whose flow is missing, has another size, or belongs
+                to another number of frames than the manifest gives.
         """
         for row in manifest.rows:
             found = self.row(row.video, direction=direction, called=row.path)
@@ -202,28 +175,28 @@ class FlowFolder:
     def read(
         self, video: str, indices: Sequence[int], *, direction: Direction = "forward"
     ) -> StoredFlow:
-        """Some fields of a video, in the order asked.
+        """Read some fields of a video, in the order of `indices`.
 
         Args:
-            video: its content id.
+            video: content id of the video.
             indices: field numbers from 0 to frames - 2, in any order, repeated or not; field t
                 belongs to frames t and t + 1.
-            direction: which flow.
+            direction: direction of the flow.
 
         Raises:
-            InputError: where there is no such file.
-            IndexError: where an index lies outside of it.
-            DecodeError: where the file is damaged.
+            InputError: If the folder has no flow of this video in this direction.
+            IndexError: If an index is outside the flow video.
+            DecodeError: If the flow video is damaged.
         """
         row = self.row(video, direction=direction)
         return StoredFlow(read_flow_video(self.path / row.path, indices), row.bound)
 
 
 def read_rows(folder: Path) -> tuple[FlowRow, ...]:
-    """The rows of a folder's table.
+    """Read the rows of a folder's table.
 
     Raises:
-        InputError: naming file and line, where it is no such table.
+        InputError: If the file is not a table of flow; the message names file and line.
     """
     table = read_table(folder / TABLE)
     missing = [entry.name for entry in fields(FlowRow) if entry.name not in table.columns]
@@ -235,12 +208,49 @@ def read_rows(folder: Path) -> tuple[FlowRow, ...]:
 
 
 def write_rows(folder: Path, rows: Sequence[FlowRow]) -> None:
-    """Write a folder's table, whole or not at all."""
+    """Write a folder's table completely or not at all."""
     columns = [entry.name for entry in fields(FlowRow)]
     write_table(folder / TABLE, columns, [asdict(row) for row in rows])
 
 
+class FlowWriter(GreyWriter):
+    """Writer of a flow video; fields are appended a few at a time."""
+
+    def append(self, codes: Tensor) -> None:
+        """Append fields as codes, uint8 (n, 2, H, W)."""
+        self.write(codes.flatten(1, 2).cpu().numpy())  # (n, 2 * H, W), x above y
+
+
+def read_flow_video(path: Path, indices: Sequence[int], *, threads: int = 1) -> Tensor:
+    """Read some fields of a flow video, in the order of `indices`.
+
+    Args:
+        path: a file that `FlowWriter` wrote.
+        indices: field numbers, in any order, repeated or not; each field is decoded once.
+        threads: number of decoding threads.
+
+    Returns:
+        Codes, uint8 (n, 2, H, W).
+
+    Raises:
+        IndexError: If an index is outside the file.
+        DecodeError: If the file is damaged.
+    """
+    with _GreyReader(str(path), threads=threads) as reader:
+        pictures = reader.read(indices)  # (n, 2 * H, W)
+    return torch.from_numpy(pictures).unflatten(1, (2, -1))  # (n, 2, H, W)
+
+
+class _GreyReader(PyAVReader):
+    """Reader of grey pictures (H, W); a conversion to colour and back would change the codes."""
+
+    def _picture(self, frame: Any) -> Frames:
+        picture: Frames = frame.to_ndarray(format="gray")
+        return np.ascontiguousarray(picture)
+
+
 def _parsed(table: Table, index: int) -> FlowRow:
+    """Return line `index` of the table as a row, after checking it."""
     values: dict[str, Any] = {}
     for entry in fields(FlowRow):
         text = table.lines[index][entry.name]
@@ -252,7 +262,7 @@ def _parsed(table: Table, index: int) -> FlowRow:
                 f"{table.place(index)}: {entry.name} is {text!r}; expected a number"
             ) from None
     row = FlowRow(**values)
-    # A table may come from a stranger: it names files of its own folder and no others.
+    # A table may come from an unknown source: it must only name files of its own folder.
     if Path(row.path).name != row.path:
         raise InputError(f"{table.place(index)}: path is {row.path!r}; expected a plain name")
     if row.direction not in ("forward", "backward") or row.status not in ("ok", "bad"):

@@ -1,4 +1,4 @@
-"""Flow that an encoder learnt to predict without being shown any."""
+"""Optical flow predicted by an encoder that was pretrained without true flow."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
 from selfvid.saving.modules import CONFIG, WEIGHTS
 
-_CONTEXT = 9  # where an encoder does not say how many frames it is used to
+# Frames of context if an encoder does not record how long its training clips were: clips of 10.
+_CONTEXT = 9
 
 
 class LearntFlow(FlowEstimator):
-    """The flow head of a pretrained encoder in the place of an estimator.
+    """An estimator that uses the flow head of a pretrained encoder.
 
-    It predicts, where others measure: the field between frames t and t + 1 is what the encoder
-    expects before it has seen frame t + 1, from the frames up to t. Its own kind is backward
-    flow, at the pixels of frame t + 1. Forward flow is what it expects of the file run in
-    reverse: at the pixels of frame t, from the frames after it. The first field of a video in
-    the order in which it is run is a guess, for nothing has been seen moving yet.
+    Other estimators compare two frames. This one predicts: the field between frames t and t + 1
+    is computed from the frames up to t, before the encoder has seen frame t + 1. It predicts
+    backward flow, which is defined at the pixels of frame t + 1. Forward flow is its prediction
+    for the video in reverse order: at the pixels of frame t, from the frames after t. The first
+    field of a video (the last one in reverse order) is a guess, because it is predicted from a
+    single frame.
 
     Args:
         run: folder of a run, or of an encoder that predicts flow.
-        device: where it computes; ``auto`` takes a GPU where there is one.
+        device: device to compute on; ``auto`` uses a GPU if there is one.
 
     Raises:
-        InputError: where the folder holds no encoder or one without a flow head.
+        InputError: If the folder contains no encoder, or one without a flow head.
     """
 
     name = "learnt"
@@ -43,14 +45,14 @@ class LearntFlow(FlowEstimator):
         self._encoder = load_encoder(self._folder).to(self.device)
         if not self._encoder.widths.flow or self._encoder.window != 1:
             raise InputError(
-                f"encoder in {run!r} predicts no flow; expected one that FlowAutoencoder taught"
+                f"encoder in {run!r} predicts no flow; expected one that FlowAutoencoder trained"
             )
-        used_to = self._encoder.provenance.frames
-        self.context = _CONTEXT if used_to is None else max(used_to - 1, 1)
+        trained_on = self._encoder.provenance.frames  # T of its training clips
+        self.context = _CONTEXT if trained_on is None else max(trained_on - 1, 1)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """A hash of construction and weights, wherever the folder lies."""
+        """A hash of the encoder's construction and weights, independent of its folder."""
         digest = hashlib.sha256()
         for name in (CONFIG, WEIGHTS):
             digest.update((self._folder / name).read_bytes())
@@ -61,13 +63,13 @@ class LearntFlow(FlowEstimator):
 
     @torch.inference_mode()
     def _backward(self, frames: Tensor) -> Tensor:
-        shown = frames[None, :-1].to(self.device)
+        clip = frames[None, :-1].to(self.device)  # (1, T - 1, 3, H, W)
         try:
-            features = self._encoder(shown)
+            features = self._encoder(clip)
         except RuntimeError as error:
             raise InputError(
                 f"the encoder in {str(self._folder)!r} cannot take frames of "
                 f"{frames.shape[-2]}x{frames.shape[-1]}: {str(error).splitlines()[0]}"
             ) from error
-        flow = features.need_flow("estimator learnt")[0].float()
+        flow = features.need_flow("estimator learnt")[0].float()  # (T - 1, 2, H, W)
         return flow.to(frames.device).clone()

@@ -11,18 +11,18 @@ from torch import Tensor
 
 from selfvid.errors import InputError
 
-_TAG = 202021.25
-_HEAD = 12
-_UNKNOWN = 1e9  # longer "displacements" mean that nobody knows
+_TAG = 202021.25  # the first four bytes of every .flo file, read as a float
+_HEAD = 12  # bytes of tag, width and height
+_UNKNOWN = 1e9  # the format marks unknown flow by displacements larger than this
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrueFlow:
-    """Forward flow that is known.
+    """True forward flow of one frame.
 
     Attributes:
-        flow: float32 (2, H, W) in pixels, x before y; zero where it is not known.
-        known: bool (H, W).
+        flow: float32 (2, H, W) in pixels, x before y; zero at pixels where it is not known.
+        known: whether the flow of a pixel is known, bool (H, W).
     """
 
     flow: Tensor
@@ -33,10 +33,10 @@ class TrueFlow:
 
 
 def read_flo(path: str | Path) -> TrueFlow:
-    """The flow in a .flo file.
+    """Read the flow of a .flo file.
 
     Raises:
-        InputError: where there is no such file or it holds something else.
+        InputError: If the file does not exist or is not a .flo file.
     """
     path = Path(path)
     if not path.is_file():
@@ -49,9 +49,9 @@ def read_flo(path: str | Path) -> TrueFlow:
     if min(width, height) < 1 or len(content) != expected:
         raise InputError(
             f"flow file {str(path)!r} has {len(content)} bytes; "
-            f"expected {expected} for the {width}x{height} pixels that it tells"
+            f"expected {expected} for the {width}x{height} pixels of its header"
         )
     fields = np.frombuffer(content, "<f4", offset=_HEAD).reshape(height, width, 2)
-    flow = torch.from_numpy(fields.astype(np.float32)).permute(2, 0, 1)
-    known = (flow.abs() < _UNKNOWN).all(dim=0)  # not so where it is NaN
+    flow = torch.from_numpy(fields.astype(np.float32)).permute(2, 0, 1)  # (2, H, W)
+    known = (flow.abs() < _UNKNOWN).all(dim=0)  # (H, W); False for NaN
     return TrueFlow(flow.where(known, flow.new_zeros(())).contiguous(), known)

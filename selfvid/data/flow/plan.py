@@ -1,4 +1,4 @@
-"""Which videos need flow, which have it, and what the rest will cost."""
+"""The plan of `selfvid flow`: which videos still need flow, and what computing it will cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selfvid.data.flow.folder import TABLE, FlowRow, read_rows
-from selfvid.data.flow.work import FlowFault, FlowOfVideo, compute_flow_of
+from selfvid.data.flow.work import FlowFault, VideoFlow, compute_flow_of
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecoderName
 from selfvid.errors import InputError
@@ -19,23 +19,25 @@ from selfvid.flow.quantise import Direction, default_bound
 from selfvid.saving.recorded import describe
 from selfvid.saving.whole import require_disk_space
 
-_TRIED, _TRIED_FIELDS, _MOST_TRIED = 3, 12, 12
-_START = 4.0  # seconds until children have imported what they need
-_LONGEST_STEM = 80  # file systems take 255 bytes
+_TRIED = 3  # videos that the cost is estimated from: sizes and contents differ
+_TRIED_FIELDS = 12  # fields of each of them: enough to measure, a second or two of work
+_MOST_TRIED = 12  # videos that are tried if some of them cannot be read
+_START = 4.0  # seconds until child processes have imported what they need
+_LONGEST_STEM = 80  # characters of a file name; file systems allow 255 bytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is wanted of every video.
+class FlowSettings:
+    """Settings of the flow of all videos, and how it is computed.
 
     Attributes:
-        estimator: who estimates.
-        size: (H, W) of frames, or None for the native size.
-        bound: in pixels, or None for a sixteenth of the longer side.
-        directions: which flow.
-        decoder: who decodes; auto takes what the manifest notes.
-        processes: how many children work at a time.
-        threads: of each child.
+        estimator: the estimator to use.
+        size: (H, W) of the frames, or None for the native size.
+        bound: longest displacement in pixels, or None for a sixteenth of the longer side.
+        directions: directions of the flow.
+        decoder: the decoder to use; ``auto`` uses the one that the manifest notes for each file.
+        processes: number of child processes that work at a time.
+        threads: number of threads of each child process.
     """
 
     estimator: FlowEstimator
@@ -47,12 +49,15 @@ class Asked:
     threads: int
 
     @property
-    def settings(self) -> str:
-        """The estimator's settings as they stand in the table."""
+    def of_estimator(self) -> str:
+        """The settings of the estimator, as the table has them."""
         return json.dumps(self.estimator.settings, sort_keys=True)
 
     def arguments(self, row: Row, path: Path) -> dict[str, Any]:
-        """What `compute_flow_of` is told of one video, beside estimator and files; plain data."""
+        """Return the arguments of `compute_flow_of` for one video, as plain data.
+
+        Estimator and files are not among them.
+        """
         noted: DecoderName = "pyav" if row.decoder == "pyav" else "auto"
         if row.decoder == "decord":
             noted = "decord"
@@ -67,16 +72,21 @@ class Asked:
         }
 
     def size_of(self, row: Row) -> tuple[int, int]:
-        """(H, W) of the fields that a video will have."""
+        """Return the (H, W) that the fields of a video will have."""
         return self.size or (row.height, row.width)
 
-    def made(self, found: FlowRow, row: Row | None) -> bool:
-        """Whether a file is what is asked now, of a video that the manifest may not have."""
+    def match(self, found: FlowRow, row: Row | None) -> bool:
+        """Return whether a flow video has these settings.
+
+        Args:
+            found: its row in the table.
+            row: its video in the manifest; None if the manifest does not have the video.
+        """
         size = self.size or (self.size_of(row) if row and row.height else found.size)
         bound = self.bound or default_bound(*size)
         return (found.estimator, found.settings, found.size, found.bound) == (
             self.estimator.name,
-            self.settings,
+            self.of_estimator,
             size,
             bound,
         )
@@ -84,12 +94,12 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One video and the files that it lacks.
+    """A video and the flow videos that it still lacks.
 
     Attributes:
-        row: of the manifest.
-        path: the video.
-        files: name of the file for each direction.
+        row: the video's row in the manifest.
+        path: path of the video.
+        files: file name of the flow video for each direction.
     """
 
     row: Row
@@ -98,17 +108,17 @@ class Work:
 
     @property
     def fields(self) -> int:
-        """Fields to be estimated, both directions counted."""
+        """The number of fields to estimate, in all directions together."""
         return max(self.row.frames - 1, 1) * len(self.files)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What estimating will take, told by a trial on a few frames.
+    """The expected cost of the work, extrapolated from a trial on a few frames.
 
     Attributes:
-        seconds: with all processes at work.
-        bytes: on disk.
+        seconds: time with all processes at work.
+        bytes: disk space.
         longest: seconds that the longest video alone keeps one process busy.
     """
 
@@ -117,32 +127,41 @@ class Cost:
     longest: float
 
 
-def known_films(folder: Path) -> dict[tuple[str, Direction], FlowRow]:
-    """What an earlier call left in the folder, by video and direction."""
+def earlier_rows(folder: Path) -> dict[tuple[str, Direction], FlowRow]:
+    """Return the rows that an earlier call left in the folder, by video and direction."""
     if not (folder / TABLE).is_file():
         return {}
     return {(row.video, row.direction): row for row in read_rows(folder)}
 
 
 def open_work(
-    manifest: Manifest, folder: Path, asked: Asked, *, fresh: bool
+    manifest: Manifest, folder: Path, settings: FlowSettings, *, fresh: bool
 ) -> tuple[list[Work], int]:
-    """The videos that lack a file, the longest first, and how many files are there already.
+    """Return the videos that lack flow, and the number of flow videos that are already there.
+
+    Args:
+        manifest: the videos.
+        folder: the folder of flow.
+        settings: the settings that all flow in the folder must have.
+        fresh: whether all flow is computed again, so that nothing counts as already there.
+
+    Returns:
+        The work, longest videos first, and the number of flow videos that are kept.
 
     Raises:
-        InputError: where the folder holds flow of other settings.
+        InputError: If the folder contains flow with other settings.
     """
-    known = {} if fresh else known_films(folder)
-    videos = {row.video: row for row in reversed(manifest.usable.rows)}
-    for found in known.values():
+    earlier = {} if fresh else earlier_rows(folder)
+    videos = {row.video: row for row in reversed(manifest.usable.rows)}  # segments share a video
+    for found in earlier.values():
         if found.status == "ok":
-            _check_same(found, videos.get(found.video), asked, folder)
+            _check_settings(found, videos.get(found.video), settings, folder)
     todo, kept = [], 0
     for row in videos.values():
         files: dict[Direction, str] = {}
-        for direction in asked.directions:
-            there = known.get((row.video, direction))
-            if there is not None and _whole(folder, there):
+        for direction in settings.directions:
+            there = earlier.get((row.video, direction))
+            if there is not None and _is_whole(folder, there):
                 kept += 1
             else:
                 files[direction] = _file_name(row, direction)
@@ -151,14 +170,15 @@ def open_work(
     return sorted(todo, key=lambda work: (-work.fields, work.row.path)), kept
 
 
-def estimate_cost(todo: Sequence[Work], asked: Asked, folder: Path) -> tuple[Cost, str]:
-    """Try a few frames of a few videos, spread over all of them.
+def estimate_cost(todo: Sequence[Work], settings: FlowSettings, folder: Path) -> tuple[Cost, str]:
+    """Estimate the cost of the work by computing a few fields of a few videos among all.
 
     Returns:
-        The cost, nothing where no video that was tried gives flow, and the first fault met.
+        The cost, and the first fault met ("" if there was none). The cost is zero if no video
+        that was tried has flow.
     """
     step = max(1, len(todo) // _MOST_TRIED)
-    tried: list[tuple[float, float]] = []  # seconds and bytes of a pixel
+    tried: list[tuple[float, float]] = []  # seconds and bytes per pixel of a field
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as scratch:
         for work in todo[::step]:
@@ -166,9 +186,9 @@ def estimate_cost(todo: Sequence[Work], asked: Asked, folder: Path) -> tuple[Cos
                 direction: Path(scratch) / name for direction, name in work.files.items()
             }
             try:
-                if not tried:  # what is slow the first time only is no measure
-                    _try(work, files, asked, fields=1)
-                tried.append(_try(work, files, asked, fields=_TRIED_FIELDS))
+                if not tried:  # the first fields take longer than all others: do not measure them
+                    _try(work, files, settings, fields=1)
+                tried.append(_try(work, files, settings, fields=_TRIED_FIELDS))
             except FlowFault as fault:
                 faults.append(f"{work.row.path}: {fault}")
             if len(tried) == _TRIED:
@@ -176,8 +196,8 @@ def estimate_cost(todo: Sequence[Work], asked: Asked, folder: Path) -> tuple[Cos
     if not tried:
         return Cost(seconds=0.0, bytes=0.0, longest=0.0), faults[0]
     seconds, size = (sum(values) / len(tried) for values in zip(*tried, strict=True))
-    pixels = [work.fields * _pixels(asked.size_of(work.row)) for work in todo]
-    together = min(asked.processes, len(todo))
+    pixels = [work.fields * _pixels(settings.size_of(work.row)) for work in todo]
+    together = min(settings.processes, len(todo))
     cost = Cost(
         seconds=_START + max(seconds * sum(pixels) / together, seconds * max(pixels)),
         bytes=size * sum(pixels),
@@ -186,81 +206,96 @@ def estimate_cost(todo: Sequence[Work], asked: Asked, folder: Path) -> tuple[Cos
     return cost, "".join(faults[:1])
 
 
-def flow_rows(
-    work: Work, asked: Asked, folder: Path, *, file: FlowOfVideo | None, fault: str = ""
-) -> list[FlowRow]:
-    """The table's rows of one video, which has its files in the folder or has a fault."""
-    height, width = (file.height, file.width) if file else asked.size_of(work.row)
-    return [
-        FlowRow(
-            path=name if file else "",
-            video=work.row.video,
-            source=str(work.path),
-            direction=direction,
-            status="ok" if file else "bad",
-            error=fault,
-            frames=file.frames if file else work.row.frames,
-            height=height,
-            width=width,
-            bound=file.bound if file else asked.bound or default_bound(height, width),
-            clipped=file.clipped[direction] if file else 0.0,
-            bytes=(folder / name).stat().st_size if file else 0,
-            estimator=asked.estimator.name,
-            settings=asked.settings,
-        )
-        for direction, name in work.files.items()
-    ]
-
-
-def call_of(work: Work, asked: Asked, scratch: Path) -> dict[str, Any]:
-    """The arguments of `compute_guarded` for one video, plain data."""
-    package = type(asked.estimator).__module__.split(".")[0]
-    return {
-        **asked.arguments(work.row, work.path),
-        "estimator": describe(asked.estimator),
-        # Its class was handed in by whoever calls, so a child may build it.
-        "allow": [f"{package}."],
-        "files": {direction: str(scratch / name) for direction, name in work.files.items()},
-    }
-
-
 def check_disk(cost: Cost, folder: Path) -> None:
-    """Refuse what will not fit.
+    """Refuse work whose flow videos would not fit on the disk.
 
     Raises:
-        InputError: where the disk has less room than the flow will take.
+        InputError: If the disk has less free space than the flow will take.
     """
     expected = "more room, a smaller size or less footage"
     require_disk_space(cost.bytes, folder, what="fields of flow", expected=expected)
 
 
+def call_arguments(work: Work, settings: FlowSettings, scratch: Path) -> dict[str, Any]:
+    """Return the arguments of `compute_guarded` for one video, as plain data.
+
+    Args:
+        work: the video.
+        settings: the settings of its flow.
+        scratch: the folder that the flow videos are written to.
+    """
+    package = type(settings.estimator).__module__.split(".")[0]
+    return {
+        **settings.arguments(work.row, work.path),
+        "estimator": describe(settings.estimator),
+        # The caller passed an object of this class, so a child process may build one too.
+        "allow": [f"{package}."],
+        "files": {direction: str(scratch / name) for direction, name in work.files.items()},
+    }
+
+
+def flow_rows(
+    work: Work, settings: FlowSettings, folder: Path, *, made: VideoFlow | None, fault: str = ""
+) -> list[FlowRow]:
+    """Return the table's rows of one video.
+
+    Args:
+        work: the video.
+        settings: the settings of its flow.
+        folder: the folder of its flow videos.
+        made: properties of its flow, or None if it has none.
+        fault: why it has none.
+    """
+    height, width = (made.height, made.width) if made else settings.size_of(work.row)
+    return [
+        FlowRow(
+            path=name if made else "",
+            video=work.row.video,
+            source=str(work.path),
+            direction=direction,
+            status="ok" if made else "bad",
+            error=fault,
+            frames=made.frames if made else work.row.frames,
+            height=height,
+            width=width,
+            bound=made.bound if made else settings.bound or default_bound(height, width),
+            clipped=made.clipped[direction] if made else 0.0,
+            bytes=(folder / name).stat().st_size if made else 0,
+            estimator=settings.estimator.name,
+            settings=settings.of_estimator,
+        )
+        for direction, name in work.files.items()
+    ]
+
+
 def _try(
-    work: Work, files: Mapping[Direction, str | Path], asked: Asked, *, fields: int
+    work: Work, files: Mapping[Direction, str | Path], settings: FlowSettings, *, fields: int
 ) -> tuple[float, float]:
-    """Seconds and bytes that a pixel of a field takes."""
-    arguments = asked.arguments(work.row, work.path)
-    file = compute_flow_of(files=files, estimator=asked.estimator, sample=fields, **arguments)
-    pixels = (file.frames - 1) * file.height * file.width * len(files)
-    return file.seconds / pixels, sum(Path(name).stat().st_size for name in files.values()) / pixels
+    """Return the seconds and bytes that one pixel of a field takes."""
+    arguments = settings.arguments(work.row, work.path)
+    made = compute_flow_of(files=files, estimator=settings.estimator, sample=fields, **arguments)
+    pixels = (made.frames - 1) * made.height * made.width * len(files)
+    return made.seconds / pixels, sum(Path(name).stat().st_size for name in files.values()) / pixels
 
 
 def _pixels(size: tuple[int, int]) -> int:
     return size[0] * size[1]
 
 
-def _whole(folder: Path, found: FlowRow) -> bool:
+def _is_whole(folder: Path, found: FlowRow) -> bool:
     file = folder / found.path
     return found.status == "ok" and file.is_file() and file.stat().st_size == found.bytes
 
 
-def _check_same(found: FlowRow, row: Row | None, asked: Asked, folder: Path) -> None:
-    if not asked.made(found, row):
-        height, width = asked.size or (asked.size_of(row) if row else found.size)
+def _check_settings(found: FlowRow, row: Row | None, settings: FlowSettings, folder: Path) -> None:
+    """Refuse a folder in which a flow video has other settings."""
+    if not settings.match(found, row):
+        height, width = settings.size or (settings.size_of(row) if row else found.size)
         raise InputError(
-            f"folder {str(folder)!r} holds flow of {found.source} by {found.estimator} "
+            f"folder {str(folder)!r} contains flow of {found.source} by {found.estimator} "
             f"{found.settings} at {found.height}x{found.width}, bound {found.bound:g}; expected "
-            f"{asked.estimator.name} {asked.settings} at {height}x{width}, bound "
-            f"{asked.bound or default_bound(height, width):g}: another folder, or --fresh"
+            f"{settings.estimator.name} {settings.of_estimator} at {height}x{width}, bound "
+            f"{settings.bound or default_bound(height, width):g}: another folder, or --fresh"
         )
 
 

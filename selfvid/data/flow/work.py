@@ -1,4 +1,4 @@
-"""Flow of one video: decode, estimate, write, in bounded memory; what a child process does."""
+"""Optical flow of one video: decode, estimate and write with bounded memory, in a child process."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from selfvid.flow.estimate import FlowEstimator, limited_threads
 from selfvid.flow.quantise import Direction, default_bound, flow_step, quantise
 from selfvid.saving.recorded import build
 
-# Fields of one run, and their pixels together: what stays in a processor's cache is done soonest.
+# At most so many fields are estimated at a time, with at most so many pixels together: what fits
+# into a processor's cache is computed fastest.
 _FIELDS, _PIXELS = 32, 2**20
 
 
 class FlowFault(Exception):
-    """Why one video has no flow, in words."""
+    """The reason why one video has no flow, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlowOfVideo:
-    """What one video's flow turned out to be.
+class VideoFlow:
+    """Properties of the computed flow of one video.
 
     Attributes:
-        frames: of the video, or of the part that was looked at.
-        height: pixels of the fields.
-        width: pixels of the fields.
-        bound: pixels.
+        frames: number of frames of the video, or of the part that was used.
+        height: height of the fields in pixels.
+        width: width of the fields in pixels.
+        bound: longest displacement along x or y that was kept, in pixels.
         clipped: share of values beyond the bound, by direction.
-        seconds: that it took from when the first frames were decoded.
+        seconds: time for decoding all but the first two frames, for estimating and for writing.
     """
 
     frames: int
@@ -62,22 +63,22 @@ def compute_flow_of(
     bound: float | None = None,
     threads: int = 1,
     sample: int | None = None,
-) -> FlowOfVideo:
-    """Write the flow of one video.
+) -> VideoFlow:
+    """Compute the flow of one video and write its flow videos.
 
     Args:
         path: the video.
-        files: the file to write for each direction.
-        estimator: who estimates.
-        decoder: who decodes.
-        known_frames: number of frames by the manifest, 0 where it does not tell.
+        files: the flow video to write for each direction.
+        estimator: the estimator to use.
+        decoder: the decoder to use.
+        known_frames: number of frames that the manifest gives, 0 if it gives none.
         size: (H, W) that frames are resized to while they are decoded; None is the native size.
-        bound: in pixels; None takes a sixteenth of the longer side.
-        threads: that decoding and estimating may use.
-        sample: only so many fields, from the middle of the video; None makes all.
+        bound: longest displacement in pixels; None is a sixteenth of the longer side.
+        threads: number of threads for decoding and estimating.
+        sample: compute only this many fields, from the middle of the video; None computes all.
 
     Raises:
-        FlowFault: where the video gives no flow.
+        FlowFault: If no flow can be computed for the video.
     """
     try:
         with (
@@ -97,8 +98,37 @@ def compute_flow_of(
         raise FlowFault(str(error)) from error
 
 
+def compute_guarded(
+    *,
+    estimator: Mapping[str, Any],
+    allow: Sequence[str],
+    files: Mapping[Direction, str],
+    size: Sequence[int] | None,
+    **rest: Any,
+) -> dict[str, Any]:
+    """Call `compute_flow_of` in a child process, with plain data as arguments and result.
+
+    Args:
+        estimator: description of the estimator, as `selfvid.saving.recorded.describe` returns it.
+        allow: prefixes of class paths that may be built beside those of this package.
+        files: as for `compute_flow_of`.
+        size: as for `compute_flow_of`.
+        rest: further arguments of `compute_flow_of`.
+
+    Returns:
+        The fields of `VideoFlow`, or ``{"fault": ...}`` with the reason why there is no flow.
+    """
+    height_width = None if size is None else (int(size[0]), int(size[1]))
+    built = _estimator(json.dumps(estimator), tuple(allow))
+    try:
+        made = compute_flow_of(files=files, estimator=built, size=height_width, **rest)
+    except FlowFault as fault:
+        return {"fault": str(fault)}
+    return vars(made)
+
+
 class _FlowWriting:
-    """One pass along an open video."""
+    """One pass along an open video that estimates and writes its flow."""
 
     def __init__(
         self,
@@ -110,7 +140,7 @@ class _FlowWriting:
     ) -> None:
         if known_frames and reader.frames != known_frames:
             raise FlowFault(
-                f"it has {reader.frames} frames where the manifest says {known_frames}; "
+                f"it has {reader.frames} frames but the manifest says {known_frames}; "
                 "index it again"
             )
         if reader.frames < 2:
@@ -119,30 +149,30 @@ class _FlowWriting:
         self.estimator = estimator
         self.frames = reader.frames if sample is None else min(reader.frames, sample + 1)
         self.start = (reader.frames - self.frames) // 2
-        # decord tells the size only with a frame.
-        self.first = reader.read(range(self.start, self.start + 2))
+        # decord knows the size only after it has decoded a frame.
+        self.first = reader.read(range(self.start, self.start + 2))  # (2, H, W, 3)
         self.height, self.width = (int(side) for side in self.first.shape[1:3])
         self.bound = bound or default_bound(self.height, self.width)
 
-    def write(self, files: Mapping[Direction, str | Path]) -> FlowOfVideo:
-        """Estimate, quantise and write run by run."""
+    def write(self, files: Mapping[Direction, str | Path]) -> VideoFlow:
+        """Estimate, quantise and write the fields, a few at a time."""
         began = time.perf_counter()
         clipped = dict.fromkeys(files, 0.0)
-        with contextlib.ExitStack() as open_films:
+        with contextlib.ExitStack() as stack:
             writers = {
-                direction: open_films.enter_context(
+                direction: stack.enter_context(
                     FlowWriter(Path(file), rate=self.reader.rate, comment=self._comment(direction))
                 )
                 for direction, file in files.items()
             }
             for pictures, before, count in self._runs():
-                frames = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+                frames = torch.from_numpy(pictures).permute(0, 3, 1, 2)  # (T, 3, H, W)
                 for direction, writer in writers.items():
                     flow = self.estimator(frames, direction=direction)[before : before + count]
-                    codes, share = quantise(flow, bound=self.bound)
+                    codes, share = quantise(flow, bound=self.bound)  # (count, 2, H, W)
                     writer.append(codes)
                     clipped[direction] += share * count / (self.frames - 1)
-        return FlowOfVideo(
+        return VideoFlow(
             frames=self.frames,
             height=self.height,
             width=self.width,
@@ -152,25 +182,26 @@ class _FlowWriting:
         )
 
     def _runs(self) -> Iterator[tuple[Frames, int, int]]:
-        """Frames, how many fields before those wanted they make, and how many are wanted.
+        """Yield runs of frames, and which of their fields to keep.
 
-        With context 2, fields c to f are made from::
+        Each run is the frames, the number of fields of context before those to keep, and the
+        number of fields to keep. With context 2, the fields from c to f are made from all of::
 
             a b | c d e f g | h i
         """
         context = self.estimator.context
         run = min(_FIELDS, _PIXELS // (self.height * self.width))
-        run = max(run, 2 * context, 1)  # so that no more than half of the work is for context
-        held, low = self.first, self.start  # the frames at hand, the number of the first of them
+        run = max(run, 2 * context, 1)  # so that at most half of the work is for context
+        decoded, low = self.first, self.start  # the frames in memory, the number of the first one
         last = self.start + self.frames - 1
         for start in range(self.start, last, run):
             end = min(start + run, last)
             first, past = max(start - context, self.start), min(end + 1 + context, last + 1)
-            if past > low + len(held):
-                fresh = self.reader.read(range(low + len(held), past))
-                held = np.concatenate((held[max(first - low, 0) :], fresh))
+            if past > low + len(decoded):
+                fresh = self.reader.read(range(low + len(decoded), past))
+                decoded = np.concatenate((decoded[max(first - low, 0) :], fresh))
                 low = first
-            yield held[first - low : past - low], start - first, end - start
+            yield decoded[first - low : past - low], start - first, end - start
 
     def _comment(self, direction: Direction) -> str:
         return (
@@ -179,25 +210,7 @@ class _FlowWriting:
         )
 
 
-def compute_guarded(
-    *,
-    estimator: Mapping[str, Any],
-    allow: Sequence[str],
-    files: Mapping[Direction, str],
-    size: Sequence[int] | None,
-    **rest: Any,
-) -> dict[str, Any]:
-    """`compute_flow_of` with plain data in and out, for a child; a fault is a value as well."""
-    height_width = None if size is None else (int(size[0]), int(size[1]))
-    made = _estimator(json.dumps(estimator), tuple(allow))
-    try:
-        file = compute_flow_of(files=files, estimator=made, size=height_width, **rest)
-    except FlowFault as fault:
-        return {"fault": str(fault)}
-    return vars(file)
-
-
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # a child computes many videos with one estimator
 def _estimator(description: str, allow: tuple[str, ...]) -> FlowEstimator:
     made = build(json.loads(description), allow=allow)
     if not isinstance(made, FlowEstimator):

@@ -1,1 +1,1 @@
-"""`selfvid index`: find videos, check each one, and write the manifest."""
+"""``selfvid index``: find videos, inspect each one, and write the manifest."""

@@ -1,4 +1,4 @@
-"""`selfvid index`: look at every video once and say what it is or what is wrong with it."""
+"""``selfvid index``: inspect every video once and write a manifest of what was found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from selfvid.data.indexing.gather import gather, with_groups, with_labels
 from selfvid.data.indexing.layouts import Entry
@@ -18,67 +17,70 @@ from selfvid.data.indexing.survey import EarlierManifest, Findings, Survey, surv
 from selfvid.data.manifest.manifest import Manifest, Row, relative_path
 from selfvid.data.manifest.tables import check_suffix
 from selfvid.data.video.guard import ChildError, guarded_calls
+from selfvid.data.video.reader import DecoderName
 from selfvid.errors import InputError
 
-CHECK = "selfvid.data.indexing.inspect:check_decoder"
+CHECK = "selfvid.data.indexing.inspect:check_decoder"  # what a child calls to test the decoder
 
-_MOST_WORKERS = 8
+_CHECK_LIMIT = 60.0  # seconds for decoding a clip of three frames: far more than it needs
+_MOST_WORKERS = 8  # by default; more of them may be slower, because they share one disk
 
 
 def index(
-    footage: Path | list[Path],
+    footage: Path | str | list[Path | str],
     *,
-    out: Path,
+    out: Path | str,
     labels: str | None = None,
     groups: str | None = None,
-    splits: list[Path] | None = None,
-    decoder: Literal["auto", "decord", "pyav"] = "auto",
+    splits: list[Path | str] | None = None,
+    decoder: DecoderName = "auto",
     timeout: float = 60.0,
     workers: int | None = None,
     fresh: bool = False,
     near_duplicates: bool = True,
     quiet: bool = False,
 ) -> Manifest:
-    """Survey at every video once, in a guarded process; say what is broken; write a manifest.
+    """Inspect every video once in a guarded process, report broken files and write a manifest.
 
-    An index that was interrupted goes on where it stopped, and one that is repeated rereads only
-    files that changed. Labels, splits, groups and further columns that a person wrote into an
-    earlier manifest at OUTPUT are kept, except where this call gives new ones.
+    A command that was interrupted continues where it stopped, and a repeated one reads only files
+    that changed. Labels, splits, groups and further columns that you wrote into an earlier
+    manifest at OUT are kept, unless this call gives new ones.
 
     Args:
         footage: a folder tree of videos or of folders of frame images, a video, or a list: a
-            table with a column path, or a list file of UCF-101, HMDB-51 or Kinetics; several are
-            taken together, and lists are looked up in the folders given beside them.
+            table with a column path, or a list file of UCF-101, HMDB-51 or Kinetics. Several may
+            be given; the videos of a list are then searched in the folders that are given too.
         out: the manifest to write, .csv or .parquet.
-        labels: "folder" (the name of the folder that a video lies in), a column of the footage's
+        labels: "folder" (the name of the folder that contains a video), a column of the footage's
             table, or a list file of names and labels.
-        groups: regular expression searched in each relative path; what its first parentheses (or
-            all of it) match is the group, and a group never straddles a split.
-        splits: list files that say which videos are for training and which for testing.
-        decoder: who decodes; auto takes for each file the one that reads it.
-        timeout: seconds after which a file is given up.
-        workers: processes that look at files; by default one per core, at most 8.
-        fresh: read every file again, changed or not.
-        near_duplicates: find videos that show the same pictures in other files; they stay
-            usable, on one side of every split.
+        groups: regular expression that is searched in each relative path. The part that its first
+            parentheses match (the whole match without parentheses) is the group; all videos of a
+            group are on the same side of every split.
+        splits: list files of the videos for training and of those for testing.
+        decoder: the decoder to use; auto uses for each file the first one that reads it.
+        timeout: seconds after which the inspection of a file is ended.
+        workers: processes that inspect files; by default one per core, at most 8.
+        fresh: read every file again, whether it changed or not.
+        near_duplicates: find videos that show the same pictures as others in different files.
+            They are used, but always on the same side of a split.
         quiet: print neither progress nor summary.
 
     Returns:
         The manifest as written.
 
     Raises:
-        InputError: where an argument does not fit, nothing is found or no video is readable (the
-            manifest is written first, for its reasons to be read).
+        InputError: If an argument is not as expected, nothing is found or no video is readable
+            (the manifest is written first, because it has the reasons).
     """
     out = Path(out)
-    look = _checked_survey(out, decoder, timeout=timeout, workers=workers, quiet=quiet)
+    settings = _settings(out, decoder, timeout=timeout, workers=workers, quiet=quiet)
     places = footage if isinstance(footage, list) else [footage]
     found = gather([Path(p) for p in places], splits=[Path(p) for p in splits or ()])
     draft = out.with_suffix(f".partial{out.suffix}")
-    known = EarlierManifest(out, draft)
+    earlier = EarlierManifest(out, draft)
     entries = with_groups(with_labels(found.entries, labels), groups)
-    entries, gone = known.keep_edits(entries)
-    findings, reused = _surveyed(entries, look, None if fresh else known, out, draft)
+    entries, gone = earlier.keep_edits(entries)
+    findings, reused = _surveyed(entries, settings, None if fresh else earlier, out, draft)
     manifest = _manifest(entries, findings, out)
     if near_duplicates:
         manifest = _with_near_duplicates(manifest)
@@ -94,14 +96,18 @@ def index(
         )
         print(summarise(manifest, tally, out=out))
     if not len(manifest.usable):
-        raise _nothing_readable(manifest, look, out)
+        raise _nothing_readable(manifest, settings, out)
     return manifest
 
 
 def _surveyed(
-    entries: Sequence[Entry], look: Survey, known: EarlierManifest | None, out: Path, draft: Path
+    entries: Sequence[Entry],
+    settings: Survey,
+    earlier: EarlierManifest | None,
+    out: Path,
+    draft: Path,
 ) -> tuple[Findings, int]:
-    """A finding for every entry's file, and how many were known already."""
+    """Return a finding for the file of every entry, and how many of them were reused."""
 
     def save(findings: Findings) -> None:
         if part := [entry for entry in entries if entry.path in findings]:
@@ -109,30 +115,26 @@ def _surveyed(
 
     paths = list(dict.fromkeys(entry.path for entry in entries))
     try:
-        return survey(paths, look, known=known, save=save)
+        return survey(paths, settings, earlier=earlier, save=save)
     except KeyboardInterrupt:
-        kept = f"what was found is in {draft}" if draft.exists() else "nothing was found yet"
-        print(f"\ninterrupted: {kept}; the same command goes on from there", file=sys.stderr)
+        kept = f"the findings so far are in {draft}" if draft.exists() else "no findings yet"
+        print(f"\ninterrupted: {kept}; the same command continues from there", file=sys.stderr)
         raise
     except ChildError as error:
-        raise InputError(f"decoder {look.decoder} cannot be started ({error})") from None
+        raise InputError(f"decoder {settings.decoder} cannot be started ({error})") from None
 
 
-def _checked_survey(
-    out: Path,
-    decoder: Literal["auto", "decord", "pyav"],
-    *,
-    timeout: float,
-    workers: int | None,
-    quiet: bool,
+def _settings(
+    out: Path, decoder: DecoderName, *, timeout: float, workers: int | None, quiet: bool
 ) -> Survey:
-    # Imports torch, which the help of this command can do without.
+    """Check the options and return those for the survey."""
+    # This imports torch, which is not needed for printing the help of the command.
     from selfvid.data.video.decode import resolve_decoder
 
     check_suffix(out)
     folder = out.absolute().parent
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise InputError(f"out {str(out)!r} lies in no folder that can be written to")
+        raise InputError(f"out {str(out)!r} is not in a folder that can be written to")
     if timeout <= 0:
         raise InputError(f"timeout is {timeout}; expected more than 0 seconds")
     if workers is not None and workers < 1:
@@ -147,7 +149,7 @@ def _checked_survey(
 
 
 def _manifest(entries: Sequence[Entry], findings: Findings, out: Path) -> Manifest:
-    """Rows in the order of the entries, the second and later copies of a file as duplicates."""
+    """Return a row for each entry; the second and later copies of a file are duplicates."""
     root = out.absolute().parent
     first: dict[object, Row] = {}
     rows = []
@@ -173,6 +175,7 @@ def _manifest(entries: Sequence[Entry], findings: Findings, out: Path) -> Manife
 
 
 def _duplicate_of(original: Row, row: Row) -> str:
+    """Return the error of a duplicate row, with labels in which it differs from the original."""
     differing = [
         f"{name} {original.column(name)!r} there"
         for name in ("label", "split", "group")
@@ -182,28 +185,31 @@ def _duplicate_of(original: Row, row: Row) -> str:
 
 
 def _with_near_duplicates(manifest: Manifest) -> Manifest:
-    """The rows, each with the earliest other video that shows the same."""
+    """Return the manifest, each row with the earliest other video that shows the same."""
     firsts: dict[str, Row] = {}
     for row in manifest.usable.rows:
         firsts.setdefault(row.video, row)
     videos = list(firsts.values())
-    alike = find_near_duplicates([row.look for row in videos], [row.duration for row in videos])
-    named = {videos[later].video: videos[first].path for later, first in alike.items()}
+    found = find_near_duplicates(
+        [row.thumbnails for row in videos], [row.duration for row in videos]
+    )
+    path_of = {videos[later].video: videos[first].path for later, first in found.items()}
     rows = tuple(
-        replace(row, near_duplicate_of=named.get(row.video, "") if row.status == "ok" else "")
+        replace(row, near_duplicate_of=path_of.get(row.video, "") if row.status == "ok" else "")
         for row in manifest.rows
     )
     return Manifest(rows, manifest.root)
 
 
-def _nothing_readable(manifest: Manifest, look: Survey, out: Path) -> InputError:
-    """Whose fault it is that no video can be used: the decoder's or the files'."""
-    (answer,) = guarded_calls(CHECK, [{"decoder": look.decoder}], workers=1, timeout=60.0)
+def _nothing_readable(manifest: Manifest, settings: Survey, out: Path) -> InputError:
+    """Return the error for a manifest without usable videos: the decoder is broken or the files."""
+    calls = [{"decoder": settings.decoder}]
+    (answer,) = guarded_calls(CHECK, calls, workers=1, timeout=_CHECK_LIMIT)
     reason = answer.words or answer.value
     if reason:
-        return InputError(f"no video can be read and the decoder is at fault: {reason}")
+        return InputError(f"no video can be read because the decoder is broken: {reason}")
     row = manifest.rows[0]
     return InputError(
-        f"none of {len(manifest)} videos is readable, such as {row.path}: {row.error}; "
+        f"none of {len(manifest)} videos is readable; the first is {row.path}: {row.error}; "
         f"the reasons are in {out}"
     )

@@ -1,4 +1,4 @@
-"""From what a person points at to the entries that are to be indexed."""
+"""Gather the entries to be indexed from folders, video files and list files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from selfvid.errors import InputError
 
 @dataclass(frozen=True)
 class Gathered:
-    """What is to be indexed.
+    """The entries to be indexed, and counts of what is left out.
 
     Attributes:
         entries: the videos and segments, each once.
-        ignored: files in the folders that are no footage.
-        unlisted: videos in the folders that no list names, where lists chose the footage.
-        missing: names in lists of splits that have no file.
+        ignored: number of files in the folders that are not footage.
+        unlisted: number of videos in the folders that no list names, if there are lists.
+        missing: number of names in the lists of splits that have no file.
     """
 
     entries: tuple[Entry, ...]
@@ -31,15 +31,15 @@ class Gathered:
 
 
 def gather(footage: Sequence[Path], *, splits: Sequence[Path] = ()) -> Gathered:
-    """Every entry of the footage.
+    """Return every entry of the footage.
 
     Args:
-        footage: folders, video files and list files. Where there are lists, they choose the
-            videos, and the folders are where these are looked for.
-        splits: lists that tell split, and label or group where not known yet, of the footage.
+        footage: folders, video files and list files. If there are lists, they choose the videos,
+            which are searched in the folders.
+        splits: lists that give the split of each video, and its label or group if it has none yet.
 
     Raises:
-        InputError: where something is missing, holds no video or contradicts itself.
+        InputError: If something is missing, contains no video or contradicts itself.
     """
     trees = [read_tree(path) for path in footage if path.is_dir()]
     lists = [read_list(path) for path in footage if _is_list(path)]
@@ -55,7 +55,7 @@ def gather(footage: Sequence[Path], *, splits: Sequence[Path] = ()) -> Gathered:
 
 
 def with_labels(entries: Sequence[Entry], labels: str | None) -> tuple[Entry, ...]:
-    """The entries with their labels from `labels`: "folder", a column's name or a list file."""
+    """Return the entries with labels from `labels`: "folder", a column's name or a list file."""
     if labels is None:
         return tuple(entries)
     if labels == "folder":
@@ -67,10 +67,10 @@ def with_labels(entries: Sequence[Entry], labels: str | None) -> tuple[Entry, ..
     elif labels == "label":
         labelled = list(entries)
     else:
-        known = sorted({name for entry in entries for name in entry.columns})
+        columns = sorted({name for entry in entries for name in entry.columns})
         raise InputError(
             f"labels is {labels!r}; expected folder, a column of the footage's table "
-            f"({', '.join(known) or 'it has none'}) or a list file"
+            f"({', '.join(columns) or 'it has none'}) or a list file"
         )
     if not any(entry.label for entry in labelled):
         raise InputError(
@@ -80,16 +80,17 @@ def with_labels(entries: Sequence[Entry], labels: str | None) -> tuple[Entry, ..
 
 
 def with_groups(entries: Sequence[Entry], groups: str | None) -> tuple[Entry, ...]:
-    """The entries with groups searched in their names by the regular expression `groups`.
+    """Return the entries with groups found in their names by the regular expression `groups`.
 
-    The group is what the first pair of parentheses matches, or the whole match without any.
+    The group is the part that the first pair of parentheses matches, or the whole match if there
+    are no parentheses. An entry whose name does not match keeps its group.
     """
     if groups is None:
         return tuple(entries)
     try:
         pattern = re.compile(groups)
     except re.error as error:
-        raise InputError(f"groups '{groups}' is no regular expression ({error})") from None
+        raise InputError(f"groups '{groups}' is not a regular expression ({error})") from None
     matches = [pattern.search(entry.name) for entry in entries]
     if not any(matches):
         raise InputError(
@@ -118,7 +119,10 @@ def _single(path: Path) -> Entry:
 
 
 def _chosen(listing: Listing, files: Sequence[Entry]) -> list[Entry]:
-    """The listed videos with their files; what is not found stays, to be reported as missing."""
+    """Return the listed videos with their files.
+
+    A video that is not found stays in the list, so that the manifest reports it as missing.
+    """
     if listing.by_name and not files:
         files = read_tree(listing.source.absolute().parent).entries
     places = Places(files)
@@ -129,30 +133,32 @@ def _chosen(listing: Listing, files: Sequence[Entry]) -> list[Entry]:
     if not any(entry.path.exists() for entry in listed):
         raise InputError(
             f"list {str(listing.source)!r} names {len(listed)} videos and none is found, such as "
-            f"{listed[0].name!r}; give the folder that holds them too"
+            f"{listed[0].name!r}; give the folder that contains them too"
         )
     return listed
 
 
 def _once(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The entries without repetitions, which must not contradict one another."""
+    """Return the entries without repetitions; an entry must not be repeated with other labels."""
     unique: dict[object, Entry] = {}
     for entry in entries:
         first = unique.setdefault((entry.path, entry.start, entry.end), entry)
         if (first.split, first.label) != (entry.split, entry.label):
-            told = [
-                f"{one.label or 'no label'} in {one.split or 'no split'}" for one in (first, entry)
-            ]
-            raise InputError(f"{entry.name} is listed twice, as {told[0]} and as {told[1]}")
+            one, other = (
+                f"{each.label or 'no label'} in {each.split or 'no split'}"
+                for each in (first, entry)
+            )
+            raise InputError(f"{entry.name} is listed twice, as {one} and as {other}")
     return tuple(unique.values())
 
 
 def _with_splits(found: Gathered, lists: Sequence[Listing]) -> Gathered:
+    """Return the entries with the splits of `lists`; lists add missing labels and groups too."""
     places = Places(found.entries)
     listed = [entry for listing in lists for entry in listing.entries]
     located = [places.locate(entry) for entry in listed]
-    told = {entry.path: entry for entry in _once([entry for entry in located if entry is not None])}
-    if not told:
+    by_path = {entry.path: entry for entry in _once([each for each in located if each is not None])}
+    if not by_path:
         raise InputError(
             f"splits name {len(listed)} videos and none is in the footage, such as "
             f"{listed[0].name!r}; footage has {found.entries[0].name!r}"
@@ -160,11 +166,11 @@ def _with_splits(found: Gathered, lists: Sequence[Listing]) -> Gathered:
     entries = tuple(
         replace(
             entry,
-            split=told[entry.path].split,
-            label=entry.label or told[entry.path].label,
-            group=entry.group or told[entry.path].group,
+            split=by_path[entry.path].split,
+            label=entry.label or by_path[entry.path].label,
+            group=entry.group or by_path[entry.path].group,
         )
-        if entry.path in told
+        if entry.path in by_path
         else entry
         for entry in found.entries
     )
@@ -175,5 +181,5 @@ def _with_splits(found: Gathered, lists: Sequence[Listing]) -> Gathered:
 def _labelled_by(listing: Listing, entries: Sequence[Entry]) -> list[Entry]:
     places = Places(entries)
     located = [places.locate(entry) for entry in listing.entries]
-    told = {entry.path: entry.label for entry in located if entry is not None}
-    return [replace(entry, label=told.get(entry.path, "")) for entry in entries]
+    label_of = {entry.path: entry.label for entry in located if entry is not None}
+    return [replace(entry, label=label_of.get(entry.path, "")) for entry in entries]

@@ -1,4 +1,4 @@
-"""Survey once at one video, in words and numbers; runs in a guarded child process."""
+"""Inspect one video: what it is, or what is wrong with it. Runs in a guarded child process."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from selfvid.data.indexing.near_duplicates import SIDE, write_look
+from selfvid.data.indexing.near_duplicates import SIDE, write_thumbnails
 from selfvid.data.manifest.rows import Finding
 from selfvid.data.video.decode import DecodeError, DecoderName, open_video, preflight
 from selfvid.data.video.files import content_id
 from selfvid.data.video.reader import VideoReader
 from selfvid.errors import InputError
 
-_SEARCHED = 1000  # frames looked through for the beginning of a damage
+_SEARCHED = 1000  # frames that are searched for the first damaged one, to bound the time for a file
 
 
 def inspect_video(path: str, decoder: DecoderName) -> dict[str, Any]:
-    """Open a video, decode its first, middle and last frame and tell what it is.
+    """Open a video, decode its first, middle and last frame and return what was found.
 
     Args:
         path: a file or a folder of frame images.
         decoder: "decord", "pyav", or "auto" for the first of these that reads the frames.
 
     Returns:
-        A `Finding` as plain data; `error` says in words what is wrong, if anything is.
+        A `Finding` as plain data; its `error` says in words what is wrong, or is "".
     """
     try:
         video = content_id(Path(path))
     except OSError as error:
-        return _plain(Finding(error=f"unreadable (cannot be opened: {error.strerror})"))
-    finding = _look(path, decoder)
+        return dataclasses.asdict(Finding(error=f"unreadable (cannot be opened: {error.strerror})"))
+    finding = _inspected(path, decoder)
     if finding.error and finding.decoder == "decord" and decoder == "auto":
-        finding = _look(path, "pyav")
-    return _plain(dataclasses.replace(finding, video=video))
+        finding = _inspected(path, "pyav")
+    return dataclasses.asdict(dataclasses.replace(finding, video=video))
 
 
 def check_decoder(decoder: DecoderName) -> str:
-    """What is wrong with the decoder itself, in words, "" where it works."""
+    """Return what is wrong with the decoder itself, in words, or "" if it works."""
     try:
         preflight(decoder)
     except InputError as error:
@@ -49,7 +49,7 @@ def check_decoder(decoder: DecoderName) -> str:
     return ""
 
 
-def _look(path: str, decoder: DecoderName) -> Finding:
+def _inspected(path: str, decoder: DecoderName) -> Finding:
     try:
         with open_video(path, decoder=decoder) as reader:
             return _measured(reader)
@@ -68,12 +68,12 @@ def _measured(reader: VideoReader) -> Finding:
         decoder=reader.decoder,
         timestamps=reader.times is not None,
     )
-    # A file of one frame was cut short; an image was never meant to be more.
+    # A video file of one frame was cut short; a single image is complete.
     if reader.frames < 2 and reader.decoder != "images":
         words = f"too short ({reader.frames} frame{'s' * (reader.frames != 1)}; 2 needed)"
         return dataclasses.replace(finding, error=words)
     pictures: list[np.ndarray] = []
-    good = -1
+    good = -1  # the last frame that was decoded
     for index in (0, reader.frames // 2, reader.frames - 1):
         try:
             pictures.append(reader.read([index])[0])
@@ -86,12 +86,12 @@ def _measured(reader: VideoReader) -> Finding:
         width=reader.width,
         height=reader.height,
         codec=reader.codec,
-        look=_thumbnails(pictures),
+        thumbnails=_thumbnails(pictures),
     )
 
 
 def _damage(reader: VideoReader, good: int, bad: int, error: DecodeError) -> str:
-    """Where the damage that shows at frame `bad` begins, after frame `good`."""
+    """Return where the damage begins that was found at frame `bad`, after the good frame `good`."""
     for index in range(good + 1, min(bad, good + 1 + _SEARCHED)):
         try:
             reader.read([index])
@@ -108,13 +108,9 @@ def _duration(reader: VideoReader) -> float:
 
 
 def _thumbnails(pictures: list[np.ndarray]) -> str:
-    """Tiny grey pictures of frames (H, W, 3), as text."""
+    """Return tiny grey versions of frames (H, W, 3), as text."""
     small = [
-        adaptive_avg_pool2d(torch.from_numpy(picture).float().mean(-1)[None], SIDE)
+        adaptive_avg_pool2d(torch.from_numpy(picture).float().mean(-1)[None], SIDE)  # (1, 6, 6)
         for picture in pictures
     ]
-    return write_look(torch.cat(small).round().numpy())
-
-
-def _plain(finding: Finding) -> dict[str, Any]:
-    return dataclasses.asdict(finding)
+    return write_thumbnails(torch.cat(small).round().numpy())

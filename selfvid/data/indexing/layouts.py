@@ -1,27 +1,27 @@
-"""Where footage lies: folder trees and folders of frame images, as entries to be indexed."""
+"""Find the videos below a folder: video and sound files, and folders of frame images."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from selfvid.data.video.files import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from selfvid.data.video.files import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
 from selfvid.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One video or segment that somebody asked to index.
+    """One video or segment that is to be indexed.
 
     Attributes:
         path: absolute path of a file or of a folder of frame images.
-        name: the path as the footage tells it, relative to its folder, with "/" between parts.
-        label: what it shows, or "".
+        name: the path relative to the folder of the footage, or as a list writes it; "/" between
+            parts.
+        label: what the video shows, or "".
         split: "train", "test", "val" or "".
-        group: what it must not be separated from, or "".
+        group: name of the group that must stay on one side of a split, or "".
         start: first second of the segment, or None.
         end: last second of the segment, or None.
         columns: further columns, by name.
@@ -39,11 +39,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tree:
-    """What a folder holds.
+    """The videos below a folder.
 
     Attributes:
-        entries: its videos, in natural order of their names.
-        ignored: how many files are neither videos, frames of a video nor sound.
+        entries: the videos in natural order of their names.
+        ignored: number of files that are neither videos, frames of a video nor sound.
     """
 
     entries: tuple[Entry, ...]
@@ -51,13 +51,13 @@ class Tree:
 
 
 def read_tree(folder: Path) -> Tree:
-    """Every video below `folder`: files by suffix, and folders of frame images.
+    """Return every video below `folder`: files by suffix, and folders of frame images.
 
-    A folder that directly holds two or more images and no video is one video, its frames in
-    natural order. Names that begin with a dot are passed over.
+    A folder that directly contains two or more images and no video is one video, with its frames
+    in natural order. Names that begin with a dot are ignored.
 
     Raises:
-        InputError: where the folder is missing, is no folder or holds no video at all.
+        InputError: If the folder is missing, is not a folder or contains no video at all.
     """
     if not folder.is_dir():
         raise InputError(f"footage {str(folder)!r} does not exist; expected a folder of videos")
@@ -73,25 +73,19 @@ def read_tree(folder: Path) -> Tree:
             ignored -= len(images)
     if not entries:
         raise InputError(
-            f"footage {str(folder)!r} holds no video ({ignored} other files); "
+            f"footage {str(folder)!r} contains no video ({ignored} other files); "
             "expected files such as .mp4, .avi, .mkv, or folders of frame images"
         )
     return Tree(tuple(sorted(entries, key=lambda entry: natural(entry.name))), ignored)
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts frame9 before frame10."""
-    pieces = re.split(r"(\d+)", name)
-    return [(int(piece), "") if place % 2 else (0, piece) for place, piece in enumerate(pieces)]
-
-
 def parent_label(entry: Entry) -> str:
-    """The name of the folder that the video lies in, "" at the top of the footage."""
+    """Return the name of the folder that contains the video, or "" at the top of the footage."""
     return entry.name.split("/")[-2] if "/" in entry.name else ""
 
 
 def _walk(folder: Path) -> Iterable[tuple[Path, list[str]]]:
-    """Folders and their files. Links are followed, but no folder is entered twice."""
+    """Yield folders and their files. Links are followed, but no folder is entered twice."""
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)

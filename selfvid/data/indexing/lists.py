@@ -1,8 +1,9 @@
-"""List files: which videos a data set has, with labels, splits and segments.
+"""Read list files: the videos of a data set, with labels, splits and segments.
 
-Understood are tables (.csv, .parquet) with a column path, and the lists that come with
-UCF-101 (trainlist01.txt, testlist01.txt, beside classInd.txt), HMDB-51 (*_test_split1.txt) and
-Kinetics (a CSV with a column youtube_id). Any other text file has one name and its label a line.
+These are tables (.csv, .parquet) with a column path, and the lists that are distributed with
+UCF-101 (trainlist01.txt and testlist01.txt, with classInd.txt in the same folder), HMDB-51
+(*_test_split1.txt) and Kinetics (a CSV with a column youtube_id). Any other text file has on each
+line a name and its label.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from selfvid.errors import InputError
 
 LIST_SUFFIXES = frozenset((".csv", ".parquet", ".txt"))
 
+# Columns of a row that a list may give; everything else is measured.
 _GIVEN = ("path", "label", "split", "group", "start", "end")
+# Other names of the parts of a split, and ours.
 _SPLITS = {"training": "train", "testing": "test", "validation": "val", "validate": "val"}
 _HMDB_CODES = {"0": "", "1": "train", "2": "test"}
 
@@ -30,10 +33,10 @@ class Listing:
 
     Attributes:
         source: the list file.
-        entries: one per line; `name` is as the list tells it, `path` is where that would be
-            beside the list, whether or not it is there.
-        by_name: whether the names are to be looked for below a folder, as data sets ship their
-            lists, rather than being paths told from the list itself.
+        entries: one entry per line; `name` is the name in the list, and `path` is that name
+            relative to the list's folder, whether or not the file exists.
+        by_name: whether the names must be searched below a folder, as those of published lists;
+            otherwise they are paths relative to the list.
     """
 
     source: Path
@@ -42,10 +45,10 @@ class Listing:
 
 
 def read_list(source: Path) -> Listing:
-    """The list at `source`, of whichever kind it is.
+    """Return the list at `source`; its kind is recognised by file name and columns.
 
     Raises:
-        InputError: where it is missing, empty or of no kind that is understood.
+        InputError: If the file is missing, empty or of no kind that can be read.
     """
     if not source.is_file():
         raise InputError(f"list {str(source)!r} does not exist; expected a .csv, .parquet or .txt")
@@ -64,29 +67,39 @@ def read_list(source: Path) -> Listing:
     ucf = re.fullmatch(r"(train|test)list\d*", source.stem)
     if ucf:
         classes = _ucf_classes(source.with_name("classInd.txt"))
-        found = [_ucf(source, line, ucf[1], classes) for line in lines]
-        return _listing(source, found, by_name=True)
+        entries = [_ucf(source, line, ucf[1], classes) for line in lines]
+        return _listing(source, entries, by_name=True)
     return _listing(source, [_plain(source, line) for line in lines], by_name=False)
 
 
+def plain_split(text: str) -> str:
+    """Return a split under the name that the manifest uses: "training" becomes "train"."""
+    lower = text.strip().lower()
+    return _SPLITS.get(lower, lower)
+
+
 class Places:
-    """Files that lists speak of, to be found by relative path, by name or by stem."""
+    """Files in which the videos of lists are searched, by relative path, by name or by stem.
+
+    Args:
+        entries: the files.
+    """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._found: dict[str, list[Entry]] = {}
+        self._files: dict[str, list[Entry]] = {}
         for entry in entries:
             path = PurePosixPath(entry.name)
             for key in {entry.name, path.name, path.stem}:
-                self._found.setdefault(key, []).append(entry)
+                self._files.setdefault(key, []).append(entry)
 
     def locate(self, listed: Entry) -> Entry | None:
-        """`listed` with the path and name of its file, or None where there is no such file.
+        """Return `listed` with the path and name of its file, or None if there is no such file.
 
-        A file named after its segment as well, as in ID_000010_000020.mp4, was cut out already,
-        so the entry then has no start and end.
+        A file whose name contains the segment too, as in ID_000010_000020.mp4, was already cut
+        out of the whole video; the entry then has no start and end.
 
         Raises:
-            InputError: where several files fit.
+            InputError: If several files fit.
         """
         if listed.start is not None and listed.end is not None:
             cut = self._find(f"{listed.name}_{listed.start:06.0f}_{listed.end:06.0f}")
@@ -98,7 +111,7 @@ class Places:
     def _find(self, name: str) -> Entry | None:
         path = PurePosixPath(name)
         for key in dict.fromkeys((name, path.name, path.stem)):
-            found = self._found.get(key, [])
+            found = self._files.get(key, [])
             if len(found) > 1:
                 some = ", ".join(entry.name for entry in found[:2])
                 raise InputError(f"list name {name!r} fits {len(found)} files ({some}); expected 1")
@@ -114,13 +127,11 @@ def _listing(source: Path, entries: list[Entry], *, by_name: bool) -> Listing:
 def _from_table(table: Table) -> Listing:
     if not table.lines:
         raise InputError(f"list {str(table.path)!r} has no rows; expected one video per row")
+    places = range(len(table.lines))
     if "path" in table.columns:
-        return _listing(
-            table.path, [_row(table, at) for at in range(len(table.lines))], by_name=False
-        )
+        return _listing(table.path, [_row(table, at) for at in places], by_name=False)
     if "youtube_id" in table.columns:
-        found = [_kinetics(table, at) for at in range(len(table.lines))]
-        return _listing(table.path, found, by_name=True)
+        return _listing(table.path, [_kinetics(table, at) for at in places], by_name=True)
     raise InputError(
         f"list {str(table.path)!r} has columns {', '.join(table.columns)}; "
         "expected path (any footage) or youtube_id (Kinetics)"
@@ -130,7 +141,7 @@ def _from_table(table: Table) -> Listing:
 def _row(table: Table, index: int) -> Entry:
     row = parse_row(table, index, only=_GIVEN)
     return Entry(
-        path=(table.path.absolute().parent / row.path),
+        path=table.path.absolute().parent / row.path,
         name=row.path,
         label=row.label,
         split=plain_split(row.split),
@@ -142,17 +153,14 @@ def _row(table: Table, index: int) -> Entry:
 
 
 def _kinetics(table: Table, index: int) -> Entry:
-    """One line of label, youtube_id, time_start, time_end, split.
+    """Return the entry of a line with label, youtube_id, time_start, time_end and split.
 
-    The usual download cuts the segment out and names the file by it; a file that bears the plain
-    id is the whole video, and `start` and `end` say where the segment lies.
+    The usual download cuts out the segment and puts its seconds into the file's name. A file that
+    is named after the id alone is the whole video; `start` and `end` then give the segment.
     """
-    line = dict(table.lines[index])
-    names = {"time_start": "start", "time_end": "end"}
-    renamed = {names.get(name, name): cell for name, cell in line.items()}
-    renamed["path"] = renamed.pop("youtube_id")
-    plain = replace(table, lines=(renamed,), numbers=(table.numbers[index],))
-    return _row(plain, 0)
+    names = {"youtube_id": "path", "time_start": "start", "time_end": "end"}
+    line = {names.get(name, name): cell for name, cell in table.lines[index].items()}
+    return _row(replace(table, lines=(line,), numbers=(table.numbers[index],)), 0)
 
 
 def _hmdb(source: Path, line: str, label: str) -> Entry:
@@ -165,12 +173,13 @@ def _hmdb(source: Path, line: str, label: str) -> Entry:
 def _ucf(source: Path, line: str, split: str, classes: dict[str, str]) -> Entry:
     name, _, number = line.partition(" ")
     label = classes.get(number.strip(), "") or PurePosixPath(name).parent.name
-    # Clips cut from one source video share the number after g: v_ApplyEyeMakeup_g08_c01.
+    # Clips that were cut from one video have the same number after g: v_ApplyEyeMakeup_g08_c01.
     clip = re.fullmatch(r"(.+_g\d+)_c\d+", PurePosixPath(name).stem)
     return _named(source, name, label=label, split=split, group=clip[1] if clip else "")
 
 
 def _ucf_classes(source: Path) -> dict[str, str]:
+    """Return the class of each number in UCF-101's classInd.txt; empty without that file."""
     if not source.is_file():
         return {}
     lines = source.read_text(encoding="utf-8").splitlines()
@@ -188,9 +197,3 @@ def _plain(source: Path, line: str) -> Entry:
 def _named(source: Path, name: str, *, label: str, split: str = "", group: str = "") -> Entry:
     path = source.absolute().parent / name
     return Entry(path=path, name=name, label=label, split=split, group=group)
-
-
-def plain_split(text: str) -> str:
-    """The split under the name that the manifest uses: training is train, and so on."""
-    lower = text.strip().lower()
-    return _SPLITS.get(lower, lower)

@@ -1,4 +1,4 @@
-"""What a person reads when indexing is done."""
+"""The summary that ``selfvid index`` prints at its end."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from pathlib import Path
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.saving.whole import format_bytes, format_seconds
 
-_MOST = 5  # bad files, labels or sizes that are listed one by one
+# Items that are listed one by one, few enough for a summary of one screen.
+_MOST_BAD = 5
 _MOST_LABELS = 12
+_MOST_SIZES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """What indexing knows beside the manifest.
+    """Counts of what is not in the manifest.
 
     Attributes:
-        reused: files that are unchanged since the last time and were not opened.
-        ignored: files in the folders that are no footage.
+        reused: files that have not changed since the last time and were not opened.
+        ignored: files in the folders that are not footage.
         unlisted: videos in the folders that no list names.
-        missing: names in lists of splits without a file.
-        gone: rows of an earlier manifest whose file is no longer there.
+        missing: names in the lists of splits that have no file.
+        gone: rows of an earlier manifest whose file no longer exists.
     """
 
     reused: int = 0
@@ -34,7 +36,7 @@ class Tally:
 
 
 def summarise(manifest: Manifest, tally: Tally, *, out: Path) -> str:
-    """The summary, several lines of text."""
+    """Return the summary, several lines of text."""
     kept = [row for row in manifest.rows if row.status == "ok"]
     lines = [_counts(manifest.rows, tally)]
     if kept:
@@ -45,7 +47,7 @@ def summarise(manifest: Manifest, tally: Tally, *, out: Path) -> str:
 
 
 def fault_kind(row: Row) -> str:
-    """The first words of what is wrong with a row, to be counted by."""
+    """Return the kind of what is wrong with a row, for counting."""
     if row.status == "duplicate":
         return "exact duplicates"
     for kind in ("no video stream", "too short", "damaged", "timed out", "not found"):
@@ -56,10 +58,10 @@ def fault_kind(row: Row) -> str:
 
 def _counts(rows: Sequence[Row], tally: Tally) -> str:
     faults = Counter(fault_kind(row) for row in rows if row.status != "ok")
-    told = ", ".join(f"{count} {kind}" for kind, count in faults.most_common())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in faults.most_common())
     kept = len(rows) - faults.total()
     again = f"; {tally.reused} unchanged since last time" if tally.reused else ""
-    return f"{kept} of {len(rows)} kept" + (f" ({told})" if told else "") + again
+    return f"{kept} of {len(rows)} kept" + (f" ({kinds})" if kinds else "") + again
 
 
 def _amount(kept: Sequence[Row]) -> str:
@@ -68,8 +70,9 @@ def _amount(kept: Sequence[Row]) -> str:
     size = sum(row.bytes for row in videos)
     frames = sorted(row.frames for row in videos)
     sizes = Counter(f"{row.width}x{row.height}" for row in videos)
-    common = ", ".join(f"{name} ({count})" for name, count in sizes.most_common(3))
-    more = f" and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
+    common = ", ".join(f"{name} ({count})" for name, count in sizes.most_common(_MOST_SIZES))
+    hidden = len(sizes) - _MOST_SIZES
+    more = f" and {hidden} other sizes" if hidden > 0 else ""
     return (
         f"footage    {format_seconds(seconds)} in {format_bytes(size)}, "
         f"{frames[0]} to {frames[-1]} frames "
@@ -79,10 +82,10 @@ def _amount(kept: Sequence[Row]) -> str:
 
 def _decoders(kept: Sequence[Row]) -> str:
     readers = Counter(row.decoder for row in kept)
-    told = ", ".join(f"{name} reads {count}" for name, count in readers.most_common())
+    counts = ", ".join(f"{name} reads {count}" for name, count in readers.most_common())
     without = sum(not row.timestamps for row in kept)
     note = f"; {without} without usable timestamps, so time is frame / rate" if without else ""
-    return f"decoders   {told}{note}"
+    return f"decoders   {counts}{note}"
 
 
 def _labels(kept: Sequence[Row]) -> list[str]:
@@ -111,27 +114,27 @@ def _groups(manifest: Manifest, kept: Sequence[Row]) -> list[str]:
     near = [row for row in manifest.rows if row.near_duplicate_of]
     if near:
         lines.append(
-            f"alike      near duplicates: {len(near)}, kept on one side of every split, such as "
+            f"alike      {len(near)} near duplicates, kept on one side of every split, such as "
             f"{near[0].path} of {near[0].near_duplicate_of}"
         )
     return lines
 
 
 def _asides(tally: Tally) -> list[str]:
-    told = [
-        (tally.ignored, "other files in the folders were passed over"),
+    notes = [
+        (tally.ignored, "other files in the folders were ignored"),
         (tally.unlisted, "videos in the folders are in no list and were left out"),
         (tally.missing, "names in the lists of splits have no file"),
-        (tally.gone, "rows of the earlier manifest were dropped, their files are gone"),
+        (tally.gone, "rows of the earlier manifest were dropped because their files are gone"),
     ]
-    return [f"note       {count} {words}" for count, words in told if count]
+    return [f"note       {count} {words}" for count, words in notes if count]
 
 
 def _problems(rows: Sequence[Row]) -> list[str]:
     bad = [row for row in rows if row.status == "bad"]
-    lines = [f"bad        {row.path}: {row.error}" for row in bad[:_MOST]]
-    if len(bad) > _MOST:
-        lines.append(f"           and {len(bad) - _MOST} more, in the column error")
+    lines = [f"bad        {row.path}: {row.error}" for row in bad[:_MOST_BAD]]
+    if len(bad) > _MOST_BAD:
+        lines.append(f"           and {len(bad) - _MOST_BAD} more, in the column error")
     return lines
 
 
@@ -140,7 +143,5 @@ def _next(kept: Sequence[Row], out: Path) -> list[str]:
     if kept:
         lines.append(f"next       selfvid pretrain --config vicreg --data {out} --out runs/first")
     if kept and not any(row.label for row in kept):
-        lines.append(
-            "           (to probe as well, index with --labels folder, a column or a list)"
-        )
+        lines.append("           (to probe too, index with --labels folder, a column or a list)")
     return lines

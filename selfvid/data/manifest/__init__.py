@@ -1,1 +1,1 @@
-"""The manifest: a table with one row for each video, and its splits."""
+"""The manifest, a table with one row for each video, and how it is split."""

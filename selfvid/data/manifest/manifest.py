@@ -1,4 +1,4 @@
-"""The manifest: one row per video or labelled segment, as indexing left it."""
+"""The manifest: one row per video or labelled segment, as ``selfvid index`` writes it."""
 
 from __future__ import annotations
 
@@ -18,23 +18,30 @@ from selfvid.errors import InputError
 
 __all__ = ["Manifest", "Row", "Status", "relative_path"]
 
+# Columns that every indexed table has.
 _NEEDED = ("path", "video", "status", "frames", "rate", "decoder")
+_MOST_LISTED = 10  # classes that an error message lists: enough to recognise the column
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Manifest:
-    """Rows in a fixed order, and the folder that their relative paths start from."""
+    """Rows in a fixed order, and the folder that their relative paths start from.
+
+    Attributes:
+        rows: the videos and segments.
+        root: the folder that relative paths of the rows start from.
+    """
 
     rows: tuple[Row, ...]
     root: Path
 
     @staticmethod
     def read(path: str | Path) -> Manifest:
-        """The manifest at `path`, a .csv or .parquet that `selfvid index` wrote.
+        """Return the manifest at `path`, a .csv or .parquet file that ``selfvid index`` wrote.
 
         Raises:
-            InputError: for a missing file, no rows, a table that was never indexed, or a cell
-                that is not what its column holds (naming file and line).
+            InputError: If the file is missing, has no rows or was never indexed, or if a cell does
+                not have the type of its column; the message then names file and line.
         """
         table = read_table(Path(path))
         missing = [name for name in _NEEDED if name not in table.columns]
@@ -54,10 +61,11 @@ class Manifest:
 
     @staticmethod
     def read_labelled(path: str | Path, column: str) -> Manifest:
-        """The usable rows of the manifest at `path` that have a label in `column`.
+        """Return the usable rows of the manifest at `path` that have a label in `column`.
 
         Raises:
-            InputError: as `read`, and where there are none, or labels that cannot be learned from.
+            InputError: As `read`, and if no row is usable or the labels do not suffice for
+                training (see `require_labels`).
         """
         usable = Manifest.read(path).usable
         if not len(usable):
@@ -67,10 +75,10 @@ class Manifest:
         return usable.labelled(column)
 
     def write(self, path: str | Path) -> Manifest:
-        """Write the rows to `path` (.csv or .parquet), whole or not at all.
+        """Write the rows to `path` (.csv or .parquet) completely or not at all.
 
         Returns:
-            The manifest as it stands in the file, its paths relative to the file's folder.
+            The manifest as it is in the file, its paths relative to the file's folder.
         """
         moved = self.moved(Path(path).absolute().parent)
         extra = list(dict.fromkeys(name for row in self.rows for name in row.columns))
@@ -80,16 +88,16 @@ class Manifest:
         return moved
 
     def moved(self, root: Path) -> Manifest:
-        """The same videos with their paths told from the folder `root`."""
+        """Return the same videos with their paths relative to the folder `root`."""
         if root == self.root:
             return self
 
-        def told(path: str) -> str:
+        def moved(path: str) -> str:
             return relative_path(self.root / path, root) if path else ""
 
         rows = tuple(
             dataclasses.replace(
-                row, path=told(row.path), near_duplicate_of=told(row.near_duplicate_of)
+                row, path=moved(row.path), near_duplicate_of=moved(row.near_duplicate_of)
             )
             for row in self.rows
         )
@@ -104,11 +112,11 @@ class Manifest:
 
     @property
     def usable(self) -> Manifest:
-        """The rows that can be trained and tested on."""
+        """The rows that can be used for training and testing."""
         return self.select([row.status == "ok" for row in self.rows])
 
     def select(self, chosen: Sequence[int] | Sequence[bool] | np.ndarray) -> Manifest:
-        """The rows at the given indices, in that order, or where a mask is true."""
+        """Return the rows at the given indices, in that order, or those where a mask is true."""
         places = np.asarray(chosen)
         if places.dtype == bool:
             if places.shape != (len(self),):
@@ -117,33 +125,34 @@ class Manifest:
         return Manifest(tuple(self.rows[int(place)] for place in places), self.root)
 
     def path_of(self, row: Row) -> Path:
-        """Where the row's video lies."""
+        """Return the path of the row's video."""
         return self.root / row.path
 
     def column(self, name: str) -> list[str]:
-        """The text of column `name`, one per row."""
+        """Return the text of column `name` of each row."""
         return [row.column(name) for row in self.rows]
 
     def classes(self, column: str = "label") -> list[str]:
-        """The distinct texts of `column` in order; numbers are ordered as numbers."""
+        """Return the distinct texts of `column` in order; numbers are ordered as numbers."""
         found = set(self.column(column)) - {""}
         if all(text.lstrip("-").isdecimal() for text in found):
             return sorted(found, key=int)
         return sorted(found)
 
     def labels(self, column: str = "label", *, classes: Sequence[str] | None = None) -> np.ndarray:
-        """The class index of every row.
+        """Return the class index of every row.
 
         Args:
-            column: where the labels stand.
-            classes: what the indices point into; pass the whole manifest's `classes` when this
-                is a part of it, so that an absent class does not shift the others.
+            column: the column of the labels.
+            classes: the names that the indices point to, by default those of these rows. If these
+                rows are part of a manifest, pass the `classes` of the whole manifest, so that an
+                absent class does not change the other indices.
 
         Returns:
-            int64 (N,).
+            Class indices, int64 (N,).
 
         Raises:
-            InputError: where a row has no label or one that is not among `classes`.
+            InputError: If a row has no label or one that is not among `classes`.
         """
         names = self.classes(column) if classes is None else classes
         number = {name: index for index, name in enumerate(names)}
@@ -157,23 +166,25 @@ class Manifest:
 
     @property
     def groups(self) -> np.ndarray:
-        """What must stay on one side of a split, as text (N,).
+        """The name of each row's group, text (N,).
 
-        Rows belong together when they share a group, a content id or the same pictures (near
-        duplicates); a video without a group of its own is named by its content id.
+        A group is a set of rows that must be on the same side of every split. Rows are in one
+        group if they have the same text in the column group, the same content id or the same
+        pictures (near duplicates), also through other rows. A row that shares nothing is a group
+        of its own.
         """
         return _components(self.rows)
 
     def hash(self) -> str:
-        """A short hash of which footage this is, whatever the order of its rows."""
+        """Return a short hash of the footage, which does not depend on the order of the rows."""
         pieces = sorted(f"{row.video} {row.start} {row.end}" for row in self.rows)
         return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
 
     def labelled(self, column: str) -> Manifest:
-        """The rows that have a label in `column`.
+        """Return the rows that have a label in `column`.
 
         Raises:
-            InputError: where they cannot be learned from.
+            InputError: If the labels do not suffice for training (see `require_labels`).
         """
         texts = self.column(column)
         chosen = self.select([bool(text) for text in texts]) if any(texts) else self
@@ -181,15 +192,15 @@ class Manifest:
         return chosen
 
     def require_labels(self, column: str = "label", *, least: int = 2) -> None:
-        """Check that `column` can be learned from.
+        """Check that the labels in `column` suffice for training a classifier.
 
         Args:
-            column: where the labels stand.
-            least: how many rows every class needs.
+            column: the column of the labels.
+            least: least number of rows of each class.
 
         Raises:
-            InputError: for rows without a label, fewer than two classes, as many classes as
-                rows, or a class with fewer than `least` rows.
+            InputError: If a row has no label, there are fewer than two classes or as many classes
+                as rows, or a class has fewer than `least` rows.
         """
         count = Counter(self.column(column))
         unlabelled = count.pop("", 0)
@@ -202,7 +213,7 @@ class Manifest:
             raise InputError(f"{unlabelled} of {len(self)} rows have no {column}; expected none")
         if len(count) < 2:
             raise InputError(
-                f"column {column!r} holds only {next(iter(count))!r}; expected 2 classes"
+                f"column {column!r} contains only {next(iter(count))!r}; expected 2 classes"
             )
         if len(count) >= len(self):
             raise InputError(
@@ -217,13 +228,17 @@ class Manifest:
 
 
 def relative_path(path: Path, root: Path) -> str:
-    """`path` told from `root` when it lies below it, else absolute, with "/" between parts."""
+    """Return `path` relative to `root` if it is below it, else absolute; "/" between parts."""
     plain = Path(os.path.normpath(path))
     return (plain.relative_to(root) if plain.is_relative_to(root) else plain).as_posix()
 
 
 def _components(rows: Sequence[Row]) -> np.ndarray:
-    """Union-find over everything two rows may share; each set is named after its first member."""
+    """Return the name of each row's group.
+
+    This is a union-find over everything that two rows may share. Each set is named after its first
+    member in alphabetical order.
+    """
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
     def find(node: tuple[str, str]) -> tuple[str, str]:
@@ -239,12 +254,12 @@ def _components(rows: Sequence[Row]) -> np.ndarray:
             shared.append(("path", row.near_duplicate_of))
         first, *others = [find(node) for node in shared if node[1]]
         for node in others:
-            # "group" sorts before "path" and "video", so that a set is named by a group it has.
+            # "group" sorts before "path" and "video", so a set that has a group is named after it.
             low, high = sorted((find(first), find(node)))
             parent[high] = low
     return np.array([find(("path", row.path))[1] for row in rows], dtype=np.str_)
 
 
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_LISTED])
+    return shown if len(names) <= _MOST_LISTED else f"{shown}, ... ({len(names)} in all)"

@@ -1,10 +1,10 @@
-"""One row of the manifest, and how it stands in a table."""
+"""One row of the manifest, and how to read it from a table and write it to one."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from urllib.parse import quote
@@ -12,12 +12,14 @@ from urllib.parse import quote
 from selfvid.data.manifest.tables import Cell, Table
 from selfvid.errors import InputError
 
+Status = Literal["ok", "duplicate", "bad"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The measured part of a manifest's row; see `Row` for what each field holds.
+    """The measured part of a manifest's row; `Row` describes each field.
 
-    `error` says in words what is wrong with the video, "" where nothing is.
+    `error` says in words what is wrong with the video, or is "".
     """
 
     video: str = ""
@@ -32,10 +34,7 @@ class Finding:
     codec: str = ""
     decoder: str = ""
     timestamps: bool = False
-    look: str = ""
-
-
-Status = Literal["ok", "duplicate", "bad"]
+    thumbnails: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +42,11 @@ class Row:
     """One video, or one segment of it.
 
     Attributes:
-        path: relative to the manifest's folder when below it, else absolute; "/" between parts.
-        label: what the video shows, "" where nobody said.
-        split: "train", "test", "val" or "" where no fixed split is given.
-        group: videos of one group never straddle a split; "" where the video stands alone.
+        path: relative to the manifest's folder if below it, else absolute; "/" between parts.
+        label: what the video shows, or "" if it has no label.
+        split: "train", "test", "val", or "" if there is no fixed split.
+        group: videos of one group are always on the same side of a split; "" if the video belongs
+            to no group.
         start: first second of the segment, or None for the beginning of the video.
         end: last second of the segment, or None for the end of the video.
         columns: further columns, by name.
@@ -61,10 +61,11 @@ class Row:
         bytes: size of the file.
         modified: when the file was last changed, seconds since 1970.
         codec: name of the video codec.
-        decoder: which decoder reads the video: "decord", "pyav" or "images".
-        timestamps: whether every frame has a presentation time and the times rise.
-        video: content id, a hash of the file's bytes; "" where they could not be read.
-        look: thumbnails of the first, middle and last frame, for finding near duplicates.
+        decoder: the decoder that reads the video: "decord", "pyav" or "images".
+        timestamps: whether every frame has a presentation time and the times increase.
+        video: content id, a hash of the file's bytes; "" if they could not be read.
+        thumbnails: tiny pictures of the first, middle and last frame as text, for finding near
+            duplicates.
     """
 
     path: str
@@ -88,43 +89,47 @@ class Row:
     decoder: str = ""
     timestamps: bool = False
     video: str = ""
-    look: str = ""
+    thumbnails: str = ""
 
     def column(self, name: str) -> str:
-        """The text in column `name`: label, split, group or one of the further columns.
+        """Return the text in column `name`: label, split, group or one of the further columns.
 
         Raises:
-            InputError: naming the columns there are, where there is no such column.
+            InputError: If there is no such column; the message names those that there are.
         """
         if name in ("label", "split", "group"):
             return str(getattr(self, name))
         if name not in self.columns:
-            known = ", ".join(("label", "split", "group", *self.columns))
-            raise InputError(f"column {name!r} is not in the manifest; expected one of {known}")
+            names = ", ".join(("label", "split", "group", *self.columns))
+            raise InputError(f"column {name!r} is not in the manifest; expected one of {names}")
         return self.columns[name]
 
 
 COLUMNS = tuple(entry.name for entry in dataclasses.fields(Row) if entry.name != "columns")
 
+# Names that manifests written before a column was renamed still have.
+_EARLIER_NAMES = {"look": "thumbnails"}
+
 
 def cells(row: Row) -> dict[str, Cell]:
-    """The row as one line of a table."""
+    """Return the row as one line of a table."""
     own: dict[str, Cell] = {name: getattr(row, name) for name in COLUMNS}
     return own | row.columns
 
 
 def parse_row(table: Table, index: int, *, only: Collection[str] = COLUMNS) -> Row:
-    """Line `index` of a table as a row.
+    """Return line `index` of a table as a row.
 
     Args:
-        table: has at least the column path.
-        index: which line.
-        only: which of the row's own columns to read; further columns are always kept as text.
+        table: a table that has at least the column path.
+        index: number of the line, from 0.
+        only: the row's own columns to read; further columns are always kept as text.
 
     Raises:
-        InputError: naming file, line and cell, where a cell is not what its column holds.
+        InputError: If a cell does not have the type of its column; the message names the file,
+            the line and the cell.
     """
-    line = table.lines[index]
+    line = _renamed(table.lines[index])
     values: dict[str, Any] = {"columns": {k: v for k, v in line.items() if k not in COLUMNS}}
     for entry in dataclasses.fields(Row):
         if entry.name in line and entry.name in only:
@@ -142,6 +147,28 @@ def parse_row(table: Table, index: int, *, only: Collection[str] = COLUMNS) -> R
             f"{table.place(index)}: end is {row.end}; expected more than start, {row.start or 0.0}"
         )
     return row
+
+
+def segment_id(row: Row) -> str:
+    """Return the row's content id; for a segment, followed by its seconds."""
+    if row.start is None and row.end is None:
+        return row.video
+    end = math.inf if row.end is None else row.end
+    return f"{row.video}@{row.start or 0.0:g}-{end:g}"
+
+
+def file_name(of: str) -> str:
+    """Return a content id, or the id of a segment, as a file name that is safe inside a folder.
+
+    A manifest may come from anybody, and an id in it may be any text, for example ``../``.
+    """
+    return quote(of, safe="@")
+
+
+def _renamed(line: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a line with the present names of columns that were renamed."""
+    earlier = {old: new for old, new in _EARLIER_NAMES.items() if old in line and new not in line}
+    return {earlier.get(name, name): cell for name, cell in line.items()} if earlier else line
 
 
 def _whole(text: str) -> int:
@@ -181,6 +208,8 @@ def _status(text: str) -> Status:
     raise ValueError("one of " + ", ".join(get_args(Status)))
 
 
+# How to read a cell, by the type of the row's field. A parser raises ValueError with what it
+# expected.
 _PARSERS: dict[str, Callable[[str], object]] = {
     "str": str,
     "int": _whole,
@@ -189,19 +218,3 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "bool": _yes_or_no,
     "Status": _status,
 }
-
-
-def segment_id(row: Row) -> str:
-    """The content id; for a labelled segment, with its seconds."""
-    if row.start is None and row.end is None:
-        return row.video
-    end = math.inf if row.end is None else row.end
-    return f"{row.video}@{row.start or 0.0:g}-{end:g}"
-
-
-def file_name(of: str) -> str:
-    """A content id, or a segment's, as the name of a file inside a folder.
-
-    A manifest may come from anywhere and say anything, ``../`` too.
-    """
-    return quote(of, safe="@")

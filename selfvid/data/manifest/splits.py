@@ -1,4 +1,8 @@
-"""Splits of a manifest into what is trained on and what is tested on, safe from leaks."""
+"""Splits of a manifest into training and test rows that share no video and no group.
+
+A *group* is a set of rows that must be on the same side of every split, for example videos of one
+person. A *fold* is one of several splits whose test parts together cover all rows.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +18,17 @@ from selfvid.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-FOLDS = 5
+_FOLDS = 5  # the usual number: each fold trains on 80 % of the rows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fold:
-    """One way to part a manifest; rows in neither part are left out.
+    """One division of a manifest into two parts; rows in neither part are not used.
 
     Attributes:
-        train: indices into the manifest's rows, int64 (N,).
-        test: likewise, sharing no group with `train`.
-        name: "split" for the one that the manifest gives, else "fold 1 of 5" and so on.
+        train: indices of the training rows in the manifest, int64 (N,).
+        test: indices of the test rows, int64 (M,); they share no group with `train`.
+        name: "split" for the split that the manifest gives, else "fold 1 of 5" and so on.
     """
 
     train: np.ndarray
@@ -38,21 +42,21 @@ class Fold:
 def folds(
     manifest: Manifest, *, column: str = "label", folds: int | None = None, seed: int = 0
 ) -> list[Fold]:
-    """The manifest's own split where it has one, else folds by group, balanced by label.
+    """Return the manifest's own split if it has one, else folds by group, balanced by label.
 
     Args:
-        manifest: usable rows only, every one with a label.
-        column: where the labels stand.
-        folds: how many, where the manifest has no split of its own; None takes 5.
-        seed: which of the possible folds.
+        manifest: usable rows only, each with a label.
+        column: the column of the labels.
+        folds: number of folds, if the manifest has no split of its own; None means 5.
+        seed: seed of the random choice of folds.
 
     Returns:
-        Folds without leaks, each testing only classes that it trains on.
+        Folds without leaks; each tests only classes that it trains on.
 
     Raises:
-        InputError: where there are fewer groups than folds, folds are asked for beside the
-            manifest's own split, a class is in too few groups to be
-            trained and tested on, or the manifest's own split leaks or is no split.
+        InputError: If there are fewer groups than folds, `folds` is given although the manifest
+            has its own split, a class is in too few groups to be in both parts, or the manifest's
+            own split leaks or has other names than train, test and val.
     """
     manifest.require_labels(column)
     fixed = own_split(manifest)
@@ -61,13 +65,11 @@ def folds(
             f"folds is {folds} and the manifest has a split of its own; expected one of the two: "
             "leave folds out, or empty the column split"
         )
-    parts = (
-        [fixed]
-        if fixed is not None
-        else _group_folds(manifest, column, FOLDS if folds is None else folds, seed)
-    )
-    if fixed is not None:
-        _tell_unused(manifest, fixed)
+    if fixed is None:
+        parts = _group_folds(manifest, column, _FOLDS if folds is None else folds, seed)
+    else:
+        parts = [fixed]
+        _warn_of_unused(manifest, fixed)
     texts = manifest.column(column)
     for fold in parts:
         check_no_leak(manifest, fold)
@@ -81,9 +83,9 @@ def folds(
 
 
 def check_no_leak(manifest: Manifest, fold: Fold) -> None:
-    """Raise an InputError that names what stands on both sides of `fold`, if anything does.
+    """Raise an InputError if anything is on both sides of `fold`; the message names it.
 
-    That is a group, a content id, or videos that are near duplicates of each other.
+    This may be a group, a content id, or videos that are near duplicates of each other.
     """
     kinds = (
         ("group {!r} is", [row.group for row in manifest.rows]),
@@ -98,15 +100,15 @@ def check_no_leak(manifest: Manifest, fold: Fold) -> None:
             shared = min(both)
             raise InputError(
                 f"{words.format(shared)} on both sides of {fold.name} (train: {train[shared]}, "
-                f"test: {test[shared]}); expected what belongs together on one side"
+                f"test: {test[shared]}); expected all of it on one side"
             )
 
 
 def own_split(manifest: Manifest) -> Fold | None:
-    """The fold that the column split gives, or None where it parts nothing.
+    """Return the fold that the column split gives, or None if it has fewer than two values.
 
     Raises:
-        InputError: where it parts the rows into other than training and test.
+        InputError: If the column has other values than train, test and val, or lacks one part.
     """
     places: dict[str, list[int]] = defaultdict(list)
     for at, row in enumerate(manifest.rows):
@@ -117,21 +119,22 @@ def own_split(manifest: Manifest) -> Fold | None:
     test = "test" if "test" in places else "val"
     if "train" not in places or test not in places or set(places) - {"train", "val", "test"}:
         raise InputError(
-            f"column 'split' holds {', '.join(sorted(places))}; expected train and test (or val)"
+            f"column 'split' contains {', '.join(sorted(places))}; expected train and test (or val)"
         )
     return Fold(np.array(places["train"]), np.array(places[test]), "split")
 
 
-def _tell_unused(manifest: Manifest, fold: Fold) -> None:
+def _warn_of_unused(manifest: Manifest, fold: Fold) -> None:
+    """Log how many rows the manifest's own split uses neither for training nor for testing."""
     used = {*fold.train.tolist(), *fold.test.tolist()}
     unused = Counter(row.split for at, row in enumerate(manifest.rows) if at not in used)
     if unused:
-        told = ", ".join(f"{count} with split {name!r}" for name, count in unused.items())
-        logger.warning("rows that are neither trained nor tested on: %s", told)
+        counts = ", ".join(f"{count} with split {name!r}" for name, count in unused.items())
+        logger.warning("rows that are neither trained nor tested on: %s", counts)
 
 
 def _group_folds(manifest: Manifest, column: str, folds: int, seed: int) -> list[Fold]:
-    # scikit-learn takes a second to import, which reading a manifest can do without.
+    # scikit-learn takes a second to import, which is not needed for reading a manifest.
     from sklearn.model_selection import StratifiedGroupKFold
 
     if folds < 2:
@@ -149,7 +152,7 @@ def _group_folds(manifest: Manifest, column: str, folds: int, seed: int) -> list
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer rows than folds is missing from some test parts, which is no fault.
+        # A class with fewer rows than folds is missing from some test parts, which is no error.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = list(splitter.split(labels, labels, groups))
     return [

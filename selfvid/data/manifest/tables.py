@@ -1,4 +1,4 @@
-"""Tables of text cells on disk: CSV that a person can open, Parquet where it is large."""
+"""Tables of text cells on disk: CSV, which any program opens, or Parquet for large tables."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from selfvid.saving.whole import replacing
 
 Cell = str | int | float | bool | None
 
-# A cell holds at most a path or a sentence; the standard limit of 128 KiB stays a guard.
 _SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Named columns of text, remembering where each line stood.
+    """Named columns of text, with the line number of each line in its file.
 
     Attributes:
         path: the file that was read.
         columns: names in the order of the file.
         lines: one mapping from column to text per line; an empty cell is "".
-        numbers: where each line stands, counted as an editor counts (CSV) or from 1 (Parquet).
+        numbers: the number of each line, counted as an editor counts (CSV) or from 1 (Parquet).
     """
 
     path: Path
@@ -34,7 +33,7 @@ class Table:
     numbers: tuple[int, ...]
 
     def place(self, index: int) -> str:
-        """How a message names line `index`, as in "ut.csv line 7"."""
+        """Return the name of line `index` for messages, as in "ut.csv line 7"."""
         word = "row" if self.path.suffix == ".parquet" else "line"
         return f"{self.path} {word} {self.numbers[index]}"
 
@@ -46,10 +45,11 @@ def check_suffix(path: Path) -> None:
 
 
 def read_table(path: Path) -> Table:
-    """The table at `path`.
+    """Return the table at `path`.
 
     Raises:
-        InputError: for a missing or unreadable file, an unknown suffix, or doubled columns.
+        InputError: If the file is missing or unreadable, its suffix is unknown, or a column
+            occurs twice.
     """
     check_suffix(path)
     if not path.is_file():
@@ -58,7 +58,7 @@ def read_table(path: Path) -> Table:
 
 
 def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str, Cell]]) -> None:
-    """Write `lines` to `path`, whole or not at all; cells that a line lacks stay empty."""
+    """Write `lines` to `path` completely or not at all; cells that a line lacks stay empty."""
     check_suffix(path)
     with replacing(path) as draft:
         if path.suffix == ".parquet":
@@ -73,7 +73,7 @@ def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str,
 def _read_csv(path: Path) -> Table:
     lines, numbers = [], []
     try:
-        # utf-8-sig: spreadsheet programs put a byte order mark in front.
+        # utf-8-sig: spreadsheet programs write a byte order mark at the beginning.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             reader = csv.reader(text)
             columns = tuple(name.strip() for name in next(reader, ()))
@@ -98,7 +98,7 @@ def _read_parquet(path: Path) -> Table:
     import pyarrow.parquet
 
     try:
-        # memory_map off: the file may be replaced while the table is in use.
+        # No memory map: the file may be replaced while the table is in use.
         table = pyarrow.parquet.ParquetFile(path, memory_map=False).read()
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]

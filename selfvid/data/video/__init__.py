@@ -1,1 +1,1 @@
-"""Reading and writing one video file, or a folder of frame images."""
+"""Read and write single video files, and read folders of frame images."""

@@ -1,4 +1,4 @@
-"""The door to every video: which decoder reads it, and whether that decoder works at all."""
+"""Open a video with the right decoder, and test whether a decoder works at all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ import os
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import av
 import numpy as np
 
 from selfvid.data.video.decord_reader import DecordReader
-from selfvid.data.video.image_folder import ImageFolder, is_image
+from selfvid.data.video.files import is_image
+from selfvid.data.video.image_folder import ImageFolder
 from selfvid.data.video.pyav_reader import PyAVReader
-from selfvid.data.video.reader import BrokenDecoderError, DecodeError, Frames, Size, VideoReader
+from selfvid.data.video.reader import (
+    BrokenDecoderError,
+    DecodeError,
+    DecoderName,
+    Frames,
+    Size,
+    VideoReader,
+)
 from selfvid.errors import InputError
 
 __all__ = [
@@ -30,10 +38,9 @@ __all__ = [
     "resolve_decoder",
 ]
 
-DecoderName = Literal["auto", "decord", "pyav"]
-
 _VARIABLE = "SELFVID_DECODER"
-_NAMES = ("auto", "decord", "pyav")
+_GREYS = (40, 120, 200)  # brightness of each frame of the test clip, far apart
+_TOLERANCE = 8  # grey levels that encoding the test clip may change; a wrong frame differs by 80
 
 
 def open_video(
@@ -46,20 +53,20 @@ def open_video(
 ) -> VideoReader:
     """Open a video file, a folder of frame images, or an image as a video of one frame.
 
-    `auto` takes decord where it is installed and finds the file's frames reliably, else PyAV.
-    A decoder that is named is never replaced by another.
+    ``auto`` uses decord if it is installed and reads the file's frames reliably, else PyAV.
+    A decoder that is named is never replaced by another one.
 
     Args:
         path: the file, or a folder of images.
-        decoder: who decodes; the variable SELFVID_DECODER chooses where this is auto.
+        decoder: the decoder to use; for ``auto`` the environment variable SELFVID_DECODER chooses.
         size: (H, W) to resize to while decoding, or None for the native size.
         threads: decoding threads.
-        known_frames: number of frames that `decoder` was found to read, as a manifest notes it;
+        known_frames: number of frames that `decoder` was found to read, as a manifest records it;
             the file is then not examined again.
 
     Raises:
-        InputError: where path or decoder does not exist.
-        DecodeError: where the file cannot be decoded.
+        InputError: If the path or the decoder does not exist.
+        DecodeError: If the file cannot be decoded.
     """
     path = Path(path)
     if not path.exists():
@@ -76,23 +83,24 @@ def open_video(
 
 
 def resolve_decoder(decoder: DecoderName = "auto") -> DecoderName:
-    """The decoder to use: the one named, else that of SELFVID_DECODER, else auto.
+    """Return the decoder to use: the given one, else that of SELFVID_DECODER, else ``auto``.
 
     Raises:
-        InputError: where the name is unknown or the decoder is not installed.
+        InputError: If the name is unknown or the decoder is not installed.
     """
     from_variable = decoder == "auto" and bool(os.environ.get(_VARIABLE))
     name = os.environ[_VARIABLE] if from_variable else decoder
-    if name not in _NAMES:
+    if name not in get_args(DecoderName):
         source = _VARIABLE if from_variable else "decoder"
-        raise InputError(f"{source} is {name!r}; expected one of {', '.join(_NAMES)}")
+        expected = ", ".join(get_args(DecoderName))
+        raise InputError(f"{source} is {name!r}; expected one of {expected}")
     if name == "decord" and not _decord_installed():
         raise InputError("decoder decord is not installed here; expected pyav or auto")
     return cast(DecoderName, name)
 
 
 def decoder_versions() -> dict[str, str]:
-    """Version of each decoder that is installed, for recipes and reports."""
+    """Return the version of each decoder that is installed, for recipes and reports."""
     versions = {"pyav": av.__version__}
     if _decord_installed():
         versions["decord"] = importlib.metadata.version("decord")
@@ -100,33 +108,33 @@ def decoder_versions() -> dict[str, str]:
 
 
 def preflight(decoder: DecoderName = "auto") -> None:
-    """Decode a clip made on the spot, to tell a broken decoder from broken files.
+    """Write a short test clip and decode it, to tell a broken decoder from broken files.
 
     Raises:
-        BrokenDecoderError: where the clip cannot be decoded or comes out wrong.
+        BrokenDecoderError: If the clip cannot be decoded or its frames are wrong.
     """
     chosen = resolve_decoder(decoder)
-    greys = (40, 120, 200)
     with tempfile.TemporaryDirectory(prefix="selfvid-") as folder:
         file = Path(folder) / "preflight.mp4"
         try:
-            _write_grey(file, greys)
+            _write_test_clip(file)
             with open_video(file, decoder=chosen) as reader:
-                frames = reader.read(range(len(greys)))
-        except Exception as error:  # a broken installation fails in any way whatever
+                frames = reader.read(range(len(_GREYS)))
+        except Exception as error:  # a broken installation may raise any error
             raise BrokenDecoderError(
-                f"decoder {chosen} cannot decode a clip made on the spot ({_first_line(error)}); "
+                f"decoder {chosen} cannot decode a test clip ({_first_line(error)}); "
                 "expected a working installation, or choose another with SELFVID_DECODER"
             ) from error
-    means = frames.mean(axis=(1, 2, 3))
-    if np.abs(means - greys).max() > 8:
+    means = frames.mean(axis=(1, 2, 3))  # (frames,)
+    if np.abs(means - _GREYS).max() > _TOLERANCE:
         raise BrokenDecoderError(
-            f"decoder {chosen} gives brightness {means.round().tolist()} for a clip made on the "
-            f"spot; expected {list(greys)}"
+            f"decoder {chosen} gives brightness {means.round().tolist()} for a test clip; "
+            f"expected {list(_GREYS)}"
         )
 
 
 def _decoder_for(path: str) -> Literal["decord", "pyav"]:
+    """Return decord if it can read the first frame of the file, else pyav."""
     if not _decord_installed():
         return "pyav"
     try:
@@ -142,12 +150,13 @@ def _decord_installed() -> bool:
     return importlib.util.find_spec("decord") is not None
 
 
-def _write_grey(file: Path, greys: tuple[int, ...]) -> None:
+def _write_test_clip(file: Path) -> None:
+    """Write a video with one frame of each of the test clip's grey levels."""
     with av.open(str(file), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
-        for grey in greys:
+        for grey in _GREYS:
             picture: Frames = np.full((64, 64, 3), grey, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))

@@ -1,4 +1,7 @@
-"""Videos read with decord, fast but old: used where it finds frames reliably."""
+"""A reader that decodes with decord, which is fast but unmaintained and unreliable for some files.
+
+It refuses files of which decord would return other frames than the requested ones.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch  # always before decord, which otherwise crashes torch's CUDA
+import torch  # always imported before decord, which otherwise makes torch's CUDA crash
 
 from selfvid.data.video.packets import PacketIndex, packet_index
-from selfvid.data.video.pyav_reader import PyAVReader
+from selfvid.data.video.pyav_reader import UNKNOWN_RATE, PyAVReader
 from selfvid.data.video.reader import (
     DecodeError,
     Frames,
@@ -19,16 +22,16 @@ from selfvid.data.video.reader import (
     Indices,
     Size,
     VideoReader,
-    rising,
+    from_first,
 )
 
-# decord returns copies of the last good frame for bad ones unless a tolerance is set, and it
-# takes an integer 0 for "none set"; a share below one frame makes the first copy an error.
+# decord replaces bad frames by copies of the last good one unless a tolerance is set, and it takes
+# the integer 0 for "not set". A share below one frame makes the first copy an error.
 _NO_COPIES = "0.0000001"
 # decord refuses pictures of a few small widths (8, 12, 16, 24, 48 and 72 were seen), whose rows
-# FFmpeg pads by whole pixels.
+# FFmpeg pads by whole pixels. Its message then contains these words.
 _PADDED = "The size must exactly match"
-_UNKNOWN_RATE = 25.0
+_MOST_BITS = 8  # bits per colour component that decord returns correctly
 
 
 class DecordReader(VideoReader):
@@ -38,10 +41,10 @@ class DecordReader(VideoReader):
         path: the file.
         size: (H, W) of the frames that are read, or None for the native size.
         threads: decoding threads.
-        checked: the file is known to suit decord, so that its packets need not be looked at.
+        checked: whether the file is known to suit decord; its packets are then not read.
 
     Raises:
-        DecodeError: where decord cannot open the file or would confuse its frames.
+        DecodeError: If decord cannot open the file or would return wrong frames.
     """
 
     decoder = "decord"
@@ -51,29 +54,36 @@ class DecordReader(VideoReader):
     ) -> None:
         super().__init__(path)
         index = None if checked else packet_index(path)
-        if index is not None and (reason := _why_not(index)):
-            raise DecodeError(path, f"decord is no reader for it, pyav is: {reason}")
+        if index is not None and (reason := unsuitable(index)):
+            raise DecodeError(path, f"decord cannot read it correctly, use pyav: {reason}")
         self._threads = threads
         self._size = size
         self._resize_to: Size | None = None
         self._video = self._opened(size)
         self.frames = len(self._video)
         rate = float(self._video.get_avg_fps())
-        self.rate = rate if math.isfinite(rate) and rate > 0 else _UNKNOWN_RATE
-        starts = self._video.get_frame_timestamp(np.arange(self.frames))[:, 0]
-        self.times = rising(starts.astype(np.float64))
+        self.rate = rate if math.isfinite(rate) and rate > 0 else UNKNOWN_RATE
+        starts = self._video.get_frame_timestamp(np.arange(self.frames))[:, 0]  # (frames,)
+        self.times = from_first(starts.astype(np.float64))
         if self.times is None:
-            cause = "decord is no reader for it, pyav is: it finds no timestamps that rise"
+            cause = (
+                "decord cannot read it correctly, use pyav: "
+                "the timestamps that decord finds do not increase"
+            )
             raise DecodeError(path, cause)
         if index is not None and index.frames != self.frames:
-            cause = f"decord counts {self.frames} frames where {index.frames} are shown; use pyav"
+            cause = f"decord finds {self.frames} frames but {index.frames} are shown; use pyav"
             raise DecodeError(path, cause)
 
     @cached_property
     def header(self) -> Header:
-        """Native size and codec, which decord does not tell."""
+        """Native size and codec, read with PyAV because decord does not report them."""
         with PyAVReader(self.path) as reader:
             return reader.header
+
+    def close(self) -> None:
+        """Free the decoder and its threads."""
+        self._video = None
 
     def _opened(self, size: Size | None) -> Any:
         height, width = size or (-1, -1)
@@ -88,66 +98,44 @@ class DecordReader(VideoReader):
                 fault_tol=_NO_COPIES,
             )
         except (decord.DECORDError, RuntimeError, AssertionError) as error:
-            raise DecodeError(self.path, f"decord cannot open it: {_in_words(error)}") from None
+            raise DecodeError(self.path, f"decord cannot open it: {plain_error(error)}") from None
 
     def _decode(self, indices: Indices) -> Frames:
         decord = _decord()
         try:
-            frames: Frames = self._video.get_batch(indices).asnumpy()
+            frames: Frames = self._video.get_batch(indices).asnumpy()  # (N, H, W, 3)
         except decord.DECORDLimitReachedError:
             cause = f"a frame between {indices[0]} and {indices[-1]} is damaged or missing"
             raise DecodeError(self.path, cause) from None
         except decord.DECORDError as error:
             if self._size is not None and _PADDED in str(error):
-                # Not a fault of the file: read it whole, and resize behind the decoder.
+                # The file is fine: decode frames at their native size and resize them afterwards.
                 self._size, self._resize_to = None, self._size
                 self._video = self._opened(None)
                 return self._decode(indices)
-            cause = f"frames {indices[0]} to {indices[-1]}: {_in_words(error)}"
+            cause = f"frames {indices[0]} to {indices[-1]}: {plain_error(error)}"
             raise DecodeError(self.path, cause) from None
         return frames if self._resize_to is None else _resized(frames, self._resize_to)
 
-    def close(self) -> None:
-        """Free the decoder and its threads."""
-        self._video = None
 
+def unsuitable(index: PacketIndex) -> str | None:
+    """Return why decord would return wrong frames of a file, or None if it would not.
 
-def _why_not(index: PacketIndex) -> str | None:
-    """Why decord would not give the right frames of a file, or None where it would.
-
-    It finds frames by their timestamps and takes a key frame's number in order of decoding for
-    its number in order of presentation; where either fails it returns other frames than those
-    asked for, with no error.
+    decord finds frames by their timestamps, and it takes a key frame's number in decoding order
+    for its number in presentation order. If either assumption is wrong, it returns other frames
+    than the requested ones, without an error.
     """
-    if index.bits > 8:
+    if index.bits > _MOST_BITS:
         return f"it has {index.bits} bits per colour"
     if index.stamps is None:
-        return "its timestamps are absent or disordered"
+        return "its timestamps are missing or out of order"
     if not index.keys_in_order:
         return "its key frames are shown in another order than they are stored"
     return None
 
 
-def _resized(frames: Frames, size: Size) -> Frames:
-    # torchvision takes a second to import, which processes that never come here do without.
-    from torchvision.transforms import InterpolationMode
-    from torchvision.transforms.functional import resize
-
-    pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)
-    smaller = resize(pictures, list(size), InterpolationMode.BILINEAR, antialias=True)
-    return smaller.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _decord() -> Any:
-    import decord
-
-    # FFmpeg's warnings on stderr tell a user nothing that the error raised here does not.
-    decord.logging.set_level(decord.logging.QUIET)
-    return decord
-
-
-def _in_words(error: BaseException) -> str:
-    """The message of decord without time, source file and addresses."""
+def plain_error(error: BaseException) -> str:
+    """Return the message of an error of decord without time, source file and addresses."""
     text = re.sub(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ", "", str(error)).splitlines()[0]
     if "cannot find video stream" in text:
         return "it finds no video stream that it can decode"
@@ -156,3 +144,21 @@ def _in_words(error: BaseException) -> str:
     if "sending packet" in text:
         return "damaged data"
     return text.removeprefix("Check failed: ").strip()
+
+
+def _resized(frames: Frames, size: Size) -> Frames:
+    # torchvision takes a second to import, and most processes never resize here.
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.functional import resize
+
+    pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)  # (N, 3, H, W)
+    smaller = resize(pictures, list(size), InterpolationMode.BILINEAR, antialias=True)
+    return smaller.permute(0, 2, 3, 1).contiguous().numpy()  # (N, H, W, 3)
+
+
+def _decord() -> Any:
+    import decord
+
+    # FFmpeg's warnings on stderr add nothing to the errors that are raised here.
+    decord.logging.set_level(decord.logging.QUIET)
+    return decord

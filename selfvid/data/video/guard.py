@@ -1,7 +1,8 @@
-"""Call a function in guarded child processes, where a crash or a hang costs one call.
+"""Call a function in guarded child processes, so that a crash or a hang costs only one call.
 
-Each worker is a fresh interpreter (never a fork: decoders keep threads) that imports the function
-once and answers one call per line, as JSON, until a call fails; then another takes its place.
+Each worker is a fresh interpreter (never a fork, because decoders have threads). It imports the
+function once and answers one call per line, as JSON, until a call fails; then a new interpreter
+takes its place.
 """
 
 from __future__ import annotations
@@ -21,49 +22,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-import torch
-
-_BYTES = 1024
-
-
-class Board:
-    """One line of text per worker, readable while the workers hang.
-
-    Args:
-        workers: how many lines there are.
-    """
-
-    def __init__(self, workers: int) -> None:
-        self._lines = torch.zeros(workers, _BYTES, dtype=torch.uint8).share_memory_()
-
-    def write(self, worker: int, text: str) -> None:
-        """Replace the line of one worker; the end of a long text is what is kept."""
-        kept = text.encode()[-_BYTES:]
-        line = torch.zeros(_BYTES, dtype=torch.uint8)
-        line[: len(kept)] = torch.tensor(list(kept), dtype=torch.uint8)
-        self._lines[worker] = line
-
-    def read(self) -> list[str]:
-        """The lines that are not empty, in the order of the workers."""
-        lines = [bytes(line.tolist()).rstrip(b"\0") for line in self._lines]
-        return [line.decode(errors="replace") for line in lines if line]
-
-
 Arguments = dict[str, Any]
 
-# Importing a decoder may take long on a cold network disk; a call's own limit starts after it.
+# Seconds that a child may take to import the function: long, because importing a decoder from a
+# slow network disk may take minutes. The time limit of a call starts afterwards.
 _START_LIMIT = 180.0
+_JOIN_LIMIT = 5.0  # seconds to wait for a thread whose child was killed; it ends at once
+_LINE = 1024  # bytes of a line of a `Board`: enough for a path
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one call.
+    """The result of one call.
 
     Attributes:
-        call: which of the calls this answers, counted from 0.
-        value: what the function returned, or None where it failed.
-        failure: "timeout", "died" or "raised"; None where it returned.
-        words: the failure in words, without the name of what was called.
+        call: index of the call, counted from 0.
+        value: what the function returned, or None if it failed.
+        failure: "timeout", "died" or "raised"; None if the function returned.
+        words: the failure in words, without the name of the function.
     """
 
     call: int
@@ -73,22 +49,48 @@ class Answer:
 
 
 class ChildError(RuntimeError):
-    """The children cannot even import what they are to call."""
+    """The child processes cannot import the function that they should call."""
+
+
+class Board:
+    """One line of text per worker in shared memory, readable even while the workers hang.
+
+    Args:
+        workers: number of lines.
+    """
+
+    def __init__(self, workers: int) -> None:
+        # torch takes seconds to import, which the children of `guarded_calls` may do without.
+        import torch
+
+        self._lines = torch.zeros(workers, _LINE, dtype=torch.uint8).share_memory_()
+
+    def write(self, worker: int, text: str) -> None:
+        """Replace the line of one worker; a text that is too long loses its beginning."""
+        kept = text.encode()[-_LINE:]
+        line = self._lines.new_zeros(_LINE)
+        line[: len(kept)] = self._lines.new_tensor(list(kept))
+        self._lines[worker] = line
+
+    def read(self) -> list[str]:
+        """Return the lines that are not empty, in the order of the workers."""
+        lines = [bytes(line.tolist()).rstrip(b"\0") for line in self._lines]
+        return [line.decode(errors="replace") for line in lines if line]
 
 
 def guarded_calls(
     function: str, calls: Sequence[Arguments], *, workers: int, timeout: float
 ) -> Generator[Answer]:
-    """Answer every call, in the order in which they finish.
+    """Yield the answer to every call, in the order in which the calls finish.
 
     Args:
         function: "package.module:name"; takes keyword arguments and returns plain data (JSON).
-        calls: keyword arguments of each call, plain data too.
-        workers: how many children work at a time.
-        timeout: seconds that one call may take before its child is ended.
+        calls: keyword arguments of each call, also plain data.
+        workers: number of children that work at the same time.
+        timeout: seconds that one call may take before its child is killed.
 
     Raises:
-        ChildError: where a child cannot import the function.
+        ChildError: If a child cannot import the function.
     """
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     for call in range(len(calls)):
@@ -111,11 +113,35 @@ def guarded_calls(
         for worker in team:
             worker.end()
         for thread in threads:
-            thread.join(timeout=5.0)
+            thread.join(timeout=_JOIN_LIMIT)
+
+
+def serve(function: str, timeout: float) -> None:
+    """Answer the calls on standard input until it closes; this is what a child runs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children itself
+    replies = os.fdopen(os.dup(1), "w")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # text that libraries print must not mix with the replies
+    try:
+        module, _, name = function.partition(":")
+        called = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        _reply(replies, {"raised": f"{type(error).__name__}: {error}"})
+        return
+    _reply(replies, {"ready": True})
+    for line in sys.stdin:
+        # If the parent was killed while a call hangs, the child must still end some time.
+        faulthandler.dump_traceback_later(2 * timeout + 10, exit=True)
+        try:
+            reply = {"value": called(**json.loads(line))}
+        except Exception as error:
+            reply = {"raised": f"{type(error).__name__}: {error}"}
+        faulthandler.cancel_dump_traceback_later()
+        _reply(replies, reply)
 
 
 class _Worker:
-    """One thread and its child, replaced after a failure."""
+    """One thread and its child process, which is replaced after a failure."""
 
     def __init__(self, function: str, timeout: float) -> None:
         self.function = function
@@ -130,14 +156,14 @@ class _Worker:
         todo: queue.SimpleQueue[int],
         answers: queue.SimpleQueue[Answer | Exception],
     ) -> None:
-        """Take calls until none is left or the worker is ended."""
+        """Make calls until none is left or the worker is ended."""
         try:
             while not self.ended:
                 call = todo.get_nowait()
                 answers.put(self._answer(call, calls[call]))
         except queue.Empty:
             pass
-        except Exception as error:  # the thread that waits for answers raises it
+        except Exception as error:  # `guarded_calls` raises it in its own thread
             answers.put(error)
         finally:
             self._dismiss()
@@ -162,7 +188,7 @@ class _Worker:
         return Answer(call, failure="died", words=f"reader died ({_cause(child.returncode)})")
 
     def _running(self) -> subprocess.Popen[str]:
-        """The child, ready for a call."""
+        """Return the child, started if there is none, ready for a call."""
         if self.child is not None:
             return self.child
         with self.lock:
@@ -172,13 +198,14 @@ class _Worker:
         reply, late = _exchange(child, None, _START_LIMIT)
         if reply != {"ready": True}:
             self._dismiss()
-            silent = f"no sign of life in {_START_LIMIT:g} s" if late else _cause(child.returncode)
+            silent = f"no answer within {_START_LIMIT:g} s" if late else _cause(child.returncode)
             raise ChildError(
                 f"{self.function} did not start: {(reply or {}).get('raised', silent)}"
             )
         return child
 
     def _dismiss(self) -> None:
+        """End the child, if there is one."""
         with self.lock:
             child, self.child = self.child, None
         if child is None:
@@ -199,7 +226,7 @@ def _start(function: str, timeout: float) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        # Children share the cores among themselves, one each.
+        # One thread each: there are about as many children as cores.
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         text=True,
     )
@@ -208,7 +235,11 @@ def _start(function: str, timeout: float) -> subprocess.Popen[str]:
 def _exchange(
     child: subprocess.Popen[str], line: str | None, limit: float
 ) -> tuple[dict[str, Any] | None, bool]:
-    """Send `line`; return the reply, or None where the child ended, and whether it was too late."""
+    """Send `line` to the child, if it is not None, and wait for a reply.
+
+    Returns:
+        The reply, or None if the child ended; and whether it was killed at the time limit.
+    """
     late = threading.Event()
 
     def end() -> None:
@@ -227,41 +258,18 @@ def _exchange(
             child.stdin.flush()
         reply = child.stdout.readline()
     except OSError:
-        pass  # the pipe broke: the child is gone, which the empty reply says
+        pass  # the pipe is broken because the child ended: the reply stays empty
     finally:
         watchdog.cancel()
     return (json.loads(reply) if reply.endswith("\n") else None), late.is_set()
 
 
 def _cause(code: int | None) -> str:
+    """Return the signal or the exit code that ended a process, in words."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return signal.Signals(-code).name
     return f"exit code {code}"
-
-
-def serve(function: str, timeout: float) -> None:
-    """The child's side: answer the calls on standard input until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children itself
-    replies = os.fdopen(os.dup(1), "w")
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # what libraries print must not mix with replies
-    try:
-        module, _, name = function.partition(":")
-        called = getattr(importlib.import_module(module), name)
-    except Exception as error:
-        _reply(replies, {"raised": f"{type(error).__name__}: {error}"})
-        return
-    _reply(replies, {"ready": True})
-    for line in sys.stdin:
-        # A child whose parent was killed in the middle of a hang must not stay for ever.
-        faulthandler.dump_traceback_later(2 * timeout + 10, exit=True)
-        try:
-            reply = {"value": called(**json.loads(line))}
-        except Exception as error:
-            reply = {"raised": f"{type(error).__name__}: {error}"}
-        faulthandler.cancel_dump_traceback_later()
-        _reply(replies, reply)
 
 
 def _reply(replies: IO[str], message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Where frames lie in a file, told by its packets."""
+"""Where the frames of a video file are, found from its packets without decoding them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from selfvid.data.video.reader import DecodeError
 
-# FFmpeg's warnings on stderr tell a user nothing that the errors raised here do not.
+# FFmpeg's warnings on stderr add nothing to the errors that are raised here.
 av.logging.set_level(None)
 
 
 @dataclass(frozen=True)
 class PacketIndex:
-    """Where frames lie in a file, told by its packets without decoding any.
+    """Where the frames of a video file are.
 
     Attributes:
         frames: number of frames.
-        stamps: presentation stamps in rising order, int64 (frames,), in units of the stream's
-            time base; None where they are absent or cannot be trusted.
-        keys: frame numbers at which decoding can begin, rising.
-        key_stamps: the stamps to seek to for each of `keys`, in order of decoding.
-        keys_in_order: whether each key frame has the same number in order of decoding as in
-            order of presentation, which decord takes for granted.
+        stamps: presentation timestamps in increasing order, int64 (frames,), in units of the
+            stream's time base; None if they are missing or unreliable.
+        keys: numbers of the key frames, at which decoding can begin, in increasing order.
+        key_stamps: the timestamp to seek to for each of `keys` (a decoding timestamp).
+        keys_in_order: whether each key frame has the same number in decoding order as in
+            presentation order, which decord assumes.
         bits: bits of one colour component.
     """
 
@@ -39,47 +39,47 @@ class PacketIndex:
 
 
 def packet_index(path: str) -> PacketIndex:
-    """Look through a file's packets without decoding any.
+    """Return the index of a file's packets.
 
     Raises:
-        DecodeError: where the file cannot be opened or has no video stream.
+        DecodeError: If the file cannot be opened or has no video stream.
     """
-    with opened(path) as container:
+    with open_container(path) as container:
         return index_packets(container, video_stream(container, path), path)
 
 
-def opened(path: str) -> Any:
-    """An open PyAV container.
+def open_container(path: str) -> Any:
+    """Return the file as an open PyAV container.
 
     Raises:
-        DecodeError: where the file cannot be opened.
+        DecodeError: If the file cannot be opened.
     """
     try:
         return av.open(path, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
-        raise DecodeError(path, f"cannot be opened: {in_words(error)}") from None
+        raise DecodeError(path, f"cannot be opened: {error_text(error)}") from None
 
 
 def video_stream(container: Any, path: str) -> Any:
-    """The video stream that FFmpeg calls best, as decord does.
+    """Return the video stream that FFmpeg considers the best, which is decord's choice too.
 
     Raises:
-        DecodeError: where there is none.
+        DecodeError: If there is none.
     """
     stream = container.streams.best("video")
-    # A sound file's cover picture is a video stream to FFmpeg.
+    # FFmpeg presents the cover picture of a sound file as a video stream.
     if stream is None or av.stream.Disposition.attached_pic in stream.disposition:
         raise DecodeError(path, "has no video stream")
     return stream
 
 
 def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
-    """Read all packets of `stream`, which leaves its container at the end.
+    """Read all packets of `stream`; the container is at its end afterwards.
 
     Raises:
-        DecodeError: where packets cannot be read or there are none.
+        DecodeError: If packets cannot be read or there are none.
     """
-    # Encoders of the DivX family mark a dropped frame by a packet of one byte, shown as nothing.
+    # Encoders of the DivX family write a packet of one byte for a dropped frame; it shows nothing.
     least = 2 if stream.codec_context.codec.canonical_name == "mpeg4" else 1
     try:
         packets = [
@@ -88,17 +88,17 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
             if packet.size >= least and not packet.is_discard
         ]
     except av.error.FFmpegError as error:
-        raise DecodeError(path, f"cannot be looked through: {in_words(error)}") from None
+        raise DecodeError(path, f"its packets cannot be read: {error_text(error)}") from None
     if not packets:
         raise DecodeError(path, "has a video stream without frames")
     pixel_format = stream.codec_context.format
     bits = max((part.bits for part in pixel_format.components), default=8) if pixel_format else 8
-    stamps = _trusted_stamps([pts for pts, _, _ in packets], container, stream)
+    stamps = _reliable_stamps([pts for pts, _, _ in packets], container, stream)
     if stamps is None:
         none = np.zeros(0, np.int64)
         return PacketIndex(len(packets), None, none, none, False, bits)
-    coded = [at for at, (_, _, is_key) in enumerate(packets) if is_key]
-    shown = np.searchsorted(stamps, [packets[at][0] for at in coded])
+    coded = [at for at, (_, _, is_key) in enumerate(packets) if is_key]  # in decoding order
+    shown = np.searchsorted(stamps, [packets[at][0] for at in coded])  # in presentation order
     order = np.argsort(shown)
     to_seek = [packets[at][0] if packets[at][1] is None else packets[at][1] for at in coded]
     return PacketIndex(
@@ -111,21 +111,23 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
     )
 
 
-def _trusted_stamps(pts: list[int | None], container: Any, stream: Any) -> NDArray[np.int64] | None:
-    """The stamps in rising order, or None where they are absent, repeated or mere guesses."""
-    known = [stamp for stamp in pts if stamp is not None]
-    stamps = np.sort(np.array(known, np.int64))
-    if len(known) < len(pts) or (np.diff(stamps) == 0).any():
-        return None
-    # AVI keeps no presentation times: where frames may be reordered FFmpeg's are guesses, and
-    # frames were seen to come out of the decoder in another order than theirs.
-    if "avi" in container.format.name and stream.codec_context.has_b_frames:
-        return None
-    return stamps
-
-
-def in_words(error: BaseException) -> str:
-    """FFmpeg's own words for an error, without numbers and paths."""
+def error_text(error: BaseException) -> str:
+    """Return FFmpeg's description of an error, without numbers and paths."""
     if isinstance(error, StopIteration):
         return "nothing can be decoded"
     return str(getattr(error, "strerror", None) or error)
+
+
+def _reliable_stamps(
+    pts: list[int | None], container: Any, stream: Any
+) -> NDArray[np.int64] | None:
+    """Return the timestamps in increasing order, or None if any is missing, repeated or guessed."""
+    present = [stamp for stamp in pts if stamp is not None]
+    stamps = np.sort(np.array(present, np.int64))
+    if len(present) < len(pts) or (np.diff(stamps) == 0).any():
+        return None
+    # AVI stores no presentation times. If frames may be reordered, FFmpeg guesses the times, and
+    # the decoder was seen to return frames in another order than the guessed times.
+    if "avi" in container.format.name and stream.codec_context.has_b_frames:
+        return None
+    return stamps

@@ -1,4 +1,4 @@
-"""What every reader of one video promises, whichever package decodes underneath."""
+"""The interface of every video reader, the same for each package that decodes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.errors import InputError
 
+DecoderName = Literal["auto", "decord", "pyav"]
 Frames = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Size = tuple[int, int]
@@ -31,12 +33,12 @@ class DecodeError(Exception):
 
 
 class BrokenDecoderError(InputError):
-    """The decoder itself is at fault: it cannot even decode a clip made on the spot."""
+    """The decoder itself is broken: it cannot decode a test clip that was just written."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a video says about itself.
+    """Size and codec of a video.
 
     Attributes:
         height: rows of a frame as it is shown, after rotation.
@@ -50,18 +52,18 @@ class Header:
 
 
 class VideoReader(ABC):
-    """One open video whose frames are read by their number in order of presentation.
+    """An open video whose frames are read by their number in presentation order.
 
-    A reader stays in the process that opened it: decoders carry threads and file positions that
-    survive neither pickling nor a fork.
+    A reader can be used only in the process that opened it: decoders have threads and file
+    positions, which can be neither pickled nor inherited by a forked process.
 
     Attributes:
         path: the file, or the folder of frame images.
-        decoder: who decodes: decord, pyav or images.
+        decoder: the decoder in use: decord, pyav or images.
         frames: number of frames.
         rate: frames per second, on average.
-        times: presentation time of each frame in seconds from the first, float64 (frames,), or
-            None where timestamps are absent or disordered; then time is index / rate.
+        times: presentation time of each frame in seconds after the first, float64 (frames,), or
+            None if timestamps are missing or out of order; time is then index / rate.
     """
 
     path: str
@@ -77,20 +79,24 @@ class VideoReader(ABC):
     @property
     @abstractmethod
     def header(self) -> Header:
-        """Native size and codec; may have to look into the file again."""
+        """Native size and codec; the file may have to be opened again to find them."""
 
     @abstractmethod
     def _decode(self, indices: Indices) -> Frames:
-        """The frames at rising, distinct `indices` within the video."""
+        """Return the frames at `indices`, which are increasing, distinct and within the video."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
 
     @property
     def height(self) -> int:
-        """Native rows, after rotation, whatever size frames are read at."""
+        """Native number of rows, after rotation, whatever size frames are read at."""
         return self.header.height
 
     @property
     def width(self) -> int:
-        """Native columns, after rotation, whatever size frames are read at."""
+        """Native number of columns, after rotation, whatever size frames are read at."""
         return self.header.width
 
     @property
@@ -99,7 +105,7 @@ class VideoReader(ABC):
         return self.header.codec
 
     def read(self, indices: Sequence[int] | Indices) -> Frames:
-        """The frames at `indices`, in the order asked; each distinct frame is decoded once.
+        """Return the frames at `indices` in the given order; each distinct frame is decoded once.
 
         Args:
             indices: frame numbers from 0 to frames - 1, in any order, repeated or not.
@@ -108,27 +114,23 @@ class VideoReader(ABC):
             RGB, uint8 (N, H, W, 3), at the size that the reader was opened with.
 
         Raises:
-            IndexError: where an index lies outside the video.
-            DecodeError: where a frame cannot be decoded.
+            IndexError: If an index is outside the video.
+            DecodeError: If a frame cannot be decoded.
         """
         if os.getpid() != self._process:
             raise RuntimeError(f"{self.path} was opened in another process; open it in this one")
-        wanted = np.asarray(indices, dtype=np.int64)
+        wanted = np.asarray(indices, dtype=np.int64)  # (N,)
         outside = wanted[(wanted < 0) | (wanted >= self.frames)]
         if len(outside):
             raise IndexError(
                 f"{self.path}: frame {outside[0]} does not exist; expected 0 to {self.frames - 1}"
             )
         if not len(wanted):
-            raise IndexError(f"{self.path}: no frames asked for; expected at least one index")
+            raise IndexError(f"{self.path}: indices are empty; expected at least one frame number")
         distinct, places = np.unique(wanted, return_inverse=True)
-        decoded = self._decode(distinct)
+        decoded = self._decode(distinct)  # (distinct, H, W, 3)
         in_order = len(distinct) == len(wanted) and bool((np.diff(places) == 1).all())
-        return decoded if in_order else decoded[places]
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of the file."""
+        return decoded if in_order else decoded[places]  # (N, H, W, 3)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -145,8 +147,8 @@ class VideoReader(ABC):
         raise TypeError("an open video cannot be pickled; open it in the process that reads it")
 
 
-def rising(times: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """`times` counted from the first, or None where they do not rise strictly."""
+def from_first(times: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return `times` counted from the first one, or None if they do not strictly increase."""
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         return None
     return times - times[0]

@@ -1,6 +1,6 @@
-"""A video of any length as a stream of clips laid end to end, in bounded memory.
+"""The length of a video, and a video of any length as consecutive clips in bounded memory.
 
-Clips of 4 frames from 14; the two frames left over make no clip::
+Clips of 4 frames from a video of 14 frames; the last two frames are in no clip::
 
     video  A A A A B B B B C C C C . .
 """
@@ -21,18 +21,18 @@ from torch import Tensor
 from selfvid.data.video.decode import DecodeError, DecoderName, open_video
 from selfvid.errors import InputError
 
-# Frames that are decoded at once, or one clip of more: few enough for a processor's cache.
+# Frames decoded at once (or one clip, if it is longer): few enough to fit a processor's cache.
 _AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long a video is.
+    """Length of a video.
 
     Attributes:
         frames: number of frames.
-        seconds: from the first frame's beginning to the last one's end.
-        fault: why it cannot be read, or "".
+        seconds: time from the beginning of the first frame to the end of the last one.
+        fault: why the video cannot be read, or "".
     """
 
     frames: int
@@ -41,7 +41,7 @@ class Length:
 
 
 def measure_length(path: Path, *, decoder: DecoderName = "auto") -> Length:
-    """How long the video at `path` is; what is wrong with it in words, where it cannot be read."""
+    """Return the length of the video at `path`; `fault` says why if it cannot be read."""
     try:
         with open_video(path, decoder=decoder) as reader:
             last = (reader.frames - 1) / reader.rate if reader.times is None else reader.times[-1]
@@ -53,24 +53,26 @@ def measure_length(path: Path, *, decoder: DecoderName = "auto") -> Length:
 
 
 class ClipStream:
-    """One video, read once from its beginning to its end; use it as a context manager.
+    """The consecutive clips of one video, read once from beginning to end.
+
+    Use it as a context manager.
 
     Args:
         path: the file, or a folder of frame images.
-        frames: T of a clip.
+        frames: T, the frames of a clip.
         size: (H, W) that frames are resized to while they are decoded.
-        decoder: who decodes.
+        decoder: the decoder to use.
         threads: decoding threads.
 
     Attributes:
-        clips: how many whole clips there are.
+        clips: number of whole clips.
         times: presentation time of each frame of each clip in seconds, float64 (clips, T).
-        spans: seconds at which each clip begins and is over, float64 (clips, 2): a clip is over
-            where the next frame is shown.
+        spans: begin and end of each clip in seconds, float64 (clips, 2); a clip ends when the
+            next frame is shown.
 
     Raises:
-        InputError: where path or decoder does not exist.
-        DecodeError: where the file cannot be decoded.
+        InputError: If the path or the decoder does not exist.
+        DecodeError: If the file cannot be decoded.
     """
 
     def __init__(
@@ -85,24 +87,25 @@ class ClipStream:
         self._reader = open_video(path, decoder=decoder, size=size, threads=threads)
         self._frames = frames
         self.clips = self._reader.frames // frames
-        shown = self._reader.times
         rate = self._reader.rate
-        seconds = np.arange(self._reader.frames) / rate if shown is None else shown
+        seconds = self._reader.times
+        if seconds is None:
+            seconds = np.arange(self._reader.frames) / rate
         self.times: NDArray[np.float64] = seconds[: self.clips * frames].reshape(-1, frames)
-        beginnings = np.append(seconds, seconds[-1] + 1 / rate)[::frames][: self.clips + 1]
-        self.spans: NDArray[np.float64] = np.stack((beginnings[:-1], beginnings[1:]), 1)
+        limits = np.append(seconds, seconds[-1] + 1 / rate)[::frames][: self.clips + 1]
+        self.spans: NDArray[np.float64] = np.stack((limits[:-1], limits[1:]), 1)  # (clips, 2)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Blocks of clips, uint8 (n, T, 3, H, W), in order.
+        """Yield blocks of clips, uint8 (n, T, 3, H, W), in order.
 
         Raises:
-            DecodeError: where a frame cannot be decoded.
+            DecodeError: If a frame cannot be decoded.
         """
         together = max(1, _AT_ONCE // self._frames)
         for first in range(0, self.clips, together):
             count = min(together, self.clips - first)
             wanted = np.arange(first * self._frames, (first + count) * self._frames)
-            pixels = torch.from_numpy(self._reader.read(wanted))
+            pixels = torch.from_numpy(self._reader.read(wanted))  # (n * T, H, W, 3)
             yield pixels.permute(0, 3, 1, 2).unflatten(0, (count, self._frames))
 
     def __enter__(self) -> Self:

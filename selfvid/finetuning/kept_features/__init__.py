@@ -1,1 +1,1 @@
-"""Training a head on features that its frozen encoder has computed once."""
+"""Training a head on features that its frozen encoder computed once and that are kept on disk."""

@@ -1,4 +1,4 @@
-"""The folder of features that a frozen encoder has computed, which several runs may share."""
+"""The folder of the features of a frozen encoder, which several runs may share."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class VideoFeatures:
-    """Features of the clips of some videos, in the number format that the encoder left them in.
+    """Kept features of the clips of videos, in the number format that the encoder computed.
 
     Attributes:
-        store: where the files lie, one for each video.
-        names: of the tensors that are of interest, as `tensors_of` gives them.
+        store: the store of the files, one file for each video.
+        names: names of the tensors that are read, as `tensors_of` gives them.
         draws: how often the clips of each video were drawn.
     """
 
@@ -31,25 +31,25 @@ class VideoFeatures:
     draws: int = 1
 
     def holds(self, row: Row) -> bool:
-        """Whether the features of a video are there."""
+        """Return whether the features of a video are in the store."""
         return self.store.path(_name(row)).is_file()
 
     def write(self, row: Row, features: Features) -> None:
-        """Keep the features of all draws of a video, one behind the other."""
+        """Write the features of all draws of a video, one draw after the other."""
         about = {"window": str(features.window), "stride": str(features.stride)}
         self.store.write(_name(row), tensors_of(features), about=about)
 
     def read(self, row: Row, draw: int = 0) -> Features:
-        """The features of the clips of one draw.
+        """Return the features of a video's clips of one draw.
 
         Raises:
-            InputError: where they are missing or damaged.
+            InputError: If the features are missing or damaged.
         """
         path = self.store.path(_name(row))
         try:
             file = FeatureFile(path)
-            each = file.shapes["clip"][0] // self.draws
-            tensors = file.read(self.names, rows=slice(draw * each, (draw + 1) * each))
+            clips = file.shapes["clip"][0] // self.draws
+            tensors = file.read(self.names, rows=slice(draw * clips, (draw + 1) * clips))
         except InputError as error:
             raise InputError(
                 f"features of {row.path} cannot be read from {str(path)!r} ({error}); expected "
@@ -61,11 +61,11 @@ class VideoFeatures:
 
 @dataclass(frozen=True)
 class KeptFeatures:
-    """Features of training clips and of test views, in one folder.
+    """Kept features of training clips and of test views, in one folder.
 
     Attributes:
-        training: of `draws` drawings of each training video's clips.
-        views: of the views of each test video.
+        training: features of the training clips, which are drawn several times for each video.
+        views: features of the views of each test video.
     """
 
     training: VideoFeatures
@@ -75,16 +75,16 @@ class KeptFeatures:
     def open(
         folder: Path, about: dict[str, Any], *, names: tuple[str, ...], draws: int
     ) -> KeptFeatures:
-        """The features in `folder`, new or as another run left them.
+        """Open the folder of features that another run left, or start a new one.
 
         Args:
-            folder: where they lie or shall lie.
+            folder: the folder.
             about: everything that the features depend on, as plain data.
-            names: of the tensors that are wanted of the features.
+            names: names of the tensors that the head reads.
             draws: how often the clips of each training video are drawn.
 
         Raises:
-            InputError: where features of something else are in the folder.
+            InputError: If the folder has other features, or other files.
         """
         about = json.loads(json.dumps(about | {"draws": draws, "tensors": list(names)}))
         if (folder / ABOUT).is_file():
@@ -103,15 +103,17 @@ class KeptFeatures:
 
 
 def _name(row: Row) -> str:
+    """Return the name of a video's file in the store, which no manifest can lead out of it."""
     return file_name(segment_id(row))
 
 
 def _check_same(folder: Path, about: dict[str, Any]) -> None:
+    """Raise an InputError if the features in `folder` depend on anything else than `about`."""
     try:
         there = json.loads((folder / ABOUT).read_text())
         kept = set(there.pop("tensors"))
     except (ValueError, AttributeError, KeyError, TypeError):
-        raise InputError(f"{str(folder / ABOUT)!r} does not say what it is about") from None
+        raise InputError(f"{str(folder / ABOUT)!r} does not say what features depend on") from None
     missing = [name for name in about.pop("tensors") if name not in kept]
     if missing:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Running a frozen encoder once over all videos, for heads that are trained on what it makes."""
+"""Computing the features of all videos of a run once, with its frozen encoder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from selfvid.saving.recorded import describe
 from selfvid.saving.whole import format_bytes, require_disk_space
 from selfvid.types import Features
 
-_AT_ONCE = 16  # clips that the encoder is given: enough to be fast, little memory
+_BATCH = 16  # clips per forward pass: enough to be fast, little memory
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class _Part:
     """Videos whose features are wanted, and how their clips are made.
 
     Attributes:
-        name: in words.
-        kept: where features are kept.
-        dataset: their clips.
-        change: clips as decoded (B, T, C, H, W), and the number of their video, to what the
-            encoder sees.
-        views: clips that `change` makes of one.
+        name: name of the part, for messages.
+        kept: the features of the videos.
+        dataset: the clips of the videos.
+        change: maps decoded clips (B, T, C, H, W) and the index of their video to the clips that
+            the encoder takes.
+        views: number of clips that `change` makes of one.
     """
 
     name: str
@@ -53,17 +53,18 @@ class _Part:
 
     @cached_property
     def missing(self) -> list[int]:
-        """Places of the videos whose features are not there yet."""
+        """Indices of the videos whose features are not kept yet."""
         rows = self.dataset.manifest.rows
         return [place for place, row in enumerate(rows) if not self.kept.holds(row)]
 
     @property
     def clips(self) -> int:
-        """Clips that the encoder has yet to see."""
+        """Number of clips that are still to be encoded."""
         rows = [self.dataset.manifest.rows[place] for place in self.missing]
         return self.views * self.kept.draws * sum(self._cut_from(row) for row in rows)
 
     def _cut_from(self, row: Row) -> int:
+        """Return the number of clips that are cut from a video in one draw."""
         sampling = self.dataset.sampling
         count = len(sampling.choose(self.dataset.timeline(row), np.random.default_rng(0)))
         if row.frames and not count:
@@ -75,14 +76,14 @@ class _Part:
 
 
 class FeatureMaker:
-    """Runs the frozen encoder of a run over all its videos, and keeps the features.
+    """Computes the features of all videos of a run with its frozen encoder, and keeps them.
 
     Args:
-        settings: of the run, with a frozen encoder and a cache.
-        train: the videos that any fold trains on.
-        test: those that are tested.
+        settings: the settings of the run, with a frozen encoder and a number of kept clips.
+        train: the training videos of all folds.
+        test: the videos of all tests.
         classes: names of the K classes.
-        quiet: say nothing.
+        quiet: whether to print nothing.
     """
 
     def __init__(
@@ -98,15 +99,15 @@ class FeatureMaker:
         self.train = labelled_clips(settings, train, classes, testing=False)
         self.test = labelled_clips(settings, test, classes, testing=True)
         self.device = choose_device(settings.device)
-        # A copy, so that the encoder that training begins with stays where it is.
+        # A copy, so that the encoder that training starts from stays on its device.
         self.encoder: Encoder = copy.deepcopy(settings.encoder).to(self.device).eval()
 
     @cached_property
     def opened(self) -> KeptFeatures:
-        """The cache as it is found.
+        """The folder of features as it is now.
 
         Raises:
-            InputError: where the folder holds features of something else.
+            InputError: If the folder has other features, or other files.
         """
         settings = self.settings
         check_frames(settings, self.train)
@@ -118,16 +119,16 @@ class FeatureMaker:
 
     @cached_property
     def filled(self) -> KeptFeatures:
-        """The cache with the features of all videos; those that were there are not made again.
+        """The folder with the features of all videos; only missing ones are computed.
 
         Raises:
-            InputError: where there is no room for them, or a video cannot be read.
+            InputError: If there is too little disk space for them, or a video cannot be read.
         """
         kept, crop = self.opened, self.settings.crop
-        count = 1 if crop is None else crop.count
+        crops = 1 if crop is None else crop.count
         parts = [
             _Part("training clips", kept.training, self.train, self._augmented),
-            _Part("test views", kept.views, self.test, self._cropped, count),
+            _Part("test views", kept.views, self.test, self._cropped, crops),
         ]
         self._announce(parts)
         for part in parts:
@@ -141,25 +142,25 @@ class FeatureMaker:
         shown = tqdm(
             loader, f"features of {part.name}", len(batches), unit="video", disable=self.quiet
         )
-        for place, batch in zip(part.missing, shown, strict=True):
-            clips = part.change(batch.to(self.device).clip(), place)
-            features = joined([self._features(some) for some in clips.split(_AT_ONCE)])
+        for place, decoded in zip(part.missing, shown, strict=True):
+            clips = part.change(decoded.to(self.device).clip(), place)  # (B, T, C, H, W)
+            features = joined([self._features(batch) for batch in clips.split(_BATCH)])
             part.kept.write(part.dataset.manifest.rows[place], features)
 
     @torch.no_grad()
     def _features(self, clips: Tensor) -> Features:
-        """What the head reads of clips (B, T, C, H, W)."""
+        """Return the features of clips (B, T, C, H, W), without those that the head never reads."""
         with autocast(self.settings.precision, self.device):
             return self.settings.head.reads(self.encoder(clips))
 
     def _features_of_nothing(self, dataset: ClipDataset) -> Features:
-        """Those of one empty clip, which have the sizes that all others will have."""
+        """Return the features of one empty clip; those of all other clips have the same sizes."""
         size = dataset.size if self.settings.crop is None else self.settings.crop.size
         shape = (1, dataset.sampling.length, self.encoder.in_channels, *size)
         return self._features(torch.zeros(shape, device=self.device))
 
     def _augmented(self, clips: Tensor, place: int) -> Tensor:
-        """Clips changed by chance, in a way that follows from the run's seed and the place."""
+        """Augment and crop training clips; what is random follows from seed and place alone."""
         seed = np.random.SeedSequence((self.settings.seed, place)).generate_state(1, np.uint64)[0]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed) & (2**63 - 1))
@@ -168,12 +169,12 @@ class FeatureMaker:
             return clips if self.settings.crop is None else self.settings.crop(clips)
 
     def _cropped(self, clips: Tensor, place: int) -> Tensor:
-        """The views of clips, those of one clip together."""
+        """Return the views of test clips; the views of one clip follow one another."""
         del place
         return clips if self.settings.crop is None else self.settings.crop.views(clips)
 
     def _about(self) -> dict[str, Any]:
-        """Everything that the features depend on, but for what is kept of them."""
+        """Return everything that the values of the features depend on, as plain data."""
         settings = self.settings
         return {
             "encoder": fingerprint(settings.encoder),
@@ -190,7 +191,7 @@ class FeatureMaker:
         }
 
     def _announce(self, parts: Sequence[_Part]) -> None:
-        """Say how much disk the features will take, and refuse where there is less."""
+        """Print how much disk space the features need; raise an InputError if there is less."""
         counts = [part.clips for part in parts]
         sizes = [_bytes(self._features_of_nothing(part.dataset)) for part in parts]
         needed = sum(count * size for count, size in zip(counts, sizes, strict=True))
@@ -199,11 +200,11 @@ class FeatureMaker:
             needed, folder, what="features", expected="a smaller cache, or another cache_folder"
         )
         if needed and not self.quiet:
-            whose = " and ".join(
+            clips = " and ".join(
                 f"{count:,} {part.name}" for count, part in zip(counts, parts, strict=True)
             )
             size = f"about {format_bytes(needed)} in {folder} ({format_bytes(free)} free)"
-            print(f"features of {whose}: {size}")
+            print(f"features of {clips}: {size}")
 
 
 def _bytes(features: Features) -> int:

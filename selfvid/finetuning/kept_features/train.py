@@ -1,4 +1,4 @@
-"""Training and testing a head on features that its frozen encoder has computed once."""
+"""Training and testing a head on the kept features of its frozen encoder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from selfvid.types import Features
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """Features of labelled clips, side by side.
+    """A batch of features of labelled clips.
 
     Attributes:
-        features: of B clips.
+        features: the features of B clips.
         labels: class indices, int64 (B,).
         videos: content id of each video.
     """
@@ -40,16 +40,16 @@ class FeatureBatch:
         return len(self.labels)
 
     def to(self, device: torch.device | str) -> FeatureBatch:
-        """The same batch with its tensors on `device`."""
+        """Return the same batch with its tensors on `device`."""
         return replace(self, features=self.features.to(device), labels=self.labels.to(device))
 
 
 class KeptFeatureTraining(SupervisedTraining):
-    """Trains the head of a classifier; crop and augmentation were applied before its features."""
+    """Trains the head of a classifier on features of clips that are already augmented."""
 
-    # Lightning hands on what the loader gave: here features, where other runs have clips.
+    # Lightning passes on what the loader gave: here features, in other runs clips.
     def training_step(self, batch: FeatureBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
-        """Scalar loss of one batch."""
+        """Return the scalar loss of one batch."""
         del batch_idx
         self._reseed(self.stream.draw, 0)
         self.losses = supervised_losses(self.classifier.head, batch.features, batch.labels)
@@ -57,13 +57,14 @@ class KeptFeatureTraining(SupervisedTraining):
 
 
 class KeptFeatureSource(BatchSource):
-    """Batches of features from disk.
+    """Batches of kept features, read from disk.
 
-    An epoch has one draw of every video's clips; when all draws were used, the first comes again.
+    An epoch takes one draw of every video's clips. After the last draw, the first one is used
+    again.
 
     Args:
-        videos: the training part, whose clips are not read.
-        kept: its features.
+        videos: the training clips with their labels; the clips are not read.
+        kept: their features.
     """
 
     def __init__(self, videos: ClipDataset, kept: VideoFeatures) -> None:
@@ -71,13 +72,18 @@ class KeptFeatureSource(BatchSource):
         self.kept = kept
 
     def batches(self, stream: BatchStream, device: torch.device) -> Iterator[FeatureBatch]:
-        """Features from disk; what was read before is in the system's memory anyway."""
+        """Yield batches of features from where the stream stands.
+
+        They are read from disk every time; the system keeps files that were read in memory.
+        """
         del device
-        # A function that yields: where the stream stands is known when the first is asked for.
+        # This is a generator, so that the stream is read when the first batch is wanted: only
+        # then does a resumed run know where the stream stands.
         for keys in stream:
             yield self._batch(keys)
 
     def _batch(self, keys: list[ClipKey]) -> FeatureBatch:
+        """Return the features of the videos of `keys`, in the draw of their epoch."""
         labels = self.videos.labels
         assert labels is not None
         rows = [self.videos.manifest.rows[key.index] for key in keys]
@@ -85,19 +91,18 @@ class KeptFeatureSource(BatchSource):
             self.kept.read(row, key.epoch % self.kept.draws)
             for row, key in zip(rows, keys, strict=True)
         ]
-        each = torch.tensor([len(features.clip) for features in found])
+        clips = torch.tensor([len(features.clip) for features in found])  # of each video
         of_videos = torch.from_numpy(labels[[key.index for key in keys]])
-        return FeatureBatch(
-            joined(found), of_videos.repeat_interleave(each), tuple(row.video for row in rows)
-        )
+        of_clips = of_videos.repeat_interleave(clips)  # (B,)
+        return FeatureBatch(joined(found), of_clips, tuple(row.video for row in rows))
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptFeatureTester(Tester):
-    """A tester that reads features of views in place of videos.
+    """A tester that reads kept features of views instead of decoding videos.
 
     Attributes:
-        kept: features of all views of every video.
+        kept: features of all views of every test video.
     """
 
     kept: VideoFeatures
@@ -105,7 +110,7 @@ class KeptFeatureTester(Tester):
     def probabilities(
         self, classifier: Classifier, dataset: ClipDataset
     ) -> Iterator[NDArray[np.float64]]:
-        """The probabilities (clips, K) of one video after the other."""
+        """Yield the probabilities (clips, K) of one video after the other."""
         for row in dataset.manifest.rows:
             features = self.kept.read(row)
             found = []
@@ -117,5 +122,5 @@ class KeptFeatureTester(Tester):
 
     @staticmethod
     def like(plain: Tester, kept: VideoFeatures) -> KeptFeatureTester:
-        """The same tester for features of views."""
+        """Return a tester with the settings of `plain` that reads kept features."""
         return KeptFeatureTester(**vars(plain), kept=kept)

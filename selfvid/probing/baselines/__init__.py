@@ -1,1 +1,1 @@
-"""Features that need no learned encoder, for an encoder to be compared with."""
+"""Baselines: features that need no learned encoder, for comparison with an encoder."""

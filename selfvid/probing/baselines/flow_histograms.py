@@ -1,4 +1,4 @@
-"""Where things move to, and when: a baseline that needs no network but knows motion."""
+"""Histograms of the directions of optical flow: a baseline with motion but without a network."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from selfvid.data.video.decode import DecodeError
 from selfvid.errors import InputError
 from selfvid.probing.baselines.metadata import Baseline
 
-_AT_A_TIME = 64  # fields in memory
+_AT_A_TIME = 64  # fields of flow in memory: at 340x256, they take 45 MB
 
 
 class FlowHistograms(Baseline):
     """Histograms of the directions of flow, over cells of the picture and parts of the video.
 
     Args:
-        folder: that `selfvid flow` wrote, forward flow of every video.
+        folder: written by `selfvid flow`, with forward flow of every video.
         grid: cells along each side of the picture.
         segments: equal parts of the video.
-        bins: directions, the first centred on motion to the right.
+        bins: directions; the first is centred on motion to the right.
 
     Raises:
-        InputError: where the folder holds no flow or a number is not positive.
+        InputError: If the folder has no flow, or a number is not positive.
     """
 
     name = "optical flow"
@@ -41,80 +41,83 @@ class FlowHistograms(Baseline):
                 f"grid is {grid}, segments {segments}, bins {bins}; expected 1 or more of each"
             )
         self._flow = FlowFolder(folder)
-        self._cells = (segments, grid, bins)
+        self._segments, self._grid, self._bins = segments, grid, bins
 
     def check(self, manifest: Manifest) -> None:
-        """Refuse a manifest that the flow does not cover."""
+        """Check that the folder has enough flow of every row."""
         self._flow.require(manifest)
         for row in manifest.rows:
-            _fields_of(row, self._flow.row(row.video).frames, least=self._cells[0])
+            self._fields(row)
 
     def features(self, manifest: Manifest) -> NDArray[np.float64]:
-        """(N, segments x grid x grid x bins), the square roots of mean pixels of displacement."""
-        self.check(manifest)
-        return np.stack([self._of(row) for row in manifest.rows])
+        """Return the square roots of mean displacements in pixels.
 
-    def _of(self, row: Row) -> NDArray[np.float64]:
-        segments, grid, bins = self._cells
-        frames = self._flow.row(row.video).frames
-        parts = np.array_split(_fields_of(row, frames, least=segments), segments)
+        Their shape is (N, segments x grid x grid x bins).
+        """
+        self.check(manifest)
+        return np.stack([self._histogram(row) for row in manifest.rows])
+
+    def _histogram(self, row: Row) -> NDArray[np.float64]:
+        """Return the features of one row, (segments x grid x grid x bins,)."""
+        parts = np.array_split(self._fields(row), self._segments)
         try:
-            means = [self._mean(row.video, part, grid, bins) for part in parts]
+            means = [self._mean(row.video, part) for part in parts]
         except DecodeError as error:
             raise InputError(f"flow of {row.path} cannot be read: {error.cause}") from error
-        # Where much moves, a little more says little: roots bring videos closer to one another.
+        # Roots reduce the weight of large displacements, so that videos become more alike.
         return np.asarray(torch.stack(means).sqrt().flatten().double().numpy())
 
-    def _mean(self, video: str, part: NDArray[np.int64], grid: int, bins: int) -> Tensor:
-        total = torch.zeros(grid, grid, bins)
+    def _mean(self, video: str, part: NDArray[np.int64]) -> Tensor:
+        """Return the mean histogram of some fields, (grid, grid, bins)."""
+        total = torch.zeros(self._grid, self._grid, self._bins)
         for some in np.array_split(part, math.ceil(len(part) / _AT_A_TIME)):
-            fields = self._flow.read(video, some.tolist()).pixels()
-            total += direction_histogram(fields, grid=grid, bins=bins) * len(some)
+            fields = self._flow.read(video, some.tolist()).pixels()  # (n, 2, H, W)
+            total += direction_histogram(fields, grid=self._grid, bins=self._bins) * len(some)
         return total / len(part)
+
+    def _fields(self, row: Row) -> NDArray[np.int64]:
+        """Return the numbers of the fields between the frames of a row's video or segment."""
+        frames = self._flow.row(row.video).frames
+        first, past = Timeline(frames, row.rate or 1.0, None, row.start, row.end).bounds
+        count = past - 1 - first  # one field fewer than frames
+        if count < self._segments:
+            raise InputError(
+                f"{row.path} has {max(count, 0)} fields of flow; expected at least {self._segments}"
+            )
+        return np.arange(first, past - 1)
 
 
 def direction_histogram(fields: Tensor, *, grid: int, bins: int) -> Tensor:
-    """How far pixels move in each direction, by cells of the picture.
+    """Return how far pixels move in each direction, for every cell of the picture.
 
-    Each pixel counts with the length of its vector, in the bin that its direction falls in; the
-    first bin is centred on motion to the right, the next ones follow clockwise as seen.
+    The length of a pixel's vector counts in the bin of its direction. The first bin is centred on
+    motion to the right; the next ones follow clockwise in the picture.
 
     Args:
-        fields: pixels, float (n, 2, H, W).
-        grid: cells along each side, as equal as pixels allow.
+        fields: flow in pixels, float (n, 2, H, W).
+        grid: cells along each side, as equal in size as pixels allow.
         bins: directions.
 
     Returns:
-        Means over fields and pixels of a cell, float32 (grid, grid, bins).
+        Means over fields and over the pixels of a cell, float32 (grid, grid, bins).
 
     Raises:
-        InputError: where fields have fewer pixels than cells.
+        InputError: If fields have fewer pixels than cells.
     """
     height, width = fields.shape[-2:]
     if min(height, width) < grid:
         raise InputError(f"fields are {height}x{width}; expected at least {grid} pixels each way")
-    x, y = fields.unbind(1)
-    turn = torch.atan2(y, x) / (2 * math.pi) * bins
-    place = turn.round().long() % bins + bins * (
-        _cells(width, grid) + grid * _cells(height, grid)[:, None]
-    )
+    x, y = fields.unbind(1)  # (n, H, W)
+    direction = torch.atan2(y, x) / (2 * math.pi) * bins
+    rows, columns = _cells(height, grid), _cells(width, grid)
+    cell = columns + grid * rows[:, None]  # (H, W)
+    place = direction.round().long() % bins + bins * cell  # (n, H, W)
     total = torch.zeros(grid * grid * bins)
     total.index_add_(0, place.flatten(), torch.hypot(x, y).flatten())
-    rows = torch.bincount(_cells(height, grid))
-    pixels = rows[:, None] * torch.bincount(_cells(width, grid))
+    pixels = torch.bincount(rows)[:, None] * torch.bincount(columns)  # (grid, grid)
     return total.view(grid, grid, bins) / (len(fields) * pixels[..., None])
 
 
 def _cells(side: int, grid: int) -> Tensor:
-    """Which cell each pixel along a side lies in, int64 (side,)."""
+    """Return the cell of each pixel along a side, int64 (side,)."""
     return torch.arange(side) * grid // side
-
-
-def _fields_of(row: Row, frames: int, *, least: int) -> NDArray[np.int64]:
-    """The fields between the frames of a video, or of the segment that a row tells."""
-    first, past = Timeline(frames, row.rate or 1.0, None, row.start, row.end).bounds
-    if past - 1 - first < least:
-        raise InputError(
-            f"{row.path} has {max(past - 1 - first, 0)} fields of flow; expected at least {least}"
-        )
-    return np.arange(first, past - 1)

@@ -1,7 +1,7 @@
-"""What a result must be held against before it means anything.
+"""Baselines: features that an encoder must beat, and the first of them, metadata of the files.
 
-A baseline gives every video some features that cost nothing; they go through the very pipeline
-that the encoder's features go through.
+The features of a baseline need no learned encoder. They are evaluated in exactly the same way as
+the features of an encoder.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from selfvid.saving.recorded import Recorded
 
 
 class Baseline(Recorded, ABC):
-    """Features that any encoder ought to beat.
+    """Base class of baselines: features that an encoder must beat.
 
     Attributes:
-        name: how the table calls it.
+        name: name of the baseline in the table.
     """
 
     name: str
 
     def check(self, manifest: Manifest) -> None:
-        """Refuse, before anything is decoded, a manifest that this baseline has no features of.
+        """Check, before anything is decoded, that every row can be given features.
 
         Raises:
-            InputError: naming what is missing.
+            InputError: If something is missing; the message names it.
         """
 
     @abstractmethod
     def features(self, manifest: Manifest) -> NDArray[np.float64]:
-        """Features of every row, finite, (N, D)."""
+        """Return finite features of every row, (N, D)."""
 
 
 class Metadata(Baseline):
-    """What the files give away without a pixel being looked at.
+    """What the files reveal without their pixels.
 
-    Duration, number of frames, rate, width, height and size of the file; where the manifest has
-    labelled segments, their own length and start as well.
+    The features are duration, number of frames, frame rate, width, height and file size. If the
+    manifest has labelled segments, the length and the start of each segment are added.
     """
 
     name = "metadata"
@@ -49,13 +49,13 @@ class Metadata(Baseline):
         pass
 
     def features(self, manifest: Manifest) -> NDArray[np.float64]:
-        """(N, 6), or (N, 8) where there are segments."""
+        """Return the features, (N, 6), or (N, 8) if there are segments."""
         rows = manifest.rows
         measured = np.array(
             [(r.duration, r.frames, r.rate, r.width, r.height, r.bytes) for r in rows], np.float64
-        )
+        )  # (N, 6)
         if all(row.start is None and row.end is None for row in rows):
             return measured
         start = np.array([row.start or 0.0 for row in rows])
         end = np.array([row.duration if row.end is None else row.end for row in rows])
-        return np.column_stack((measured, end - start, start))
+        return np.column_stack((measured, end - start, start))  # (N, 8)

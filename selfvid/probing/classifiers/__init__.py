@@ -1,1 +1,1 @@
-"""Classifiers on frozen features, each with its choices made on the training part."""
+"""Classifiers on frozen features; every choice is made on the training part only."""

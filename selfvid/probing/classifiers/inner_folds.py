@@ -1,4 +1,4 @@
-"""A choice made on the training part alone, by cross-validation over its groups."""
+"""Inner folds: a choice among candidates by cross-validation within the training part."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ from sklearn.model_selection import StratifiedGroupKFold
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-INNER_FOLDS = 3
+INNER_FOLDS = 3  # few, because training parts may have few groups
+_LEAST_PROBABILITY = 1e-9  # avoids an infinite log loss
 
-TablesOf = Callable[[Floats, Integers, Floats], list[Floats]]
-"""From training features, their labels and held-out features to a table of probabilities (N, K)
-for each of the candidates."""
+Candidates = Callable[[Floats, Integers, Floats], list[Floats]]
+"""Fits every candidate: maps features and labels of a training part, and features of a held-out
+part, to a table of probabilities (N, K) of the held-out part for each candidate."""
 
 
 def choose(
-    tables_of: TablesOf, features: Floats, labels: Integers, groups: NDArray[Any], *, seed: int = 0
+    candidates: Candidates,
+    features: Floats,
+    labels: Integers,
+    groups: NDArray[Any],
+    *,
+    seed: int = 0,
 ) -> tuple[int | None, str]:
-    """The candidate of highest accuracy over inner folds, ties by lowest log loss.
+    """Return the candidate with the highest accuracy over inner folds; log loss breaks ties.
 
     Args:
-        tables_of: fits every candidate.
+        candidates: fits every candidate.
         features: of the training part, (N, D).
         labels: class indices, (N,).
-        groups: what must not straddle the inner folds, (N,).
+        groups: group of each sample, (N,); groups are not split between inner folds.
         seed: of the folds.
 
     Returns:
-        Its place, or None where there are too few groups or videos, and a word on how.
+        The index of the candidate, or None if there are too few groups or videos to choose; and
+        in words how it was chosen.
     """
     rarest = int(np.unique(labels, return_counts=True)[1].min())
     if min(rarest, len(np.unique(groups))) < INNER_FOLDS:
@@ -43,13 +50,13 @@ def choose(
     for fit, held in splitter.split(features, labels, groups):
         if not len(held) or len(np.unique(labels[fit])) < 2:
             continue
-        tables = tables_of(features[fit], labels[fit], features[held])
+        tables = candidates(features[fit], labels[fit], features[held])
         right = right or [0] * len(tables)
         loss = loss or [0.0] * len(tables)
         for place, table in enumerate(tables):
             right[place] += int((table.argmax(axis=1) == labels[held]).sum())
-            true = table[np.arange(len(held)), labels[held]]
-            loss[place] -= float(np.log(true.clip(1e-9)).sum())
+            true = table[np.arange(len(held)), labels[held]]  # (N,)
+            loss[place] -= float(np.log(true.clip(_LEAST_PROBABILITY)).sum())
     best = min(range(len(right)), key=lambda place: (-right[place], loss[place]), default=None)
     if best is None:
         return None, "default: no inner fold trains on two classes"

@@ -1,4 +1,8 @@
-"""Nearest neighbours: a classifier without training, and retrieval."""
+"""Nearest neighbours: classification without training (kNN), and retrieval (R@k).
+
+R@k is the share of queries with a video of the same class among the k most similar videos of the
+bank. Queries are the test videos; the bank is the training part.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,10 @@ from sklearn.preprocessing import StandardScaler
 
 from selfvid.statistics.metrics import retrieval_hits
 
-K_CHOICES = (1, 5, 20)
-SHOWN_K = 5
+K_CHOICES = (1, 5, 20)  # all are reported, so that no k has to be chosen
+SHOWN_K = 5  # the one in the printed table
 RECALLS = (1, 5)
-TEMPERATURE = 0.1
+TEMPERATURE = 0.1  # of the votes, as in Wu et al. (2018, arXiv:1805.01978) and lightly
 PROTOCOL = (
     "features standardised on the training part, cosine similarity; kNN votes weighted by "
     f"exp(similarity / {TEMPERATURE}); retrieval: queries are test videos, the bank is the "
@@ -25,7 +29,7 @@ PROTOCOL = (
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """What the nearest training videos say of each test video, for one test part of N.
+    """Results of nearest neighbours for a test part of N videos.
 
     Attributes:
         right: for each k of `K_CHOICES`, whether the vote was right, (N,).
@@ -44,32 +48,33 @@ def neighbours(
     *,
     classes: int,
 ) -> Neighbours:
-    """Vote and retrieve; a k beyond the bank's size takes the whole bank.
+    """Classify and retrieve by nearest neighbours; a k above the bank's size takes all of it.
 
     Args:
-        train: the bank, (M, D).
-        train_labels: (M,).
-        test: the queries, (N, D).
-        test_labels: (N,).
+        train: features of the bank, (M, D).
+        train_labels: class indices, (M,).
+        test: features of the queries, (N, D).
+        test_labels: class indices, (N,).
         classes: K.
     """
     scaler = StandardScaler().fit(train)
     bank, queries = _unit(scaler.transform(train)), _unit(scaler.transform(test))
     right = {}
     for k in K_CHOICES:
-        votes = knn_predict(
+        ranked = knn_predict(
             queries,
             bank.T,
             torch.from_numpy(train_labels),
             classes,
             knn_k=min(k, len(bank)),
             knn_t=TEMPERATURE,
-        )
-        right[k] = votes[:, 0].numpy() == test_labels
-    similarity = (queries @ bank.T).numpy()
+        )  # (N, K), classes by falling votes
+        right[k] = ranked[:, 0].numpy() == test_labels
+    similarity = (queries @ bank.T).numpy()  # (N, M)
     hits = {k: retrieval_hits(similarity, test_labels, train_labels, k) for k in RECALLS}
     return Neighbours(right, hits)
 
 
 def _unit(features: NDArray[np.float64]) -> torch.Tensor:
+    """Return the rows of `features` with length 1, as float32."""
     return torch.nn.functional.normalize(torch.from_numpy(features), dim=1).float()

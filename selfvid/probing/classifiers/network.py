@@ -1,4 +1,4 @@
-"""A small neural network whose width and weight decay are chosen on the training part alone."""
+"""A small neural network whose width and weight decay are chosen within the training part."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from selfvid.probing.classifiers.linear import Classified, one_class, onto_basis
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-WIDTHS = (32, 128)
-DECAYS = (0.01, 0.1, 1.0, 10.0)
+WIDTHS = (32, 128)  # hidden units
+DECAYS = (0.01, 0.1, 1.0, 10.0)  # strengths of the L2 penalty
 PROTOCOL = (
-    "features less their means on the training part, all divided by one number; one "
+    "features minus their means on the training part, all divided by one number; one "
     "hidden layer of ReLU and softmax, trained by L-BFGS; width and weight decay chosen by inner "
     "cross-validation over groups of the training part: highest accuracy, ties by lowest log loss"
 )
 _GRID = tuple(product(WIDTHS, DECAYS))
 _DEFAULT = (WIDTHS[0], DECAYS[1])
-_ROUNDS = 500
+_ROUNDS = 500  # of L-BFGS; a fit that needs more is reported as not converged
 
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """The shape of one network, and how it was arrived at.
+    """The width and weight decay of one network, and how they were chosen.
 
     Attributes:
         width: hidden units.
         decay: strength of the L2 penalty on weights.
-        how: in words.
-        converged: whether the final fit did.
+        how: how they were chosen, in words.
+        converged: whether the final fit converged.
     """
 
     width: int
@@ -58,15 +58,15 @@ def classify(
     classes: int,
     seed: int = 0,
 ) -> Classified[NetworkChoice]:
-    """Fit on the training part, choosing width and decay there, and score the test part.
+    """Choose width and decay and fit on the training part, then predict the test part.
 
     Args:
         train: features, (N, D).
         labels: class indices, (N,).
-        groups: what must not straddle the inner folds, (N,).
+        groups: group of each sample, (N,); groups are not split between inner folds.
         test: features, (M, D).
-        classes: K; a class that the training part lacks gets probability 0.
-        seed: of the inner folds and of the weights that training begins with.
+        classes: K; a class that is not in the training part gets probability 0.
+        seed: of the inner folds and of the initial weights.
     """
     if (certain := one_class(labels, len(test), classes=classes)) is not None:
         only = NetworkChoice(*_DEFAULT, "the training part has one class", converged=True)
@@ -83,6 +83,7 @@ def classify(
 def _tables(
     train: Floats, labels: Integers, test: Floats, *, classes: int, seed: int
 ) -> list[Floats]:
+    """Return probabilities (M, K) of the test part for each width and decay of the grid."""
     train, test = _prepared(train, test)
     return [
         _fit(train, test, labels, width, decay, classes=classes, seed=seed)[0]
@@ -91,10 +92,11 @@ def _tables(
 
 
 def _prepared(train: Floats, test: Floats) -> tuple[Floats, Floats]:
-    """Both parts about the mean of the training part, whose rows have length 1 on average.
+    """Subtract the training part's mean from both parts, and divide them by one number.
 
-    Columns keep their proportions: to standardise each would lend a word that occurs in one video
-    the weight of a word that occurs in half of them.
+    The rows of the training part then have length 1 on average (root mean square). Columns keep
+    their proportions: if each was standardised, a visual word that occurs in one video would get
+    the weight of a word that occurs in half of the videos.
     """
     mean = train.mean(axis=0)
     train, test = train - mean, test - mean
@@ -112,7 +114,7 @@ def _fit(
     classes: int,
     seed: int,
 ) -> tuple[Floats, bool]:
-    """Probabilities of the test part, and whether the fit converged."""
+    """Return probabilities (M, K) of the test part, and whether the fit converged."""
     model = MLPClassifier(
         (width,), solver="lbfgs", alpha=decay, max_iter=_ROUNDS, random_state=seed
     )

@@ -100,23 +100,23 @@ def test_command_line_takes_runs_by_place_wherever_options_stand(
     pair: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    told = ["fuse", "--weights", "[1,2]", *map(str, pair), "-o", str(out)]
+    words = ["fuse", "--weights", "[1,2]", *map(str, pair), "-o", str(out)]
     for _ in range(2):
         with pytest.raises(SystemExit) as stopped:
-            main(told)
+            main(words)
         assert stopped.value.code == 0
         printed = capsys.readouterr().out
         assert "fusion" in printed
         assert "0.333 × " in printed
         written = json.loads((out / "result.json").read_text())
         assert written["kind"] == "selfvid fuse"
-        # What the result says it was asked for asks for the same again.
-        told = written["protocol"]["command"].split()[1:]
-        told = [word.strip("'") for word in told]
+        # The command line in the result makes the same result again.
+        words = written["protocol"]["command"].split()[1:]
+        words = [word.strip("'") for word in words]
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"weights": [1.0]}, "weights holds 1 for 2 runs"),
         ({"weights": [1.0, -1.0]}, "expected positive numbers"),
@@ -127,11 +127,11 @@ def test_command_line_takes_runs_by_place_wherever_options_stand(
     ],
 )
 def test_an_option_that_does_not_fit_is_one_line(
-    options: dict[str, object], said: str, pair: list[Path], tmp_path: Path
+    options: dict[str, object], message: str, pair: list[Path], tmp_path: Path
 ) -> None:
     with pytest.raises(InputError) as caught:
         fuse(pair, out=tmp_path / "out", quiet=True, **options)  # type: ignore[arg-type]
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 

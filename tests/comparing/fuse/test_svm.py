@@ -8,27 +8,9 @@ from sklearn.svm import LinearSVC
 
 from selfvid.comparing.fuse.command import fuse
 from selfvid.comparing.fuse.svm import GRID, choose_c, stacked
-from selfvid.errors import InputError
 from selfvid.results.scores import Scores
-from tests.comparing.tables import drawn, shuffled, write_manifest, write_run
-
-TRAIN = [f"t{n}" for n in range(60)]
-TEST = [f"v{n}" for n in range(30)]
-TRAIN_LABELS, TEST_LABELS = [n % 3 for n in range(60)], [n % 3 for n in range(30)]
-
-
-def one_run(folder: Path, seed: int, labels: list[int] = TEST_LABELS) -> Path:
-    """Scores whose noise does not depend on the test labels that are written beside them."""
-    tested = drawn(TEST, TEST_LABELS, seed=seed)
-    return write_run(
-        folder,
-        Scores(tested.videos, np.array(labels), tested.classes, tested.probabilities),
-        drawn(TRAIN, TRAIN_LABELS, seed=seed + 10, sharp=1.5),
-    )
-
-
-def pair(folder: Path, labels: list[int] = TEST_LABELS) -> list[Path]:
-    return [one_run(folder / f"{seed}", seed, labels) for seed in range(2)]
+from tests.comparing.fuse.runs import TEST, TEST_LABELS, TRAIN, TRAIN_LABELS, folded, pair
+from tests.comparing.tables import shuffled, write_manifest
 
 
 def test_test_labels_have_no_part_in_what_is_predicted(tmp_path: Path) -> None:
@@ -74,19 +56,6 @@ def test_votes_are_those_of_a_svm_on_normalised_scores_side_by_side(tmp_path: Pa
     expected = np.exp(values) / np.exp(values).sum(1, keepdims=True)
     np.testing.assert_allclose(result.scores.probabilities, expected, atol=1e-9)
     assert any("no calibrated probabilities" in verdict for verdict in result.verdicts)
-
-
-def folded(folder: Path, seed: int) -> Path:
-    """A run of three folds over thirty videos."""
-    for fold in range(3):
-        tested = [n for n in range(30) if n // 3 % 3 == fold]
-        trained = [n for n in range(30) if n // 3 % 3 != fold]
-        for file, part in (("scores.csv", tested), ("scores_training.csv", trained)):
-            place = folder / f"folds/{fold}"
-            place.mkdir(parents=True, exist_ok=True)
-            videos, labels = [TEST[n] for n in part], [TEST_LABELS[n] for n in part]
-            drawn(videos, labels, seed=seed + 7 * fold).write(place / file)
-    return folder
 
 
 def test_every_fold_is_decided_by_its_own_training_scores(tmp_path: Path) -> None:
@@ -163,37 +132,3 @@ def test_inner_folds_keep_the_groups_of_the_manifest(tmp_path: Path) -> None:
     assert any("C of 1 of 1 SVMs is the default" in verdict for verdict in grouped.verdicts)
     (fit,) = fuse(runs, out=tmp_path / "b", how="svm", quiet=True).protocol["method"]["svm"]
     assert fit["how"] == "chosen by 3 inner folds"
-
-
-@pytest.mark.parametrize(
-    ("videos", "labels", "said"),
-    [
-        (TRAIN[:40], [n % 2 for n in range(40)], "class 'push' has no video in"),
-        ([*TRAIN[:40], "v3"], [n % 3 for n in range(41)], "'v3' is in .* and in .* on one side"),
-    ],
-)
-def test_training_scores_that_do_not_fit_are_one_line(
-    videos: list[str], labels: list[int], said: str, tmp_path: Path
-) -> None:
-    runs = pair(tmp_path)
-    for run in runs:
-        drawn(videos, labels, seed=0).write(run / "scores_training.csv")
-    with pytest.raises(InputError, match=said):
-        fuse(runs, out=tmp_path / "out", how="svm", quiet=True)
-
-
-def test_a_group_on_both_sides_is_a_leak(tmp_path: Path) -> None:
-    groups = {video: f"g{n}" for n, video in enumerate(TRAIN)} | dict.fromkeys(TEST, "g7")
-    data = write_manifest(tmp_path / "m.csv", groups)
-    with pytest.raises(InputError, match=r"'g7' is in .*scores_training.csv and in .*scores.csv"):
-        fuse(pair(tmp_path), out=tmp_path / "out", how="svm", data=data, quiet=True)
-
-
-def test_runs_of_other_folds_are_refused(tmp_path: Path) -> None:
-    runs = [folded(tmp_path / "folded", 0), one_run(tmp_path / "split", 1)]
-    with pytest.raises(InputError, match=r"of folds 0, 1, 2 and .* of one split"):
-        fuse(runs, out=tmp_path / "out", how="svm", quiet=True)
-    with pytest.raises(InputError, match=r"is a file; an SVM needs the run's folder"):
-        fuse([runs[1] / "scores.csv", runs[0]], out=tmp_path / "out", how="svm", quiet=True)
-    with pytest.raises(InputError, match="does not exist"):
-        fuse([runs[1], tmp_path / "none"], out=tmp_path / "out", how="svm", quiet=True)

@@ -92,12 +92,12 @@ def test_real_mnist_has_its_published_sizes() -> None:
         (b"\x80\x04\x95 a pickle, say", "begins with 80049520; expected idx magic"),
         (idx(np.zeros((2, 28, 28)), magic=bytes((0, 0, 0x0D, 3))), "begins with 00000d03"),
         (bytes((0, 0, 8, 3, 0, 0)), "ends inside its header"),
-        (idx(np.zeros((2, 28, 28)))[:-1], r"holds 1567 values; its header promises \(2, 28, 28\)"),
-        (idx(np.zeros((2, 28, 28))) + b"x", "holds more than 1568 values"),
-        (bytes((0, 0, 8, 3)) + b"\xff" * 12, "claims sizes"),
-        (idx(np.zeros((0, 28, 28))), "claims sizes"),
-        (idx(np.zeros((12, 8, 8))), r"holds images of \(8, 8\); expected \(28, 28\)"),
-        (idx(np.zeros((3, 28, 28))), "holds 12 labels; expected 3"),
+        (idx(np.zeros((2, 28, 28)))[:-1], r"contains 1567 values; its header says \(2, 28, 28\)"),
+        (idx(np.zeros((2, 28, 28))) + b"x", "contains more than 1568 values"),
+        (bytes((0, 0, 8, 3)) + b"\xff" * 12, "has sizes"),
+        (idx(np.zeros((0, 28, 28))), "has sizes"),
+        (idx(np.zeros((12, 8, 8))), r"contains images of \(8, 8\); expected \(28, 28\)"),
+        (idx(np.zeros((3, 28, 28))), "contains 12 labels; expected 3"),
     ],
 )
 def test_malformed_idx_is_refused_in_one_line(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from selfvid.data.digits.moving_digits import (
     generator_for,
     throws,
 )
-from selfvid.data.digits.stream import DigitStream
 from selfvid.errors import InputError
 from tests.reference import moving_digits as reference
 
@@ -222,44 +220,13 @@ def test_seed_decides_the_sequences(
     assert not torch.equal(draw(glyphs, 7).frames, draw(glyphs, 8).frames)
 
 
-@pytest.mark.parametrize("kind", ["bouncing", "drifting"])
-def test_a_stream_is_a_function_of_seed_and_number(kind: Literal["bouncing", "drifting"]) -> None:
-    stream = DigitStream(kind=kind, frames=3, seed=5)
-    first = [stream.batch(number, clips=2).frames for number in range(3)]
-    again = DigitStream(kind=kind, frames=3, seed=5)
-    assert all(torch.equal(again.batch(n, clips=2).frames, first[n]) for n in (2, 0, 1))
-    assert not torch.equal(first[0], first[1])
-    other = DigitStream(kind=kind, frames=3, seed=6)
-    assert not torch.equal(other.batch(0, clips=2).frames, first[1])
-
-
-def test_the_parts_of_a_stream_share_no_glyph() -> None:
-    train, test = (DigitStream(split=split).batch(0, clips=1) for split in ("train", "test"))
-    assert not torch.equal(train.frames, test.frames)
-
-
-def test_a_range_of_steps_may_be_a_list_as_recipes_have_it() -> None:
-    stream = DigitStream(frames=3, step=[0.02, 0.2])  # type: ignore[arg-type]
-    assert torch.equal(
-        stream.batch(0, clips=2).frames,
-        DigitStream(frames=3, step=(0.02, 0.2)).batch(0, clips=2).frames,
-    )
-
-
-def test_a_stream_that_cannot_flow_is_refused_when_it_is_made() -> None:
-    with pytest.raises(InputError, match="canvas is 20 pixels"):
-        DigitStream(canvas=20)
-    with pytest.raises(InputError, match="kind is 'falling'; expected bouncing or drifting"):
-        DigitStream(kind="falling")  # type: ignore[arg-type]
-
-
 def test_colour_frames_repeat_the_grey_ones(glyphs: Glyphs) -> None:
     made = draw_bouncing(glyphs, 0)
     assert made.rgb().shape == (4, 20, 3, 64, 64)
     assert all(torch.equal(made.rgb()[:, :, c], made.frames[:, :, 0]) for c in range(3))
 
 
-def test_what_cannot_move_is_said_in_one_line(glyphs: Glyphs) -> None:
+def test_what_cannot_move_is_refused_in_one_line(glyphs: Glyphs) -> None:
     generator = generator_for(0)
     with pytest.raises(InputError, match=r"canvas is 27 pixels; expected at least a glyph's 28"):
         bouncing(glyphs, batch=1, canvas=27, generator=generator)

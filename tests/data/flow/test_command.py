@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 import torch
 
 from selfvid.cli.commands import main
-from selfvid.data.flow import command as flow_files
-from selfvid.data.flow import plan as flow_plan
+from selfvid.data.flow import command
 from selfvid.data.flow.command import compute_flow
-from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.folder import FlowFolder, FlowRow
 from selfvid.data.flow.work import compute_guarded
 from selfvid.data.indexing.command import index
 from selfvid.data.manifest.manifest import Manifest
@@ -24,9 +22,9 @@ from selfvid.data.video.guard import Answer
 from selfvid.errors import InputError
 from selfvid.flow.estimate import DIS, Farneback
 from selfvid.flow.quantise import quantise
-from tests.data.flow.test_learnt import flowing
+from tests.data.flow.examples import ROW, flowing
 from tests.data.footage import spoil
-from tests.flow.test_estimate import drifting
+from tests.flow.textures import drifting
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,7 @@ def _in_process(
     function: str, calls: Sequence[dict[str, Any]], *, workers: int, timeout: float
 ) -> Generator[Answer]:
     """Answers as children give them, without the seconds that starting one takes."""
-    assert function == flow_files.COMPUTE
+    assert function == command.COMPUTE
     assert workers >= 1
     assert timeout > 0
     for call, arguments in enumerate(calls):
@@ -58,7 +56,7 @@ def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow_files, "guarded_calls", _in_process)
+    monkeypatch.setattr(command, "guarded_calls", _in_process)
 
 
 def _modified(folder: Path) -> dict[str, int]:
@@ -69,11 +67,11 @@ def test_children_compute_flow_of_all_that_can_be_read(
     footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flow = compute_flow(footage, out=tmp_path / "flow", size=(32, 32), workers=2)
-    said = capsys.readouterr().out
-    assert "4 videos, 22 fields (forward) at 32x32 by dis" in said
-    assert "with 2 processes" in said
-    assert "take 2.mp4: unreadable" in said
-    assert "computed   3 files, 16 fields" in said
+    printed = capsys.readouterr().out
+    assert "4 videos, 22 fields (forward) at 32x32 by dis" in printed
+    assert "with 2 processes" in printed
+    assert "take 2.mp4: unreadable" in printed
+    assert "computed   3 flow videos, 16 fields" in printed
     assert [row.status for row in flow.rows] == ["ok", "ok", "bad", "ok"]
     assert sorted(p.suffix for p in (tmp_path / "flow").iterdir()) == [".csv"] + [".mkv"] * 3
     whole = Manifest.read(footage)
@@ -111,13 +109,13 @@ def test_nothing_is_computed_where_all_is_there(
     def never(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(flow_files, "guarded_calls", never)
+    monkeypatch.setattr(command, "guarded_calls", never)
     compute_flow(good, out=tmp_path, size=32, quiet=True)
 
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"size": 40}, "bound 2; expected dis .* at 40x40"),
         ({"bound": 5.0}, "bound 2; expected .* bound 5: another folder, or --fresh"),
@@ -126,12 +124,12 @@ def test_nothing_is_computed_where_all_is_there(
     ],
 )
 def test_flow_of_other_settings_is_never_mixed_in(
-    footage: Path, tmp_path: Path, change: dict[str, Any], said: str
+    footage: Path, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     good = Manifest.read(footage).select([0])
     compute_flow(good, out=tmp_path, size=32, quiet=True)
     before = _modified(tmp_path)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         compute_flow(good, out=tmp_path, **({"size": 32, "quiet": True} | change))
     assert _modified(tmp_path) == before
     fresh = compute_flow(good, out=tmp_path, fresh=True, **({"size": 32, "quiet": True} | change))
@@ -141,13 +139,13 @@ def test_flow_of_other_settings_is_never_mixed_in(
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("more", [{"direction": "backward"}, {"manifest": 1}])
-def test_a_folder_has_one_setting_for_all_its_films(
+def test_a_folder_has_one_setting_for_all_its_flow_videos(
     footage: Path, tmp_path: Path, more: dict[str, Any]
 ) -> None:
     whole = Manifest.read(footage)
     compute_flow(whole.select([0]), out=tmp_path, size=32, quiet=True)
     other = whole.select([more.pop("manifest", 0)])
-    with pytest.raises(InputError, match=r"holds flow of .*take 0.mp4 by dis .* at 32x32"):
+    with pytest.raises(InputError, match=r"contains flow of .*take 0.mp4 by dis .* at 32x32"):
         compute_flow(other, out=tmp_path, size=40, quiet=True, **more)
 
 
@@ -173,7 +171,7 @@ def test_the_other_direction_and_other_videos_join_the_folder(
     assert inner.flatten(2).median(dim=2).values[:, 0].tolist() == pytest.approx([-1] * 5, abs=0.2)
 
 
-def test_an_interruption_keeps_whole_films_and_no_drafts(
+def test_an_interruption_keeps_whole_flow_videos_and_no_drafts(
     footage: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -188,14 +186,14 @@ def test_an_interruption_keeps_whole_films_and_no_drafts(
         raise KeyboardInterrupt
 
     good = Manifest.read(footage).select([0, 1, 3])
-    monkeypatch.setattr(flow_files, "guarded_calls", interrupted)
+    monkeypatch.setattr(command, "guarded_calls", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compute_flow(good, out=tmp_path, size=32, quiet=True)
-    assert "1 files are whole and kept; the same command goes on" in capsys.readouterr().err
+    assert "1 flow videos are complete and kept; run the same command" in capsys.readouterr().err
     assert len(FlowFolder(tmp_path).rows) == 1
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".mkv"]
     before = _modified(tmp_path)
-    monkeypatch.setattr(flow_files, "guarded_calls", _in_process)
+    monkeypatch.setattr(command, "guarded_calls", _in_process)
     compute_flow(good, out=tmp_path, size=32, quiet=True).require(good)
     assert before.items() <= _modified(tmp_path).items()
 
@@ -239,7 +237,7 @@ def test_the_command_line_takes_names_and_classes(
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"estimator": "diss"}, "estimator 'diss' is neither a name nor a folder; expected one"),
         ({"bound": -1.0}, "bound is -1.0 pixels"),
@@ -250,11 +248,11 @@ def test_the_command_line_takes_names_and_classes(
         ({"out": Path("/nowhere/flow")}, "folder '/nowhere/flow' cannot be made"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_is_done(
-    footage: Path, tmp_path: Path, options: dict[str, Any], said: str
+def test_what_does_not_fit_is_refused_before_anything_is_done(
+    footage: Path, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     defaults: dict[str, Any] = {"out": tmp_path / "flow", "quiet": True}
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         compute_flow(footage, **(defaults | options))
     assert not list(tmp_path.rglob("*.mkv"))
 
@@ -272,7 +270,7 @@ def test_too_small_a_disk_is_noticed_beforehand(
 
 
 @pytest.mark.usefixtures("here")
-def test_a_folder_in_which_nothing_came_about_is_an_error(footage: Path, tmp_path: Path) -> None:
+def test_a_folder_without_any_flow_is_an_error(footage: Path, tmp_path: Path) -> None:
     whole = Manifest.read(footage)
     wrong = replace(whole.rows[0], frames=50)
     with pytest.raises(InputError, match=r"no video that was tried .* manifest says 50"):
@@ -286,41 +284,50 @@ def test_with_only_faults_left_the_command_ends_as_it_did(
     compute_flow(footage, out=tmp_path, size=32)
     first = capsys.readouterr().out
     again = compute_flow(footage, out=tmp_path, size=32)
-    said = capsys.readouterr().out
-    assert "unknown: no video that was tried gives flow" in said
-    assert "computed   0 files, 0 fields" in said
-    assert "3 were there already" in said
+    printed = capsys.readouterr().out
+    assert "unknown: no video that was tried gives flow" in printed
+    assert "computed   0 flow videos, 0 fields" in printed
+    assert "3 were already there" in printed
     fault = next(line for line in first.splitlines() if line.startswith("bad"))
-    assert fault in said
+    assert fault in printed
     assert [row.status for row in again.rows] == ["ok", "ok", "bad", "ok"]
 
 
-def test_where_children_die_for_every_video_it_is_said(
+def test_that_children_die_for_every_video_is_an_error(
     footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dying(_: str, calls: Sequence[object], **__: object) -> Generator[Answer]:
         for call in range(len(calls)):
             yield Answer(call, failure="died", words="reader died (SIGSEGV)")
 
-    monkeypatch.setattr(flow_files, "guarded_calls", dying)
-    with pytest.raises(InputError, match=r"none of 3 files came about; .*reader died \(SIGSEGV\)"):
+    monkeypatch.setattr(command, "guarded_calls", dying)
+    with pytest.raises(
+        InputError, match=r"none of 3 flow videos could be computed; .*reader died \(SIGSEGV\)"
+    ):
         compute_flow(Manifest.read(footage).select([0, 1, 3]), out=tmp_path, quiet=True)
 
 
-def test_the_estimate_is_of_the_right_order(footage: Path, tmp_path: Path) -> None:
-    good = Manifest.read(footage).select([0, 1, 3])
-    asked = flow_files._asked(DIS(), 32, None, "forward", 1, "auto")
-    todo, kept = flow_plan.open_work(good, tmp_path, asked, fresh=False)
-    assert kept == 0
-    assert [work.fields for work in todo] == [7, 5, 4]
-    cost, fault = flow_plan.estimate_cost(todo, asked, tmp_path)
-    assert not fault
-    assert not list(tmp_path.iterdir())
-    began = time.perf_counter()
-    size = 0
-    for work in todo:
-        call = flow_plan.call_of(work, asked, tmp_path)
-        compute_guarded(**_plain(call))
-        size += sum(Path(name).stat().st_size for name in call["files"].values())
-    assert cost.bytes == pytest.approx(size, rel=0.5)
-    assert cost.seconds < flow_plan._START + 20 * (time.perf_counter() - began)
+def test_the_summary_weighs_videos_by_the_size_of_their_flow(tmp_path: Path) -> None:
+    def row(name: str, *, frames: int, clipped: float, size: int, bound: float) -> FlowRow:
+        own: dict[str, Any] = {"path": name, "source": name, "frames": frames, "bound": bound}
+        return replace(ROW, **own, clipped=clipped, bytes=size, height=10, width=10)
+
+    rows = [
+        row("a", frames=4, clipped=0.5, size=300, bound=1.27),
+        row("b", frames=10, clipped=0.0, size=600, bound=12.7),
+        replace(ROW, path="", source="c", status="bad", error="unreadable"),
+    ]
+    printed = command._summary(rows, [], 2, seconds=1.0, folder=tmp_path)
+    assert "computed   0 flow videos, 0 fields in 1 s; 2 were already there" in printed
+    # 3 and 9 fields of 2 x 10 x 10 bytes; a quarter of the values is clipped by a half.
+    assert f"12 fields, {900 / (12 * 200):.0%} of their size without compression" in printed
+    assert f"beyond it {0.5 * 3 / 12:.3%} of values, at most 50.00% (a)" in printed
+    assert "bound      1.27 to 12.7 pixels, error within it at most 0.05;" in printed
+    assert "bad        c: unreadable" in printed
+
+
+def test_of_many_faults_only_the_first_are_listed(tmp_path: Path) -> None:
+    bad = [replace(ROW, path="", source=f"{n}.mp4", status="bad", error="dead") for n in range(8)]
+    printed = command._summary(bad, [], 0, seconds=1.0, folder=tmp_path)
+    assert printed.count("dead") == 5
+    assert "and 3 more, in the column error" in printed

@@ -4,30 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 import torch
 
-from selfvid.data.flow.folder import FlowFolder, FlowRow, StoredFlow, write_rows
+from selfvid.data.flow.folder import FlowFolder, StoredFlow, read_flow_video, write_rows
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.video.reader import DecodeError
 from selfvid.errors import InputError
-from tests.data.flow.test_flow_video import codes, written
+from tests.data.flow.examples import ROW, codes, written
 
-ROW = FlowRow(
-    path="a.mkv",
-    video="1",
-    source="a.mp4",
-    direction="forward",
-    status="ok",
-    error="",
-    frames=7,
-    height=8,
-    width=10,
-    bound=12.7,
-    clipped=0.25,
-    bytes=9,
-    estimator="dis",
-    settings='{"preset": "medium"}',
-)
 MANIFEST = Manifest((Row(path="a.mp4", video="1", frames=7),), Path())
 
 
@@ -63,7 +50,7 @@ def test_flow_that_fits_is_let_through(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "asked", "said"),
+    ("row", "options", "message"),
     [
         ({"video": "3"}, {}, "has no forward flow of video 'a.mp4'; expected"),
         ({"video": "2"}, {}, r"\(unreadable \(text\)\); expected it for all, run selfvid flow"),
@@ -72,16 +59,16 @@ def test_flow_that_fits_is_let_through(folder: Path) -> None:
         ({"frames": 9}, {}, "is of 7 frames; the manifest says 9"),
     ],
 )
-def test_flow_that_does_not_fit_is_said_in_one_line(
-    folder: Path, row: dict[str, Any], asked: dict[str, Any], said: str
+def test_flow_that_does_not_fit_is_refused_in_one_line(
+    folder: Path, row: dict[str, Any], options: dict[str, Any], message: str
 ) -> None:
     manifest = Manifest((replace(MANIFEST.rows[0], **row),), Path())
-    with pytest.raises(InputError, match=said) as error:
-        FlowFolder(folder).require(manifest, **asked)
+    with pytest.raises(InputError, match=message) as error:
+        FlowFolder(folder).require(manifest, **options)
     assert "\n" not in str(error.value)
 
 
-def test_a_film_that_is_gone_is_named(folder: Path) -> None:
+def test_a_flow_video_that_is_gone_is_named(folder: Path) -> None:
     (folder / "a.mkv").unlink()
     with pytest.raises(InputError, match=r"lacks the file a\.mkv of video a\.mp4"):
         FlowFolder(folder).require(MANIFEST)
@@ -93,7 +80,7 @@ def test_a_folder_without_flow_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"path": "../a.mkv"}, "line 2: path is '../a.mkv'; expected a plain name"),
         ({"path": "/etc/passwd"}, "expected a plain name"),
@@ -103,10 +90,10 @@ def test_a_folder_without_flow_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_table_that_cannot_be_is_refused(
-    tmp_path: Path, change: dict[str, Any], said: str
+    tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     write_rows(tmp_path, [replace(ROW, **change)])
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         FlowFolder(tmp_path)
 
 
@@ -114,3 +101,43 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "flow.csv").write_text("path,video\na,b\n")
     with pytest.raises(InputError, match="has no column 'source'; expected one of selfvid flow"):
         FlowFolder(tmp_path)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (7, 9), (33, 50)])
+@pytest.mark.parametrize("rate", [7.5, 29.97, 5000.0])
+def test_every_code_comes_back(tmp_path: Path, size: tuple[int, int], rate: float) -> None:
+    values = codes(10, *size)
+    path = written(tmp_path / "flow.mkv", values, rate=rate)
+    assert (read_flow_video(path, range(10)) == values).all()
+
+
+def test_fields_come_in_the_order_asked(tmp_path: Path) -> None:
+    values = codes(20, 8, 8)
+    path = written(tmp_path / "flow.mkv", values)
+    order = [17, 3, 3, 19, 0, 4]
+    assert (read_flow_video(path, order) == values[order]).all()
+
+
+def test_a_field_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "flow.mkv", codes(5, 8, 8))
+    with pytest.raises(IndexError, match="frame 5 does not exist; expected 0 to 4"):
+        read_flow_video(path, [4, 5])
+
+
+def test_a_damaged_flow_video_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path / "flow.mkv", codes(5, 8, 8))
+    path.write_bytes(b"no file any more" * 9)
+    with pytest.raises(DecodeError, match="cannot be opened"):
+        read_flow_video(path, [0])
+
+
+def test_any_ffmpeg_reads_it_as_x_above_y(tmp_path: Path) -> None:
+    values = codes(3, 6, 10)
+    path = written(tmp_path / "flow.mkv", values)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
+        assert container.metadata["COMMENT"] == "test"
+        pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    for field, picture in zip(values.numpy(), pictures, strict=True):
+        assert np.array_equal(picture[:6], field[0])
+        assert np.array_equal(picture[6:], field[1])

@@ -5,25 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.backbones.small import SmallNet
 from selfvid.data.flow.learnt import LearntFlow
-from selfvid.encoders.base import Encoder, Provenance
-from selfvid.encoders.conv_lstm import ConvLSTMEncoder
 from selfvid.errors import InputError
 from selfvid.saving.recorded import build, describe
-from tests.flow.test_estimate import drifting
-
-
-def flowing(seed: int = 0, *, flow_kernel: int | None = 3) -> Encoder:
-    """An encoder that predicts some flow, as training would have it."""
-    torch.manual_seed(seed)
-    backbone = SmallNet(channels=1, stages=(4,), kernel=5, norm="none", activation="tanh")
-    encoder = ConvLSTMEncoder(backbone, hidden=6, kernel=3, bound=0.4, flow_kernel=flow_kernel)
-    if encoder.flow_head is not None:  # its last layer starts at zero
-        for weight in encoder.flow_head.parameters():
-            torch.nn.init.normal_(weight, std=0.5)
-    encoder.provenance = Provenance(frames=5)
-    return encoder
+from tests.data.flow.examples import flowing
+from tests.flow.textures import drifting
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +30,7 @@ def test_backward_flow_is_what_the_encoder_expects_of_the_next_frame(run: str) -
     assert found.abs().max() > 0.1
 
 
-def test_forward_flow_is_expected_of_the_film_run_in_reverse(run: str) -> None:
+def test_forward_flow_is_expected_of_the_video_in_reverse(run: str) -> None:
     frames = drifting(4, x=1, y=0, height=32, width=32)
     learnt = LearntFlow(run, device="cpu")
     found = learnt(frames)
@@ -55,7 +41,7 @@ def test_forward_flow_is_expected_of_the_film_run_in_reverse(run: str) -> None:
         assert torch.allclose(found[t], expected, atol=1e-5)
 
 
-def test_it_wants_to_see_as_many_frames_as_it_was_trained_on(run: str) -> None:
+def test_its_context_is_as_long_as_the_clips_it_was_trained_on(run: str) -> None:
     assert LearntFlow(run).context == 4
 
 
@@ -70,5 +56,7 @@ def test_settings_tell_encoders_apart_wherever_they_lie(run: str, tmp_path: Path
 
 def test_an_encoder_without_flow_is_refused(tmp_path: Path) -> None:
     flowing(flow_kernel=None).save(tmp_path / "plain")
-    with pytest.raises(InputError, match="predicts no flow; expected one that FlowAutoencoder"):
+    with pytest.raises(
+        InputError, match="predicts no flow; expected one that FlowAutoencoder trained"
+    ):
         LearntFlow(str(tmp_path / "plain"))

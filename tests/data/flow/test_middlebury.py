@@ -33,7 +33,7 @@ def test_what_is_not_known_is_zero_and_said_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "does not begin as"),
         (b"PIEH", "does not begin as"),
@@ -43,10 +43,10 @@ def test_what_is_not_known_is_zero_and_said_so(tmp_path: Path) -> None:
         (_flo(-2, -1, [0.0] * 4), "has 28 bytes"),
     ],
 )
-def test_what_is_no_flow_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_flow_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "a.flo"
     file.write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_flo(file)
 
 

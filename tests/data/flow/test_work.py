@@ -8,13 +8,13 @@ from torch import Tensor
 
 from selfvid.data.flow import work as flow_work
 from selfvid.data.flow.folder import read_flow_video
-from selfvid.data.flow.work import FlowFault, FlowOfVideo, compute_flow_of
+from selfvid.data.flow.work import FlowFault, VideoFlow, compute_flow_of
 from selfvid.data.video.decode import open_video
 from selfvid.data.video.encode import write_video
 from selfvid.flow.estimate import DIS, FlowEstimator
 from selfvid.flow.quantise import Direction, dequantise, quantise
 from tests.data.footage import numbered_video, numbers, spoil
-from tests.flow.test_estimate import drifting
+from tests.flow.textures import drifting
 
 
 class Levels(FlowEstimator):
@@ -33,17 +33,17 @@ class Levels(FlowEstimator):
         return flow
 
 
-def _fields(path: Path, file: FlowOfVideo) -> Tensor:
-    return dequantise(read_flow_video(path, range(file.frames - 1)), bound=file.bound)
+def _fields(path: Path, made: VideoFlow) -> Tensor:
+    return dequantise(read_flow_video(path, range(made.frames - 1)), bound=made.bound)
 
 
 def test_each_field_belongs_to_the_frame_of_its_number_and_the_next(tmp_path: Path) -> None:
     video = numbered_video(tmp_path / "a.mp4", frames=30)
-    file = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=12.7)
-    assert (file.frames, file.height, file.width, file.bound) == (30, 32, 64, 12.7)
+    made = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=12.7)
+    assert (made.frames, made.height, made.width, made.bound) == (30, 32, 64, 12.7)
     with open_video(video) as reader:
         levels = reader.read(range(30)).astype(float).mean(axis=(1, 2, 3))
-    found = _fields(tmp_path / "f.mkv", file)[:, 0].mean(dim=(1, 2))
+    found = _fields(tmp_path / "f.mkv", made)[:, 0].mean(dim=(1, 2))
     assert found.tolist() == pytest.approx((levels[1:] - levels[:-1]).tolist(), abs=0.06)
 
 
@@ -53,22 +53,22 @@ def test_flow_is_what_the_estimator_gives_for_the_decoded_frames(
 ) -> None:
     monkeypatch.setattr(flow_work, "_FIELDS", 4)
     write_video(tmp_path / "a.mp4", drifting(11, x=2, y=1))
-    file = compute_flow_of(
+    made = compute_flow_of(
         tmp_path / "a.mp4", {direction: tmp_path / "f.mkv"}, estimator=DIS(), size=(40, 48)
     )
     with open_video(tmp_path / "a.mp4", size=(40, 48)) as reader:
         frames = torch.from_numpy(reader.read(range(11))).permute(0, 3, 1, 2)
     codes, share = quantise(DIS()(frames, direction=direction), bound=3.0)
-    assert file.bound == 3
+    assert made.bound == 3
     assert (read_flow_video(tmp_path / "f.mkv", range(10)) == codes).all()
-    assert file.clipped[direction] == pytest.approx(share)
+    assert made.clipped[direction] == pytest.approx(share)
 
 
 def test_both_directions_come_from_one_pass(tmp_path: Path) -> None:
     video = numbered_video(tmp_path / "a.mp4", frames=5)
     files: dict[Direction, Path] = {"forward": tmp_path / "f.mkv", "backward": tmp_path / "b.mkv"}
-    file = compute_flow_of(video, files, estimator=Levels(), bound=12.7)
-    ahead, behind = (_fields(path, file)[:, 0] for path in files.values())
+    made = compute_flow_of(video, files, estimator=Levels(), bound=12.7)
+    ahead, behind = (_fields(path, made)[:, 0] for path in files.values())
     assert torch.allclose(ahead, -behind, atol=0.1)
 
 
@@ -79,10 +79,10 @@ def test_context_is_shown_and_its_fields_are_left_out(
 ) -> None:
     monkeypatch.setattr(flow_work, "_FIELDS", run)
     video = numbered_video(tmp_path / "a.mp4", frames=20)
-    file = compute_flow_of(
+    made = compute_flow_of(
         video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(context), bound=31.75
     )
-    found = _fields(tmp_path / "f.mkv", file).mean(dim=(2, 3))
+    found = _fields(tmp_path / "f.mkv", made).mean(dim=(2, 3))
     assert found[:, 0].tolist() == pytest.approx([6] * 19, abs=1.3)
     shown = []
     run = max(run, 2 * context)
@@ -101,8 +101,8 @@ def test_a_sample_is_from_the_middle(tmp_path: Path) -> None:
             return super()._forward(frames)
 
     seen: list[int] = []
-    file = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=First(), sample=4)
-    assert file.frames == 5
+    made = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=First(), sample=4)
+    assert made.frames == 5
     assert seen == [8, 9, 10, 11, 12]
 
 
@@ -111,9 +111,9 @@ def test_what_is_beyond_the_bound_is_counted_over_all_runs(
 ) -> None:
     monkeypatch.setattr(flow_work, "_FIELDS", 4)
     video = numbered_video(tmp_path / "a.mp4", frames=11)
-    file = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=4.5)
+    made = compute_flow_of(video, {"forward": tmp_path / "f.mkv"}, estimator=Levels(), bound=4.5)
     # x is 6 everywhere; y is 5 in the first two runs and 3 in the last, of two fields.
-    assert file.clipped["forward"] == pytest.approx((10 + 8) / 20)
+    assert made.clipped["forward"] == pytest.approx((10 + 8) / 20)
 
 
 class Broken(Levels):
@@ -124,7 +124,7 @@ class Broken(Levels):
 def test_faults_are_told_in_words(tmp_path: Path) -> None:
     files: dict[Direction, Path] = {"forward": tmp_path / "f.mkv"}
     video = numbered_video(tmp_path / "a.mp4", frames=4)
-    with pytest.raises(FlowFault, match="4 frames where the manifest says 9; index it again"):
+    with pytest.raises(FlowFault, match="4 frames but the manifest says 9; index it again"):
         compute_flow_of(video, files, estimator=Levels(), known_frames=9)
     with pytest.raises(FlowFault, match="frames are 8x8; expected at least 16 pixels"):
         compute_flow_of(video, files, estimator=DIS(), size=(8, 8))

@@ -1,4 +1,4 @@
-"""Inspection that leaves a trace, for guarded children to call in tests."""
+"""An inspection that logs its calls, for guarded children to call in tests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.data.video.behaviours import behave
 
 
 def inspect_and_log(path: str, decoder: Any) -> dict[str, Any]:
-    """Inspect, after noting path and decoder in the file that INSPECT_LOG names.
+    """Write path and decoder to the file that INSPECT_LOG names, and inspect the video.
 
-    With the decoder "auto" it hangs, dies or raises first where the file's name says so.
+    With the decoder "auto" it first hangs, exits or raises if the file's name says so.
     """
     with Path(os.environ["INSPECT_LOG"]).open("a") as log:
         log.write(f"{Path(path).name} {decoder}\n")

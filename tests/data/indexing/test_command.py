@@ -17,7 +17,6 @@ from selfvid.data.indexing.command import index
 from selfvid.data.indexing.survey import Survey
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.encode import write_video
-from selfvid.data.video.files import content_id
 from selfvid.data.video.guard import guarded_calls
 from selfvid.errors import InputError
 
@@ -37,7 +36,7 @@ def by_name(manifest: Manifest) -> dict[str, Row]:
 
 @pytest.fixture
 def read_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Which files children opened since the last time this was asked, sorted, with the decoder."""
+    """A function that returns which files were opened since its last call, with the decoder."""
     log = tmp_path / "read.log"
     log.touch()
     inspector = "tests.data.indexing.inspectors:inspect_and_log"
@@ -52,7 +51,7 @@ def read_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     return read_since
 
 
-def test_each_kind_of_fault_and_copy_is_told_in_words(tmp_path: Path) -> None:
+def test_each_kind_of_fault_and_copy_is_named_in_words(tmp_path: Path) -> None:
     footage = tmp_path / "footage"
     whole = scene(footage / "a whole.mp4", 1)
     shutil.copy(whole, footage / "b copy.mp4")
@@ -114,13 +113,13 @@ def test_only_files_that_changed_are_read_again(
     }
     summary = capsys.readouterr().out
     assert "3 of 3 kept; 1 unchanged since last time" in summary
-    assert "1 rows of the earlier manifest were dropped, their files are gone" in summary
+    assert "1 rows of the earlier manifest were dropped because their files are gone" in summary
     fresh = index(footage, out=output, workers=1, fresh=True, quiet=True)
     assert read_files() == ["b.mp4 auto", "c.mp4 auto", "d.mp4 auto"]
     assert fresh.rows == again.rows
 
 
-def test_what_a_person_wrote_into_the_manifest_is_kept(
+def test_what_a_user_wrote_into_the_manifest_is_kept(
     tmp_path: Path, read_files: Callable[[], list[str]]
 ) -> None:
     footage, output = tmp_path / "footage", tmp_path / "m.csv"
@@ -174,7 +173,9 @@ def test_what_only_hangs_or_crashes_gets_a_row_and_another_try_next_time(
         scene(footage / name, 1, frames=2)
     inspector = "tests.data.video.behaviours:behave_as_file"
     monkeypatch.setattr(command, "Survey", functools.partial(Survey, inspector=inspector))
-    with pytest.raises(InputError, match=r"none of 3 videos is readable, such as footage/hang.mp4"):
+    with pytest.raises(
+        InputError, match=r"none of 3 videos is readable; the first is footage/hang.mp4"
+    ):
         index(footage, out=tmp_path / "m.csv", workers=1, timeout=0.5, quiet=True)
     rows = by_name(Manifest.read(tmp_path / "m.csv"))
     assert rows["hang.mp4"].error == "timed out after 0.5 s"
@@ -185,7 +186,7 @@ def test_what_only_hangs_or_crashes_gets_a_row_and_another_try_next_time(
     assert by_name(again)["hang.mp4"].status == "ok"
 
 
-def test_an_interrupted_index_goes_on_where_it_stopped(
+def test_an_interrupted_index_continues_where_it_stopped(
     tmp_path: Path,
     read_files: Callable[[], list[str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -206,7 +207,7 @@ def test_an_interrupted_index_goes_on_where_it_stopped(
     with pytest.raises(KeyboardInterrupt):
         index(footage, out=output, workers=1, quiet=True)
     assert not output.exists()
-    assert "the same command goes on from" in capsys.readouterr().err
+    assert "the same command continues from" in capsys.readouterr().err
     assert len(Manifest.read(tmp_path / "m.partial.csv")) == 2
     monkeypatch.setattr("selfvid.data.indexing.survey.guarded_calls", guarded_calls)
     read_files()
@@ -232,46 +233,26 @@ def test_what_a_user_can_get_wrong_is_one_line_and_loses_nothing(
         assert len(str(caught.value).splitlines()) == 1
         assert all(file.read_bytes() == content for file, content in before.items())
 
-    fails("notes.csv' exists and is no manifest", "notes.csv")
-    fails("mine.csv' exists and is no manifest", "mine.csv")
-    fails("folder.csv' exists and is no manifest", "folder.csv")
+    fails("notes.csv' exists and is not a manifest", "notes.csv")
+    fails("mine.csv' exists and is not a manifest", "mine.csv")
+    fails("folder.csv' exists and is not a manifest", "folder.csv")
     fails("ends in '.txt'; expected .csv or .parquet", "m.txt")
-    fails("lies in no folder that can be written to", "no/such/m.csv")
+    fails("is not in a folder that can be written to", "no/such/m.csv")
     fails("timeout is 0; expected more than 0 seconds", timeout=0)
     fails("workers is 0; expected 1 or more", workers=0)
     fails("decoder is 'vlc'", decoder="vlc")
     fails(r"groups 'x\$' matches no video", groups="x$")
     assert read_files() == []
-    fails(r"none of 1 videos is readable, such as footage/text.mp4: unreadable .*/m.csv$")
+    fails(r"none of 1 videos is readable; the first is footage/text.mp4: unreadable .*/m.csv$")
     assert Manifest.read(tmp_path / "m.csv").rows[0].status == "bad"
-    with pytest.raises(InputError, match="also holds 1 videos that are not in this footage"):
+    with pytest.raises(InputError, match="also contains 1 videos that are not in this footage"):
         index(scene(tmp_path / "other.mp4", 1), out=tmp_path / "m.csv", quiet=True)
 
 
-def test_a_broken_decoder_is_told_from_broken_files(
+def test_a_broken_decoder_is_distinguished_from_broken_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.mp4").write_text("not a video")
     monkeypatch.setattr(command, "CHECK", "tests.data.video.behaviours:broken_decoder")
-    with pytest.raises(InputError, match="the decoder is at fault: decoder pyav gives noise"):
+    with pytest.raises(InputError, match="the decoder is broken: decoder pyav gives noise"):
         index(tmp_path, out=tmp_path / "m.csv", decoder="pyav", workers=1, quiet=True)
-
-
-def test_the_content_id_tells_bytes_and_not_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from selfvid.data.indexing import inspect
-
-    one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
-    one.write_bytes(bytes(range(200)))
-    two.write_bytes(bytes(range(200)))
-    assert content_id(one) == content_id(two)
-    two.write_bytes(bytes(range(199)) + b"x")
-    assert content_id(one) != content_id(two)
-    monkeypatch.setattr(inspect, "_WHOLE", 100)
-    monkeypatch.setattr(inspect, "_PART", 20)
-    assert content_id(one) != content_id(two)  # they differ in the last part
-    unread = bytearray(range(200))
-    unread[50] = 0
-    two.write_bytes(unread)
-    assert content_id(one) == content_id(two)  # between the parts that are read

@@ -6,64 +6,8 @@ import pytest
 
 from selfvid.data.indexing.gather import gather, with_groups, with_labels
 from selfvid.data.indexing.layouts import Entry
-from selfvid.data.video.files import IMAGE_SUFFIXES
-from selfvid.data.video.image_folder import SUFFIXES
 from selfvid.errors import InputError
-
-
-def tree(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"content of " + name.encode())
-    return root
-
-
-def told(entries: tuple[Entry, ...]) -> list[tuple[str, str, str, str]]:
-    return [(entry.name, entry.label, entry.split, entry.group) for entry in entries]
-
-
-def names(entries: tuple[Entry, ...]) -> list[str]:
-    return [entry.name for entry in entries]
-
-
-def test_a_tree_gives_videos_and_sound_in_natural_order_and_counts_the_rest(tmp_path: Path) -> None:
-    tree(
-        tmp_path,
-        "v10.mp4",
-        "v9.AVI",
-        "deep/er/x.mkv",
-        "s.mp3",
-        "LICENSE",
-        ".hidden.mp4",
-        ".x/y.mp4",
-    )
-    found = gather([tmp_path])
-    assert names(found.entries) == ["deep/er/x.mkv", "s.mp3", "v9.AVI", "v10.mp4"]
-    assert found.ignored == 1
-
-
-def test_a_folder_of_frames_is_one_video_unless_it_holds_videos_too(tmp_path: Path) -> None:
-    tree(
-        tmp_path,
-        "run/one/f1.png",
-        "run/one/f2.png",
-        "two/1.jpg",
-        "two/2.jpg",
-        "two/v.mp4",
-        "p/1.png",
-    )
-    found = gather([tmp_path])
-    assert names(found.entries) == ["run/one", "two/v.mp4"]
-    assert found.ignored == 3
-    assert names(gather([tmp_path / "run" / "one"]).entries) == ["one"]
-    assert set(SUFFIXES) == IMAGE_SUFFIXES
-
-
-def test_links_are_followed_and_circles_are_not(tmp_path: Path) -> None:
-    tree(tmp_path, "real/v.mp4", "other/w.mp4")
-    (tmp_path / "real" / "linked").symlink_to(tmp_path / "other")
-    (tmp_path / "real" / "circle").symlink_to(tmp_path / "real")
-    assert names(gather([tmp_path / "real"]).entries) == ["linked/w.mp4", "v.mp4"]
+from tests.data.indexing.trees import described, tree
 
 
 def test_ucf_lists_give_class_split_and_source_video(tmp_path: Path) -> None:
@@ -79,7 +23,7 @@ def test_ucf_lists_give_class_split_and_source_video(tmp_path: Path) -> None:
     lists.with_name("testlist01.txt").write_text("Dive/v_Dive_g01_c01.avi\n")
     lists.with_name("classInd.txt").write_text("1 Dive\n2 Rowing\n")
     found = gather([tmp_path / "UCF-101", lists, lists.with_name("testlist01.txt")])
-    assert told(found.entries) == [
+    assert described(found.entries) == [
         ("Dive/v_Dive_g02_c01.avi", "Dive", "train", "v_Dive_g02"),
         ("Row/v_Row_g01_c03.avi", "Rowing", "train", "v_Row_g01"),
         ("Dive/v_Dive_g01_c01.avi", "Dive", "test", "v_Dive_g01"),
@@ -87,48 +31,6 @@ def test_ucf_lists_give_class_split_and_source_video(tmp_path: Path) -> None:
     assert found.unlisted == 1
     as_splits = gather([tmp_path / "UCF-101"], splits=[lists])
     assert [entry.split for entry in as_splits.entries] == ["", "train", "train", ""]
-
-
-def test_hmdb_codes_are_splits_and_the_list_is_named_after_its_class(tmp_path: Path) -> None:
-    tree(tmp_path / "hmdb", "wave/a.avi", "wave/b.avi", "wave/c (1).avi")
-    source = tmp_path / "wave_hand_test_split1.txt"
-    source.write_text("a.avi 1 \nb.avi 2 \nc (1).avi 0 \n")
-    assert told(gather([tmp_path / "hmdb", source]).entries) == [
-        ("wave/a.avi", "wave_hand", "train", ""),
-        ("wave/b.avi", "wave_hand", "test", ""),
-        ("wave/c (1).avi", "wave_hand", "", ""),
-    ]
-
-
-def test_kinetics_finds_files_cut_out_and_whole(tmp_path: Path) -> None:
-    tree(tmp_path, "train/-abc_000010_000020.mp4", "whole.mkv")
-    source = tmp_path / "train.csv"
-    source.write_text(
-        "label,youtube_id,time_start,time_end,split,is_cc\n"
-        "jogging,-abc,10,20,train,0\nsinging,whole,5,15,validate,1\nsinging,gone,0,10,test,0\n"
-    )
-    cut, whole, gone = gather([source]).entries
-    assert (cut.path, cut.start, cut.end) == (
-        tmp_path / "train/-abc_000010_000020.mp4",
-        None,
-        None,
-    )
-    assert (whole.path, whole.start, whole.end) == (tmp_path / "whole.mkv", 5.0, 15.0)
-    assert (whole.label, whole.split, whole.columns) == ("singing", "val", {"is_cc": "1"})
-    assert not gone.path.exists()
-
-
-def test_a_table_brings_labels_segments_and_further_columns(tmp_path: Path) -> None:
-    tree(tmp_path, "below/v.mp4")
-    source = tmp_path / "mine.csv"
-    source.write_text(
-        "\ufeffpath,what,split,start,end,duration\nbelow/v.mp4,sit,Training,0.5,2,0:12\n"
-        f"{tmp_path}/below/v.mp4,stand,train,2,,\n"
-    )
-    first, second = with_labels(gather([source]).entries, "what")
-    assert (first.label, first.split, first.start, first.end) == ("sit", "train", 0.5, 2.0)
-    assert (second.label, second.end, second.path) == ("stand", None, first.path)
-    assert first.columns == {"what": "sit"}
 
 
 def test_labels_come_from_folders_or_a_list(tmp_path: Path) -> None:
@@ -179,8 +81,8 @@ def test_what_a_user_can_get_wrong_is_one_line(tmp_path: Path) -> None:
             gather(footage, splits=splits or [])
         assert len(str(caught.value).splitlines()) == 1
 
-    fails(r"empty' holds no video \(0 other files\)", tmp_path / "empty")
-    fails(r"texts' holds no video \(1 other files\)", tmp_path / "texts")
+    fails(r"empty' contains no video \(0 other files\)", tmp_path / "empty")
+    fails(r"texts' contains no video \(1 other files\)", tmp_path / "texts")
     fails("missing' does not exist", tmp_path / "missing")
     fails("missing.csv' does not exist", tmp_path / "missing.csv")
     fails(
@@ -211,7 +113,7 @@ def test_what_a_user_can_get_wrong_is_one_line(tmp_path: Path) -> None:
     ]:
         with pytest.raises(InputError, match=message):
             with_labels(entries, labels)
-    with pytest.raises(InputError, match=r"groups 'set\(' is no regular expression"):
+    with pytest.raises(InputError, match=r"groups 'set\(' is not a regular expression"):
         with_groups(entries, "set(")
     with pytest.raises(InputError, match=r"groups 'set\\d' matches no video; .* such as 'y.mp4'"):
         with_groups(entries, r"set\d")

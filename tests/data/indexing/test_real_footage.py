@@ -82,7 +82,7 @@ def test_every_odd_file_gets_its_verdict(
     assert near == {"torchcodec/h265_10bits.mp4"}  # the same pictures in another codec
     summary = capsys.readouterr().out
     assert summary.startswith("27 of 34 kept (6 no video stream, 1 damaged)\n")
-    assert "5 other files in the folders were passed over" in summary
+    assert "5 other files in the folders were ignored" in summary
 
 
 @pytest.mark.slow

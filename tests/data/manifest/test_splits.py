@@ -22,7 +22,7 @@ def manifest(groups: int = 10, per_group: int = 4) -> Manifest:
     return Manifest(tuple(rows), Path("/footage"))
 
 
-def test_folds_part_every_row_once_and_no_group() -> None:
+def test_folds_test_every_row_once_and_divide_no_group() -> None:
     whole = manifest()
     parts = folds(whole, column="label", folds=5)
     assert sorted(np.concatenate([fold.test for fold in parts])) == list(range(len(whole)))
@@ -39,7 +39,7 @@ def test_a_seed_fixes_the_folds_and_another_gives_others() -> None:
     assert tests(0) == tests(0) != tests(1)
 
 
-def test_videos_without_a_group_are_parted_but_their_segments_are_not() -> None:
+def test_videos_without_a_group_are_divided_but_their_segments_are_not() -> None:
     rows = [
         Row(path=f"{v}", video=f"v{v}", label="ab"[s % 2], start=float(s), end=s + 1.0)
         for v in range(6)
@@ -51,7 +51,7 @@ def test_videos_without_a_group_are_parted_but_their_segments_are_not() -> None:
         assert train.isdisjoint(whole.rows[at].video for at in fold.test)
 
 
-def test_the_split_of_the_manifest_is_taken_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_split_of_the_manifest_is_used_unchanged(caplog: pytest.LogCaptureFixture) -> None:
     rows = manifest(groups=4, per_group=2).rows
     parts = ["train"] * 4 + ["test"] * 2 + ["val"] * 2
     whole = Manifest(
@@ -103,9 +103,11 @@ def test_too_few_groups_or_rows_or_folds_are_refused() -> None:
     halves = [
         replace(r, split=s) for r, s in zip(manifest(2).rows, ["train", "b"] * 4, strict=True)
     ]
-    with pytest.raises(InputError, match="column 'split' holds b, train; expected train and test"):
+    with pytest.raises(
+        InputError, match="column 'split' contains b, train; expected train and test"
+    ):
         folds(Manifest(tuple(halves), Path("/")))
     names = ["train", "trian", "test", "test"] * 2
     misspelt = [replace(r, split=s) for r, s in zip(manifest(2).rows, names, strict=True)]
-    with pytest.raises(InputError, match="column 'split' holds test, train, trian; expected"):
+    with pytest.raises(InputError, match="column 'split' contains test, train, trian; expected"):
         folds(Manifest(tuple(misspelt), Path("/")))

@@ -1,4 +1,4 @@
-"""Functions that guarded children call in tests; a name says how the child behaves."""
+"""Functions that guarded children call in tests; the name that they get says how to behave."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def behave(name: str) -> dict[str, Any]:
-    """Hang, die, crash or raise as `name` says, else tell this child's process id."""
+    """Hang, exit, crash or raise if `name` says so, else return this child's process id."""
     if "hang" in name:
         time.sleep(600)
     if "exit" in name:
@@ -20,15 +20,15 @@ def behave(name: str) -> dict[str, Any]:
     if "raise" in name:
         raise ValueError(f"{name} is no good")
     if "print" in name:
-        os.write(1, b"a library's chatter\n")
+        os.write(1, b"text that a library prints\n")
     return {"name": name, "process": os.getpid()}
 
 
 def behave_as_file(path: str, decoder: str) -> dict[str, Any]:
-    """Hang, die or raise as the file's name says, whichever decoder is asked for."""
+    """Hang, exit, crash or raise if the file's name says so, with any decoder."""
     return behave(Path(path).name) | {"decoder": decoder}
 
 
 def broken_decoder(decoder: str) -> str:
-    """What a decoder that is itself broken is told to be."""
+    """Report that the decoder itself is broken."""
     return f"decoder {decoder} gives noise"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from selfvid.data.video import encode
-from selfvid.data.video.encode import CONTAINERS, Codec, write_video
+from selfvid.data.video.encode import CONTAINERS, Codec, GreyWriter, write_video
 from selfvid.errors import InputError
 
 
@@ -48,7 +48,7 @@ def test_channels_come_back_in_their_order(tmp_path: Path) -> None:
     assert (pixels.float() - frames.float()).abs().max() < 4
 
 
-def test_frames_are_shown_at_the_rate_asked_for(tmp_path: Path) -> None:
+def test_frames_are_shown_at_the_given_rate(tmp_path: Path) -> None:
     write_video(tmp_path / "slow.mp4", moving_square(), rate=12.5)
     _, times = decoded(tmp_path / "slow.mp4")
     assert times == pytest.approx([n / 12.5 for n in range(12)])
@@ -87,10 +87,37 @@ def test_encoding_that_fails_leaves_the_old_file_and_nothing_else(
         ("a.mp4", moving_square(), 0, "rate is 0 frames per second"),
     ],
 )
-def test_what_cannot_be_written_is_said_in_one_line(
+def test_what_cannot_be_written_is_refused_in_one_line(
     tmp_path: Path, name: str, frames: Tensor, rate: float, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:
         write_video(tmp_path / name, frames, rate=rate)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_grey_pictures_come_back_to_the_bit_with_comment_and_rate(tmp_path: Path) -> None:
+    file = tmp_path / "grey.mkv"
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 7, 9), np.uint8)
+    with GreyWriter(file, rate=12.5, comment="what it is") as writer:
+        writer.write(pictures[:2])
+        writer.write(pictures[2:])
+    with av.open(str(file)) as container:
+        assert container.metadata["COMMENT"] == "what it is"
+        assert container.streams.video[0].average_rate == 12.5
+        frames = list(container.decode(video=0))
+    np.testing.assert_array_equal([frame.to_ndarray() for frame in frames], pictures)
+
+
+@pytest.mark.parametrize(
+    ("rate", "written"), [(0.01, 1.0), (1e6, 1000.0), (30000 / 1001, 29.97003)]
+)
+def test_rates_that_no_player_knows_become_the_nearest_one(
+    tmp_path: Path, rate: float, written: float
+) -> None:
+    with GreyWriter(tmp_path / "grey.mkv", rate=rate, comment="") as writer:
+        writer.write(np.zeros((3, 4, 4), np.uint8))
+    with av.open(str(tmp_path / "grey.mkv")) as container:
+        rate_found = container.streams.video[0].average_rate
+    assert rate_found is not None
+    assert float(rate_found) == pytest.approx(written)

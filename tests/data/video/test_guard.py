@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from selfvid.data.video.guard import Answer, ChildError, guarded_calls
+from selfvid.data.video.guard import Answer, Board, ChildError, guarded_calls
 
 BEHAVE = "tests.data.video.behaviours:behave"
 
@@ -69,6 +69,20 @@ def test_children_end_when_nobody_wants_more_answers() -> None:
     found.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_board_has_a_line_for_each_worker_and_keeps_the_end_of_long_texts() -> None:
+    board = Board(3)
+    assert board.read() == []
+    board.write(2, "reads a rather long name")
+    board.write(0, "reads \u00e4")
+    board.write(2, "waits")
+    assert board.read() == ["reads \u00e4", "waits"]
+    board.write(1, "x" * 2000 + "end")
+    assert board.read()[1].endswith("xend")
+    assert len(board.read()[1]) == 1024
+    board.write(2, "")
+    assert len(board.read()) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -43,14 +43,14 @@ def test_times_are_those_of_the_frames(video: Path) -> None:
         np.testing.assert_allclose(stream.spans, expected, atol=1e-3)
 
 
-def test_a_last_clip_is_over_when_its_last_frame_is(video: Path) -> None:
+def test_the_last_clip_ends_when_its_last_frame_does(video: Path) -> None:
     with ClipStream(video, frames=71, size=(32, 32)) as stream:
         np.testing.assert_allclose(stream.spans, [[0.0, 7.1]], atol=1e-3)
     with ClipStream(video, frames=72, size=(32, 32)) as stream:
         assert stream.clips == len(stream.spans) == len(list(stream)) == 0
 
 
-def test_a_length_is_told_or_why_not(video: Path, tmp_path: Path) -> None:
+def test_the_length_is_returned_or_why_there_is_none(video: Path, tmp_path: Path) -> None:
     found = measure_length(video)
     assert (found.frames, found.fault) == (71, "")
     assert found.seconds == pytest.approx(7.1, abs=1e-3)

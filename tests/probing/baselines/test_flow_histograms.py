@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.flow.folder import write_rows
+from selfvid.data.flow.folder import FlowRow, FlowWriter, write_rows
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
 from selfvid.flow.quantise import dequantise, quantise
 from selfvid.probing.baselines.flow_histograms import FlowHistograms, direction_histogram
-from tests.data.flow.test_flow_video import written
-from tests.data.flow.test_folder import ROW
 
 FLOW = torch.randn(12, 2, 9, 14, generator=torch.Generator().manual_seed(0))
 CODES, _ = quantise(FLOW, bound=6)
@@ -40,8 +38,25 @@ def _slow(fields: torch.Tensor, *, grid: int, bins: int) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    written(tmp_path / "a.mkv", CODES)
-    write_rows(tmp_path, [replace(ROW, frames=13, height=9, width=14, bound=6.0)])
+    with FlowWriter(tmp_path / "a.mkv", rate=25.0, comment="test") as file:
+        file.append(CODES)
+    row = FlowRow(
+        path="a.mkv",
+        video="1",
+        source="a.mp4",
+        direction="forward",
+        status="ok",
+        error="",
+        frames=13,
+        height=9,
+        width=14,
+        bound=6.0,
+        clipped=0.0,
+        bytes=9,
+        estimator="dis",
+        settings="{}",
+    )
+    write_rows(tmp_path, [row])
     return tmp_path
 
 
@@ -76,7 +91,7 @@ def test_a_segment_has_the_flow_between_its_own_frames(folder: Path) -> None:
     assert np.allclose(found, expected, atol=1e-4)
 
 
-def test_what_gives_no_histogram_is_said_at_the_door(folder: Path) -> None:
+def test_flow_that_gives_no_histogram_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"a\.mp4 has 1 fields of flow; expected at least 3"):
         FlowHistograms(folder).check(_manifest(start=0.4, end=0.5))
     with pytest.raises(InputError, match="is of 13 frames; the manifest says 20"):

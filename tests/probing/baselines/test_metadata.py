@@ -3,27 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 from selfvid.data.manifest.manifest import Manifest, Row
-from selfvid.errors import InputError
-from selfvid.probing.baselines.metadata import Baseline, Metadata
-from selfvid.probing.features import baseline_features
+from selfvid.probing.baselines.metadata import Metadata
 
 ROW = Row(
     path="a.mp4", video="1", frames=50, rate=25.0, width=64, height=48, duration=2.0, bytes=999
 )
-
-
-class Broken(Baseline):
-    name = "broken"
-
-    def __init__(self) -> None:
-        pass
-
-    def features(self, manifest: Manifest) -> np.ndarray:
-        return np.full((len(manifest), 1), np.nan)
 
 
 def test_metadata_is_what_the_index_measured_and_no_pixel() -> None:
@@ -35,8 +20,3 @@ def test_metadata_of_segments_has_their_own_length_and_start() -> None:
     rows = (replace(ROW, start=0.5, end=1.25), replace(ROW, start=1.5))
     found = Metadata().features(Manifest(rows, Path()))
     assert found[:, 6:].tolist() == [[0.75, 0.5], [0.5, 1.5]]
-
-
-def test_a_baseline_whose_features_are_not_finite_is_named() -> None:
-    with pytest.raises(InputError, match="baseline 'broken'"):
-        baseline_features([Broken()], Manifest((ROW,), Path()))

@@ -19,7 +19,7 @@ def _blobs(
 
 
 def _plain(train: np.ndarray, labels: np.ndarray, test: np.ndarray, c: float) -> np.ndarray:
-    """The same classifier without turning features onto a basis."""
+    """The same classifier without expressing features in a smaller basis."""
     mean, deviation = train.mean(0), train.std(0)
     root = np.sqrt(train.shape[1])
     model = LogisticRegression(C=c, max_iter=10_000, tol=1e-9)
@@ -58,7 +58,7 @@ def test_scaling_or_shifting_features_changes_nothing() -> None:
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
 
 
-def test_test_labels_and_test_features_have_no_say_in_the_choice() -> None:
+def test_test_features_do_not_influence_the_choice() -> None:
     train, labels, groups = _blobs(per_class=8, features=10, noise=2.0)
     choices = {
         classify(train, labels, groups, test, classes=3).choice
@@ -71,9 +71,7 @@ def test_test_labels_and_test_features_have_no_say_in_the_choice() -> None:
     ("labels", "groups"),
     [([0, 1, 0, 1, 0, 1], [0, 0, 0, 1, 1, 1]), ([0, 0, 0, 0, 1, 1], [0, 1, 2, 3, 4, 5])],
 )
-def test_too_few_groups_or_videos_fall_back_to_the_default_and_say_so(
-    labels: list[int], groups: list[int]
-) -> None:
+def test_too_few_groups_or_videos_take_the_default(labels: list[int], groups: list[int]) -> None:
     features = np.random.default_rng(0).normal(size=(6, 4))
     c, how = choose_c(features, np.array(labels), np.array(groups), classes=2)
     assert c == DEFAULT_C
@@ -87,13 +85,13 @@ def test_a_class_that_training_lacks_gets_no_probability() -> None:
     assert found.sum(axis=1) == pytest.approx(np.ones(len(train)))
 
 
-def test_one_class_alone_is_certain() -> None:
+def test_a_single_class_is_predicted_with_certainty() -> None:
     train = np.random.default_rng(0).normal(size=(3, 2))
     found = classify(train, np.array([1, 1, 1]), np.arange(3), train, classes=2)
     assert found.probabilities.tolist() == [[0, 1]] * 3
 
 
-def test_constant_features_are_harmless() -> None:
+def test_constant_features_do_not_change_predictions() -> None:
     train, labels, groups = _blobs(per_class=6, features=4, noise=0.5)
     dead = np.column_stack((train, np.full(len(train), 0.1)))
     found = classify(dead, labels, groups, dead, classes=3)

@@ -9,7 +9,7 @@ from selfvid.probing.classifiers.network import DECAYS, WIDTHS, classify
 
 
 def _rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Two classes that no plane parts: inside a circle and around it."""
+    """Two classes that no plane separates: inside a circle and around it."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 2
     angle = rng.uniform(0, 2 * np.pi, count)
@@ -18,7 +18,7 @@ def _rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, labels, np.arange(count) // 2
 
 
-def test_what_no_plane_parts_is_told_apart() -> None:
+def test_classes_that_no_plane_separates_are_separated() -> None:
     train, labels, groups = _rings(120, seed=0)
     test, truth, _ = _rings(60, seed=1)
     found = classify(train, labels, groups, test, classes=2)
@@ -48,7 +48,7 @@ def test_width_and_decay_are_the_best_over_inner_folds() -> None:
     assert right[choice.width, choice.decay] == max(right.values()) > min(right.values())
 
 
-def test_columns_that_hardly_vary_do_not_drown_the_others() -> None:
+def test_columns_that_hardly_vary_do_not_outweigh_the_others() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
     telling = np.stack((labels, 1 - labels), axis=1) + rng.normal(scale=0.1, size=(60, 2))
@@ -73,7 +73,7 @@ def test_features_that_are_all_the_same_are_no_error() -> None:
     assert np.isfinite(found.probabilities).all()
 
 
-def test_too_few_groups_take_the_default_and_say_so() -> None:
+def test_too_few_groups_take_the_default() -> None:
     train, labels, _ = _rings(12, seed=0)
     found = classify(train, labels, np.arange(12) // 6, train, classes=2)
     assert found.choice.how.startswith("default: fewer than 3 groups")
@@ -85,7 +85,7 @@ def test_a_class_that_training_lacks_has_no_probability() -> None:
     assert (found.probabilities[:, 1] == 0).all()
 
 
-def test_one_class_alone_is_certain() -> None:
+def test_a_single_class_is_predicted_with_certainty() -> None:
     train, labels, groups = _rings(10, seed=0)
     found = classify(train, 0 * labels + 1, groups, train[:4], classes=3)
     assert found.probabilities.tolist() == [[0, 1, 0]] * 4

@@ -1,1 +1,1 @@
-"""Histograms of hand-made visual words, the classical baseline."""
+"""Histograms of hand-made visual words: the classical baseline."""

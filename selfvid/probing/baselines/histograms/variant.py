@@ -1,4 +1,4 @@
-"""Feature histograms and a small network: the classical baseline of Karpathy et al. (2014)."""
+"""Feature histograms with a small network: the classical baseline of Karpathy et al. (2014)."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from selfvid.data.manifest.splits import Fold
 from selfvid.probing.baselines.histograms.describe import SIDE, Description
 from selfvid.probing.baselines.histograms.words import Vocabulary, pyramid_histogram
 from selfvid.probing.classifiers import network
-from selfvid.probing.variants import Judged, Learned, Task, judge
+from selfvid.probing.variants import FoldResult, LearnedFeatures, Task, classify_fold
 
 NAME = "feature histograms"
-WORDS = 64
-LEVELS = (1, 2)
+WORDS = 64  # of each kind: with six kinds and five cells 1920 numbers a video
+LEVELS = (1, 2)  # cells along each side: the whole picture and its quarters
 PROTOCOL = (
-    "up to 16 frames of those that the encoder sees; histograms of oriented gradients, of flow's "
-    "directions and colour moments of patches, on a grid and at corners; k-means words of each "
-    "kind, fitted on the training part of each fold; soft assignment; spatial pyramid; roots; "
-    "hue-saturation histogram and colour moments of whole pictures beside them"
+    "up to 16 of the frames that the encoder is given; histograms of oriented gradients, of "
+    "flow's directions and colour moments of patches, on a grid and at corners; k-means words of "
+    "each kind, fitted on the training part of each fold; soft assignment; spatial pyramid; "
+    "roots; hue-saturation histogram and colour moments of whole pictures are added"
 )
 
 
-class FeatureHistograms(Learned):
-    """Videos as histograms of visual words that are learned on each training part anew.
+class FeatureHistograms(LearnedFeatures):
+    """Histograms of visual words, which are learned anew on the training part of each fold.
 
     Args:
         videos: descriptions of all videos of the task, in order.
-        words: of each kind of descriptor.
+        words: number of words of each kind of descriptor.
         levels: cells along each side of the picture, for every level of the pyramid.
     """
 
@@ -47,15 +47,15 @@ class FeatureHistograms(Learned):
         self._words = words
         self._levels = tuple(levels)
 
-    def judge(self, fold: Fold, task: Task) -> Judged:
-        """Words and network of the training part, and what they say of the test part."""
+    def classify_fold(self, fold: Fold, task: Task) -> FoldResult:
+        """Learn words and a network on the training part, and predict the test part."""
         train, test = self.histograms(fold, seed=task.seed)
-        return judge(fold, task, train, test, by=network.classify)
+        return classify_fold(fold, task, train, test, classifier=network.classify)
 
     def histograms(
         self, fold: Fold, *, seed: int = 0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The training part (N, D) and the test part (M, D), by words of the training part."""
+        """Return features of the training part (N, D) and of the test part (M, D)."""
         vocabularies = self._vocabularies(fold.train, seed)
         train, test = (
             np.stack([self._histogram(self._videos[at], vocabularies) for at in part])
@@ -64,6 +64,7 @@ class FeatureHistograms(Learned):
         return train, test
 
     def _vocabularies(self, train: NDArray[np.int64], seed: int) -> dict[str, Vocabulary]:
+        """Return the words of each kind of descriptor, learned from the videos at `train`."""
         return {
             name: Vocabulary.fit(
                 np.concatenate([self._videos[at].bags[name].vectors for at in train]),
@@ -76,6 +77,7 @@ class FeatureHistograms(Learned):
     def _histogram(
         self, video: Description, vocabularies: dict[str, Vocabulary]
     ) -> NDArray[np.float64]:
+        """Return the features of one video, (D,)."""
         made = [
             pyramid_histogram(
                 vocabulary.assign(video.bags[name].vectors),
@@ -84,12 +86,12 @@ class FeatureHistograms(Learned):
             )
             for name, vocabulary in vocabularies.items()
         ]
-        # Where a word is frequent, a little more says little.
+        # Roots reduce the weight of frequent words.
         return np.concatenate((*(np.sqrt(histogram) for histogram in made), video.whole))
 
 
 def about_histograms(*, stored_flow: bool) -> dict[str, Any]:
-    """How videos become histograms, as plain data."""
+    """Return how videos become histograms, as plain data."""
     return {
         "features": PROTOCOL,
         "side": SIDE,

@@ -12,10 +12,15 @@ from selfvid.probing.baselines.histograms.descriptors import (
     PATCH,
     SATURATIONS,
     colour_moments,
+    corner_places,
     gradients,
+    grid_places,
     hue_saturation,
     motion,
+    patches,
 )
+
+HALF = PATCH // 2
 
 
 def test_a_constant_picture_has_no_gradients() -> None:
@@ -52,7 +57,7 @@ def test_a_shifted_picture_moves_in_the_bin_of_its_direction(
     assert found[:, b] ** 2 == pytest.approx(2, rel=0.15)
 
 
-def test_what_stands_still_has_no_motion() -> None:
+def test_without_displacement_there_is_no_motion() -> None:
     assert (motion(np.zeros((1, 2, PATCH, PATCH), np.float32)) == 0).all()
 
 
@@ -85,7 +90,48 @@ def test_hue_and_saturation_are_counted_pixel_by_pixel() -> None:
     assert np.abs(found - expected / 400).sum() < 0.05
 
 
-def test_no_places_give_no_descriptors() -> None:
+def test_without_places_there_are_no_descriptors() -> None:
     assert gradients(np.zeros((0, PATCH, PATCH), np.uint8)).shape == (0, 32)
     assert motion(np.zeros((0, 2, PATCH, PATCH), np.float32)).shape == (0, 32)
     assert colour_moments(np.zeros((0, 3, PATCH, PATCH), np.uint8)).shape == (0, 9)
+
+
+def test_the_grid_holds_every_patch_that_fits() -> None:
+    expected = [
+        [row, column]
+        for row in range(HALF, 80 - HALF + 1, 16)
+        for column in range(HALF, 100 - HALF + 1, 16)
+    ]
+    assert grid_places(80, 100, step=16).tolist() == expected
+
+
+def test_a_patch_is_what_lies_around_its_place() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (70, 90, 3)).astype(np.uint8)
+    places = np.array([[16, 16], [30, 74], [54, 20]])
+    for place, patch in zip(places, patches(picture, places), strict=True):
+        row, column = place - HALF
+        expected = picture[row : row + PATCH, column : column + PATCH].transpose(2, 0, 1)
+        assert (patch == expected).all()
+
+
+def test_corners_of_a_square_are_found() -> None:
+    picture = np.zeros((128, 128), np.uint8)
+    picture[40:70, 50:90] = 255
+    found = corner_places(picture, most=4)
+    for corner in ([40, 50], [40, 89], [69, 50], [69, 89]):
+        assert np.abs(found - corner).max(axis=1).min() <= 1
+
+
+def test_patches_of_corners_lie_inside_the_picture() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128)).astype(np.uint8)
+    found = corner_places(noise)
+    assert len(found) == 24
+    assert found.min() >= HALF
+    assert found.max() <= 128 - HALF
+    assert patches(noise, found).shape == (24, PATCH, PATCH)
+
+
+def test_a_constant_picture_has_no_corners_and_no_patches() -> None:
+    grey = np.full((128, 128), 9, np.uint8)
+    assert corner_places(grey).shape == (0, 2)
+    assert patches(grey, corner_places(grey)).shape == (0, PATCH, PATCH)

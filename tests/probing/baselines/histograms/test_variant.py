@@ -41,7 +41,7 @@ def videos() -> list[Description]:
     return [_video(n % 2, seed=n) for n in range(24)]
 
 
-def test_place_alone_tells_the_class(videos: list[Description]) -> None:
+def test_place_in_the_picture_can_tell_the_class(videos: list[Description]) -> None:
     task = _task()
     variant = FeatureHistograms(videos, words=5)
     row = summarise(assess("it", [variant], task), task)
@@ -51,7 +51,7 @@ def test_place_alone_tells_the_class(videos: list[Description]) -> None:
     assert summarise(assess("it", [without], task), task).accuracy.mean < 0.9
 
 
-def test_words_are_fitted_to_training_videos_alone(
+def test_words_are_fitted_to_training_videos_only(
     videos: list[Description], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[np.ndarray] = []

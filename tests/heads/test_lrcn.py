@@ -1,0 +1,92 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from selfvid.encoders.lstm import LSTMEncoder
+from selfvid.encoders.vectors import FlatFrames
+from selfvid.errors import InputError
+from selfvid.heads.base import Head
+from selfvid.heads.lrcn import LRCN
+from selfvid.types import Features, Widths
+from tests.heads.features import CLASSES, WIDTHS, features
+from tests.heads.kinds import made
+
+
+def test_lrcn_carries_its_state_on() -> None:
+    head = made("lrcn of two layers").eval()
+    whole = features()
+    assert whole.steps is not None
+    first = Features(whole.clip, whole.steps[:, :2])
+    second = Features(whole.clip, whole.steps[:, 2:])
+    before = head(first)
+    after = head(second, before.state)
+    torch.testing.assert_close(
+        torch.cat((before.votes, after.votes), 1), head(whole).votes, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_lrcn_is_pytorchs_lstm_with_votes() -> None:
+    head = LRCN(WIDTHS, CLASSES, hidden=7, bound=None).eval()
+    lstm = torch.nn.LSTM(6, 7, batch_first=True)
+    own = {name.rpartition(".")[2]: value for name, value in head.lstm.state_dict().items()}
+    weights = {
+        "weight_ih_l0": own["input_weight"],
+        "weight_hh_l0": own["recurrent_weight"],
+        "bias_ih_l0": own["bias"],
+        "bias_hh_l0": torch.zeros_like(own["bias"]),
+    }
+    lstm.load_state_dict(weights)
+    whole = features()
+    outputs, _ = lstm(whole.steps)
+    torch.testing.assert_close(head(whole).votes, head.last(outputs))
+
+
+def pretrained(folder: Path, *, hidden: int = 5) -> LSTMEncoder:
+    torch.manual_seed(3)
+    encoder = LSTMEncoder(FlatFrames((2, 3)), hidden=hidden, layers=2)
+    encoder.save(folder)
+    return encoder
+
+
+def test_a_head_starts_with_the_weights_of_a_pretrained_lstm(tmp_path: Path) -> None:
+    encoder = pretrained(tmp_path / "encoder").eval()
+    head = LRCN(WIDTHS, CLASSES, hidden=5, layers=2, start=tmp_path).eval()
+    steps = torch.randn(2, 4, 6)
+    wanted, _ = encoder.run(steps)
+    outputs, _ = head.lstm(steps)
+    torch.testing.assert_close(outputs, wanted)
+    assert any("peepholes" in name for name in head.lstm.state_dict()) == encoder.peepholes
+
+
+def test_a_pretrained_lstm_of_other_sizes_is_refused(tmp_path: Path) -> None:
+    pretrained(tmp_path / "encoder", hidden=4)
+    with pytest.raises(InputError, match=r"\(6, 4, 2\); expected \(6, 5, 2\)") as raised:
+        LRCN(WIDTHS, CLASSES, hidden=5, layers=2, start=tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_picture_of_gates_shows_the_last_frame_of_each_step() -> None:
+    head = made("lrcn").eval()
+    steps = torch.randn(1, 3, 6)
+    frames = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8)
+    picture = head.preview(Features(steps.mean(1), steps), frames)["gates"]
+    assert picture.dtype == torch.uint8
+    assert picture.shape[0] == 3
+    shown = head.preview(Features(steps.mean(1), steps), frames[-3:])["gates"]
+    assert torch.equal(picture, shown)  # two frames before the first step's last one
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: LRCN(Widths(clip=6), 3), "LRCN needs step vectors"),
+        (lambda: LRCN(WIDTHS, 3, dropout_before=-0.1), "dropout_before is -0.1"),
+        (lambda: LRCN(WIDTHS, 3, start="nowhere"), "'nowhere' holds no encoder"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(make: Callable[[], Head], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as raised:
+        make()
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from selfvid.probing.encoders import load_probed_encoder, random_weights
+from tests.probing.footage import an_encoder
+
+
+def test_random_weights_differ_by_seed_and_do_not_change_the_generator() -> None:
+    encoder = an_encoder()
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    one, again, other = (random_weights(encoder, seed) for seed in (0, 0, 1))
+    assert torch.equal(before, torch.random.get_rng_state())
+    weight = next(iter(encoder.state_dict()))
+    assert torch.equal(one.state_dict()[weight], again.state_dict()[weight])
+    assert not torch.equal(one.state_dict()[weight], other.state_dict()[weight])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ("encoder: {backbone: {weights: imagenet}}", "weights from weights imagenet"),
+        ("init: runs/old", "weights from init runs/old"),
+        ("init: null", "random weights"),
+        ("[not: a recipe", "unknown weights"),
+    ],
+)
+def test_the_recipe_tells_which_weights_pretraining_began_with(
+    tmp_path: Path, recipe: str, words: str
+) -> None:
+    an_encoder().save(tmp_path / "encoder")
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    assert load_probed_encoder(tmp_path).start == words
+
+
+def test_results_of_an_encoder_without_a_run_lie_beside_it(tmp_path: Path) -> None:
+    an_encoder().save(tmp_path / "mine")
+    probed = load_probed_encoder(tmp_path / "mine")
+    assert probed.home == tmp_path / "mine-probe"
+    assert probed.at_start is None
