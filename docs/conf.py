@@ -13,7 +13,7 @@ project = "selfvid"
 author = "the selfvid authors"
 release = version = selfvid.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 
 # Pages
@@ -21,7 +21,7 @@ html_theme = "furo"
 html_title = f"selfvid {release}"
 html_show_sphinx = False
 html_show_copyright = False
-myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
+
 myst_heading_anchors = 3  # headings down to ### can be linked to
 
 # The reference
@@ -30,10 +30,16 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "separated"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "ignore-module-all": True,  # what a module takes from another is documented there
+}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_attr_annotations = False
+napoleon_use_ivar = True  # attributes stand in the text of their class, not as entries of their own
 
 # Pages that are made from the code stand in `docs/` when the build begins.
 write_recipe_table()

@@ -1,4 +1,4 @@
-"""Write docs/reference/: one page of the API for each folder of the package, from its docstrings."""
+"""Write docs/reference/: a page of the API for each folder of the package."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ PACKAGE = Path(selfvid.__file__).parent
 INDEX = """\
 # API reference
 
-Everything that is named `from selfvid import …` stands on [one page](front_door.md). The pages below follow the folders of
-the package, and show what its modules hold. Signatures, shapes and exceptions come from the docstrings. Letters in shapes
-are explained in [the architecture](../architecture.md).
+[One page](front_door.md) lists everything that `from selfvid import …` gives. The other pages
+follow the folders of the package and document its modules. Signatures, shapes and exceptions come
+from the docstrings. Letters in shapes are explained in
+[the architecture](../architecture.md#contracts).
 
 ```{{toctree}}
 :maxdepth: 1
@@ -58,7 +59,7 @@ def page(name: str, package: Path, modules: list[Path]) -> str:
 
 def front_door() -> str:
     """Return the page of the public names: where each one is documented."""
-    parts = ["# The public names", "What `from selfvid import …` gives, and where it is documented."]
+    parts = ["# Public names", "What `from selfvid import …` gives, and where it is documented."]
     rows = ["| name | documented in |", "|---|---|"]
     for name in sorted(selfvid.__all__, key=str.lower):
         thing = getattr(selfvid, name)

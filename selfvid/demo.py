@@ -1,4 +1,4 @@
-"""The whole story on footage made on the spot: from video files to a probed, exported encoder."""
+"""`selfvid demo`: all steps on generated videos, from files to an evaluated, exported encoder."""
 
 from __future__ import annotations
 
@@ -33,26 +33,27 @@ from selfvid.training.schedule import Training
 logger = logging.getLogger(__name__)
 
 LABEL = "digit"
-MARGIN = 32.0  # L1 distance of the coherence loss; random weights begin at about ten
+# L1 distance in the coherence loss, above the distance of about 10 that random weights give.
+MARGIN = 32.0
 
 
 def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed: int = 0) -> Path:
-    """Write footage of moving digits, learn from it without labels, and say whether it helped.
+    """Write videos of moving digits, train on them without labels, and measure whether it helped.
 
-    The digits are scikit-learn's, so nothing is downloaded. Glyphs of the test videos appear
-    neither in pretraining nor in the probe's training.
+    The digits are scikit-learn's, so nothing is downloaded. The digit images of the test videos
+    are used neither in pretraining nor for training the probe.
 
     Args:
-        out: folder for everything the demo makes; must not exist yet.
-        steps: optimiser steps of the main run; the second run has half of them.
+        out: folder for all results of the demo; it must not exist yet.
+        steps: optimiser steps of the main run; the second run has half as many.
         videos: number of video files.
-        seed: of footage, weights and training.
+        seed: seed of the videos, the weights and the training.
 
     Returns:
-        The path of ``result.json`` with the figures.
+        The path of ``result.json``, which contains the figures.
 
     Raises:
-        InputError: where `out` exists.
+        InputError: If `out` exists, or there are fewer than two steps.
     """
     out = Path(out)
     if out.exists():
@@ -60,30 +61,30 @@ def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed:
     if steps < 2:
         raise InputError(f"steps is {steps}; expected 2 or more, half of them for the second run")
     started = time.perf_counter()
-    _say(1, "writing moving digits as video files")
+    _log(1, "writing moving digits as video files")
     table = write_footage(out / "footage", videos=videos, frames=16, test_share=0.4, seed=seed)
-    _say(2, "looking at every video once")
+    _log(2, "checking every video")
     manifest = out / "footage.csv"
     index(table, out=manifest, quiet=True)
-    _say(3, "learning without labels: VICReg on frames of one video")
+    _log(3, "training without labels: VICReg on frames of one video")
     torch.manual_seed(seed)
-    main = _learn(manifest, out / "vicreg", VICReg(_encoder(), projection=256), steps, seed)
-    _say(4, "learning without labels: temporal coherence after Mobahi et al., half as long")
+    main = _train(manifest, out / "vicreg", VICReg(_encoder(), projection=256), steps, seed)
+    _log(4, "training without labels: temporal coherence after Mobahi et al., half as long")
     torch.manual_seed(seed)
     coherence = TemporalCoherence(_encoder(), margin=MARGIN)
-    beside = _learn(manifest, out / "coherence", coherence, steps // 2, seed)
-    _say(5, "probing both against their baselines")
-    found = probe(main, manifest, label=LABEL, frames=8, motion=False, label_curve=(5, 20))
-    other = probe(beside, manifest, label=LABEL, frames=8, motion=False, label_curve=(), quiet=True)
-    _say(6, "exporting to ONNX, compared with PyTorch")
+    second = _train(manifest, out / "coherence", coherence, steps // 2, seed)
+    _log(5, "evaluating both encoders next to their baselines")
+    probed = probe(main, manifest, label=LABEL, frames=8, motion=False, label_curve=(5, 20))
+    other = probe(second, manifest, label=LABEL, frames=8, motion=False, label_curve=(), quiet=True)
+    _log(6, "exporting to ONNX and comparing with PyTorch")
     exported = export(main, format="onnx", quiet=True)
-    _say(7, "writing the report")
+    _log(7, "writing the report")
     page = report(main, out=out / "report.html", quiet=True)
-    result = _result(found, other, seconds=time.perf_counter() - started)
+    result = _result(probed, other, seconds=time.perf_counter() - started)
     result["onnx_largest_difference"] = exported.parity.difference
     write_whole(out / "result.json", json.dumps(result, indent=2) + "\n")
     print(f"\n{result['words']}")
-    print(f"{result['seconds']:.0f} s; everything is in {out}, start with {page}")
+    print(f"{result['seconds']:.0f} s; all results are in {out}; open {page} first")
     return out / "result.json"
 
 
@@ -91,7 +92,7 @@ def _encoder() -> FrameEncoder:
     return FrameEncoder(SmallNet(channels=1, stages=(32, 64, 128), norm="batch"))
 
 
-def _learn(manifest: Path, out: Path, objective: Objective, steps: int, seed: int) -> Path:
+def _train(manifest: Path, out: Path, objective: Objective, steps: int, seed: int) -> Path:
     training = Training(steps=steps, batch=64, rate=2e-3, warmup=steps // 10, preview_every=steps)
     return pretrain(
         manifest,
@@ -105,23 +106,29 @@ def _learn(manifest: Path, out: Path, objective: Objective, steps: int, seed: in
     )
 
 
-def _result(found: ProbeResult, other: ProbeResult, *, seconds: float) -> dict[str, Any]:
-    """The figures for checks to read, and the verdict for people."""
-    accuracies = {row.name: row.accuracy for row in found.rows}
+def _result(probed: ProbeResult, other: ProbeResult, *, seconds: float) -> dict[str, Any]:
+    """Return the figures, and a sentence that says whether pretraining helped.
+
+    Args:
+        probed: the probe of the main run.
+        other: the probe of the second run.
+        seconds: how long the demo took.
+    """
+    accuracies = {row.name: row.accuracy for row in probed.rows}
     accuracies["temporal coherence"] = other.rows[0].accuracy
     encoder, random = accuracies["encoder"], accuracies["random weights"]
     helped = encoder.low > random.high
-    verdict = "helped" if helped else "did not help beyond both intervals"
+    verdict = "helped" if helped else "did not clearly help"
     return {
         "words": (
-            f"Pretraining without labels {verdict}: a linear probe names the digit in "
-            f"{_percent(encoder)} of unseen test videos, with random weights in "
-            f"{_percent(random)}, after temporal coherence in "
+            f"Pretraining without labels {verdict}: a linear probe recognises the digit in "
+            f"{_percent(encoder)} of unseen test videos; with random weights in "
+            f"{_percent(random)}; after temporal coherence in "
             f"{_percent(accuracies['temporal coherence'])}."
         ),
         "helped": helped,
         "label": LABEL,
-        "test_videos": found.protocol["data"]["tested"],
+        "test_videos": probed.protocol["data"]["tested"],
         "accuracy": {name: _plain(accuracy) for name, accuracy in accuracies.items()},
         "seconds": round(seconds, 1),
         "hardware": hardware(),
@@ -129,7 +136,7 @@ def _result(found: ProbeResult, other: ProbeResult, *, seconds: float) -> dict[s
 
 
 def _plain(interval: Interval) -> dict[str, float | None]:
-    """An interval as JSON has it: what has no ends, such as chance, has None for them."""
+    """Return an interval for JSON; ends that are unknown, such as those of chance, are None."""
     return {
         name: None if math.isnan(value) else round(value, 4)
         for name, value in interval._asdict().items()
@@ -137,9 +144,11 @@ def _plain(interval: Interval) -> dict[str, float | None]:
 
 
 def _percent(interval: Interval) -> str:
+    """Return an interval of shares as text, such as "86 % [83, 89]"."""
     low, mean, high = (100 * value for value in interval)
     return f"{mean:.0f} % [{low:.0f}, {high:.0f}]"
 
 
-def _say(number: int, what: str) -> None:
+def _log(number: int, what: str) -> None:
+    """Log the beginning of a step."""
     logger.info("%d/7 %s", number, what)

@@ -1,6 +1,6 @@
-"""The command line: finds a command, hands its function to jsonargparse, speaks in one line.
+"""The command line: finds the command, parses its arguments, and prints errors in one line.
 
-Only the chosen command's module is imported, so that help is instant.
+Only the module of the chosen command is imported, so that ``selfvid --help`` is fast.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from selfvid.cli.nulls import with_nulls, without_deep_nulls
 from selfvid.cli.recipes import with_recipe_paths
 from selfvid.errors import InputError
 
-USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130
+USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130  # exit codes, as shells and argparse use them
 
 
 @dataclass(frozen=True)
 class Command:
-    """One word of the command line, or two.
+    """A command, whose name is one word or two words.
 
     Attributes:
-        function: dotted path of the function it calls.
-        words: what it is for, in one line.
-        example: how it is called.
-        positional: whether required arguments are given by place instead of by name.
+        function: dotted path of the function that it calls.
+        words: what it does, in one line.
+        example: an example of a command line.
+        positional: whether required arguments are positional; otherwise they are options.
         recipe: whether it reads a recipe.
-        several: name of the argument that takes several paths by place, if one does.
+        several: name of the positional argument that takes several paths, or "".
     """
 
     function: str
@@ -50,92 +50,99 @@ class Command:
 COMMANDS = {
     "demo": Command(
         "selfvid.demo.demo",
-        "the whole story on generated footage, in minutes, without a download",
+        "run all steps on generated videos, in minutes and without a download",
         "selfvid demo",
     ),
     "index": Command(
         "selfvid.data.indexing.command.index",
-        "look at every video once and say what is broken",
+        "check every video and write a manifest",
         "selfvid index FOLDER -o footage.csv",
     ),
     "flow": Command(
         "selfvid.data.flow.command.compute_flow",
-        "optical flow of every video, computed once",
+        "compute the optical flow of every video",
         "selfvid flow footage.csv -o flow",
     ),
     "pretrain": Command(
         "selfvid.pretraining.command.pretrain",
-        "learn an encoder from footage nobody labelled",
+        "train an encoder on unlabelled videos",
         "selfvid pretrain --config coherence --data footage.csv --out runs/first",
         positional=False,
         recipe=True,
     ),
     "probe": Command(
         "selfvid.probing.command.probe",
-        "linear probe, kNN and label curve, with their baselines beside them",
+        "evaluate an encoder by linear probe and kNN, next to baselines",
         "selfvid probe runs/first labelled.csv",
     ),
     "finetune": Command(
         "selfvid.finetuning.command.finetune",
-        "any head on any encoder, trained with labels and tested on whole videos",
+        "train an encoder and a head with labels, and test them on whole videos",
         "selfvid finetune --config lrcn --data labelled.csv --init runs/first --out runs/lrcn",
         positional=False,
         recipe=True,
     ),
     "forecast": Command(
         "selfvid.forecasting.command.forecast",
-        "how well a run predicts frames, beside guesses that need no network",
+        "evaluate predicted frames, next to baselines that need no network",
         "selfvid forecast runs/first",
     ),
     "fuse": Command(
         "selfvid.comparing.fuse.command.fuse",
-        "one verdict from several runs: average, weights or SVM on their scores",
+        "combine the scores of several runs by average, weights or SVM",
         "selfvid fuse runs/rgb runs/flow -o runs/fused",
         several="runs",
     ),
     "compare": Command(
         "selfvid.comparing.command.compare",
-        "one run against another on the same videos, over all and class by class",
+        "compare two runs on the same videos, in total and class by class",
         "selfvid compare runs/a runs/b",
     ),
     "detect train": Command(
         "selfvid.detecting.train.detect_train",
-        "a detector of activities in untrimmed videos, on any encoder",
+        "train a detector of activities in untrimmed videos, on an encoder",
         "selfvid detect train --encoder runs/first --annotations activities.csv --out runs/detect",
         positional=False,
         recipe=True,
     ),
     "detect run": Command(
         "selfvid.detecting.run.detect_run",
-        "when which activity goes on in new videos, of any length",
+        "find activities in new videos of any length",
         "selfvid detect run runs/detect VIDEO... -o found",
         several="videos",
     ),
     "detect eval": Command(
         "selfvid.detecting.evaluate.detect_eval",
-        "what a detector finds in its test videos, beside guesses that see none",
+        "evaluate a detector on its test videos, next to two baselines",
         "selfvid detect eval runs/detect",
     ),
     "embed": Command(
         "selfvid.features.embed.embed",
-        "features of videos to a file",
+        "write the features of videos to a file",
         "selfvid embed runs/first FOLDER -o features.parquet",
     ),
     "export": Command(
         "selfvid.export.export",
-        "the encoder as ONNX, torch.export program, plain weights or a folder of its own",
+        "write an encoder as ONNX, torch.export program, weights or folder",
         "selfvid export runs/first --format onnx",
     ),
     "report": Command(
         "selfvid.reports.page.report",
-        "one HTML page with everything a run left",
+        "write one HTML page with all results of a run",
         "selfvid report runs/first",
     ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0, 2 for a user's error, 1 for ours, 130 when interrupted."""
+    """Run one command and exit.
+
+    The exit code is 0 after success, 2 after an error that the user can correct, 1 after any other
+    error, and 130 after an interruption.
+
+    Args:
+        arguments: the words of the command line; by default those of this process.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
@@ -146,10 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        sys.exit(_say(error, debug=debug))
+        sys.exit(_print_error(error, debug=debug))
 
 
 def _run(words: list[str]) -> int:
+    """Run the command that the words name, or print the help; return the exit code."""
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -167,7 +175,7 @@ def _run(words: list[str]) -> int:
         near = get_close_matches(name, known, n=1)
         meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
         raise InputError(f"command {name!r} is unknown; {meant}")
-    # Libraries warn those who call them; a user of the command line did not.
+    # Warnings of libraries are meant for developers, not for users of the command line.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     import warnings
 
@@ -179,20 +187,25 @@ def _run(words: list[str]) -> int:
 
 
 def _family(word: str) -> list[str]:
-    """The commands of two words that begin with this one."""
+    """Return the names of the commands of two words whose first word is this one."""
     return [name for name in COMMANDS if name.startswith(f"{word} ")]
 
 
 def _find(path: str) -> Callable[..., Any]:
+    """Import the function with a dotted path."""
     module, _, name = path.rpartition(".")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
 
 
 def _parse(
     name: str, command: Command, function: Callable[..., Any], words: list[str]
 ) -> dict[str, Any]:
-    """Arguments for `function`, with the objects that a recipe names already made."""
+    """Return the arguments for `function`, with the objects of a recipe already built.
+
+    Raises:
+        InputError: If an argument is wrong.
+    """
     from jsonargparse import ArgumentError, ArgumentParser
 
     from selfvid.cli.messages import one_line
@@ -203,14 +216,16 @@ def _parse(
         exit_on_error=False,
     )
     if command.recipe:
-        parser.add_argument("--config", action="config", help="recipe: a file, or a bare name")
+        help_text = "recipe: a file, or the name of one that comes with selfvid"
+        parser.add_argument("--config", action="config", help=help_text)
         words = with_recipe_paths(words, inspect.signature(function).parameters)
-    by_hand: set[str | int] = {command.several} if command.several else set()
-    parser.add_function_arguments(function, as_positional=command.positional, skip=by_hand)
+    # jsonargparse would read a list from a single word; here it is several words.
+    skipped: set[str | int] = {command.several} if command.several else set()
+    parser.add_function_arguments(function, as_positional=command.positional, skip=skipped)
     if command.several:
-        several = f"{command.several}, one after another"
-        parser.add_argument(command.several, type=Path, nargs="+", help=several)
-    words, nulls = without_deep_nulls(_spelt_out(words, function))
+        help_text = f"{command.several}, separated by spaces"
+        parser.add_argument(command.several, type=Path, nargs="+", help=help_text)
+    words, nulls = without_deep_nulls(_normalised(words, function))
     try:
         settings = parser.parse_args(words)
         if nulls:
@@ -218,36 +233,36 @@ def _parse(
             plain.pop("config", None)
             settings = parser.parse_object(with_nulls(plain, nulls))
         if "seed" in settings:
-            # Weights are drawn when the recipe's objects are made, which is next.
+            # The objects of a recipe are built next, and their weights are random.
             import torch
 
             torch.manual_seed(settings["seed"])
-        made = parser.instantiate(settings)
+        arguments = parser.instantiate(settings)
     except (ArgumentError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         options = parser.get_defaults().keys()
-        complaint = one_line(str(error), options=options, example=command.example)
-        raise InputError(complaint) from error
-    return {key: value for key, value in vars(made).items() if key != "config"}
+        message = one_line(str(error), options=options, example=command.example)
+        raise InputError(message) from error
+    return {key: value for key, value in vars(arguments).items() if key != "config"}
 
 
-def _spelt_out(words: list[str], function: Callable[..., Any]) -> list[str]:
-    """The words with -o made long, and a bare switch such as --resume made true."""
+def _normalised(words: list[str], function: Callable[..., Any]) -> list[str]:
+    """Return the words with --out for -o, and with "=true" after a switch such as --resume."""
     parameters = inspect.signature(function).parameters
-    names = {"-o": "--out"}
     switches = {
         f"--{name}" for name, parameter in parameters.items() if isinstance(parameter.default, bool)
     }
-    spelt = []
+    normalised = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
-        bare = word in switches and following.lower() not in ("true", "false")
-        spelt.append(f"{word}=true" if bare else names.get(word, word))
-    return spelt
+        if word in switches and following.lower() not in ("true", "false"):
+            word = f"{word}=true"
+        normalised.append("--out" if word == "-o" else word)
+    return normalised
 
 
 def _help(family: str = "") -> str:
-    """What commands there are, or those of two words that begin with `family`."""
+    """Return the list of all commands, or of those whose first word is `family`."""
     names = _family(family) if family else list(COMMANDS)
     width = max(map(len, names))
     lines = [f"  {name:<{width}}  {COMMANDS[name].words}" for name in names]
@@ -255,17 +270,18 @@ def _help(family: str = "") -> str:
         [
             f"usage: selfvid {f'{family} ' if family else ''}COMMAND ...",
             "",
-            "Learn video encoders from footage nobody labelled, and measure whether that helped.",
+            "Train video encoders on unlabelled videos, and measure whether that helped.",
             "",
             *lines,
             "",
-            "selfvid COMMAND --help tells more; --debug shows a traceback; --version the version.",
+            "selfvid COMMAND --help explains a command; --debug shows the traceback of an error;",
+            "selfvid --version prints the version.",
         ]
     )
 
 
-def _say(error: BaseException, *, debug: bool) -> int:
-    """Print one line about `error`; the exit code that goes with it."""
+def _print_error(error: BaseException, *, debug: bool) -> int:
+    """Print one line about `error`; return the exit code."""
     line = " ".join(str(error).split())
     if isinstance(error, InputError):
         print(f"selfvid: {line}", file=sys.stderr)
@@ -273,7 +289,7 @@ def _say(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Interrupted":
         print(f"selfvid: {line or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
-    hint = "" if debug else "; --debug shows where"
+    hint = "" if debug else "; --debug shows the traceback"
     if isinstance(error, OSError) and error.filename is not None:
         reason = (error.strerror or type(error).__name__).lower()
         print(f"selfvid: {str(error.filename)!r} cannot be used: {reason}{hint}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""jsonargparse's complaints, which run over several lines, in one."""
+"""The error messages of jsonargparse, which have several lines, as one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from itertools import groupby
 
+# Patterns of the messages of jsonargparse 4.53.
 KEY = re.compile(r'Parser key "([^"]+)"')
 CLASS = re.compile(r"Problem with given class_path '([^']+)'")
 UNKNOWN = re.compile(
@@ -19,19 +20,21 @@ MISSING = re.compile(r"the following arguments are required: (.*)")
 KIND = re.compile(r"Expected (?:an? )?(?:<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\])")
 VALUE = re.compile(r"(?:Got value|Given value): (.*)")
 NESTED = re.compile(r"NestedArg\(key='[^']*', val='?(.*?)'?\)")
+# The types as a user of the command line knows them.
 PLAIN_KINDS = {"list": "a list", "Sequence": "a list", "NoneType": "null"}
+# Beginnings of lines that only say which types were tried.
 NOISE = ("Does not validate", "Subtypes", "Errors", "Given value", "Not of type Path")
 
 
 def one_line(complaint: str, *, options: Iterable[str] = (), example: str = "") -> str:
-    """The key at fault, its value and what was expected, in one line.
+    """Return the wrong key, its value and what was expected, in one line.
 
     Args:
-        complaint: text of an error of jsonargparse.
-        options: names that the command takes, to suggest the near ones.
-        example: how the command is called.
+        complaint: the message of jsonargparse.
+        options: names of the options of the command, to suggest a similar one.
+        example: an example of the command line.
     """
-    # A complaint about a group of settings names the group twice.
+    # A message about a group of settings contains the name of the group twice.
     key = ".".join(name for name, _ in groupby(KEY.findall(complaint)))
     where = f"{key}: " if key else ""
     owner = CLASS.findall(complaint)[-1:]
@@ -49,16 +52,16 @@ def one_line(complaint: str, *, options: Iterable[str] = (), example: str = "") 
 
 
 def _sentence(complaint: str) -> str:
-    """The first line that says more than which types were tried; empty where none does."""
+    """Return the first line that says more than which types were tried; empty if none does."""
     for line in complaint.splitlines():
-        said = KEY.sub("", line).strip(" -:")
-        if said and not (said.startswith(NOISE) or CLASS.search(said) or KIND.match(said)):
-            return said
+        text = KEY.sub("", line).strip(" -:")
+        if text and not (text.startswith(NOISE) or CLASS.search(text) or KIND.match(text)):
+            return text
     return ""
 
 
 def _mistype(complaint: str) -> str:
-    """The types that were expected and the value that is of none of them."""
+    """Return the types that were expected, and the value that has none of them; or ""."""
     kinds = [
         PLAIN_KINDS.get(kind, kind or f"one of {some}") for kind, some in KIND.findall(complaint)
     ]
@@ -68,13 +71,13 @@ def _mistype(complaint: str) -> str:
     value = values[-1].strip()
     if nested := NESTED.fullmatch(value):
         value = nested.group(1)
-        # A text is what the whole group might have been, not this part of it.
+        # The whole group might have been a text, but not this part of it.
         kinds = [kind for kind in kinds if kind != "str"]
     return f"expected {' or '.join(kinds)}, got {value!r}"
 
 
 def _parameters(class_path: str) -> str:
-    """The arguments that a class takes, as an expectation."""
+    """Return the arguments of a class as the end of a message."""
     module, _, name = class_path.rpartition(".")
     try:
         parameters = inspect.signature(getattr(import_module(module), name)).parameters
@@ -84,7 +87,7 @@ def _parameters(class_path: str) -> str:
 
 
 def _near(name: str, options: Iterable[str]) -> str:
-    """The options whose last part looks like that of `name`, as an expectation."""
+    """Return the option whose last part is similar to that of `name`, as the end of a message."""
     by_leaf = {option.rpartition(".")[2]: option for option in options}
     near = get_close_matches(name.lstrip("-").rpartition(".")[2], by_leaf, n=1)
-    return f"; did you mean --{by_leaf[near[0]]}?" if near else "; --help lists those there are"
+    return f"; did you mean --{by_leaf[near[0]]}?" if near else "; --help lists all options"

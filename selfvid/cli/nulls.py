@@ -1,8 +1,9 @@
-"""Options deep inside a recipe set to null on the command line.
+"""Options of nested objects that are set to null on the command line.
 
-jsonargparse (4.53) hands an option of an object within an object down as text twice, so that
-``--objective.encoder.flow_kernel null`` arrives as the word "None": refused for a number, taken
-for a name where a text may stand. Such options are kept from it and set afterwards.
+jsonargparse (4.53) converts an option of an object within an object to text twice, so that
+``--objective.encoder.flow_kernel null`` becomes the text "None". A number is then refused, and a
+text becomes "None". Such options are therefore removed from the command line before parsing, and
+set afterwards.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from typing import Any, get_args, get_type_hints
 
 from selfvid.errors import InputError
 
-NULLS = ("null", "~")
-_INNER = ("init_args", "dict_kwargs")
+NULLS = ("null", "~")  # how YAML writes it
+_INNER = ("init_args", "dict_kwargs")  # parts of an option's name that may be left out
 
 
 def without_deep_nulls(words: list[str]) -> tuple[list[str], list[str]]:
-    """The words without options of objects within objects that are null, and those options."""
+    """Separate the options of nested objects that are null.
+
+    Args:
+        words: the words of the command line.
+
+    Returns:
+        The other words, and the names of these options.
+    """
     kept: list[str] = []
     nulls: list[str] = []
     rest = iter(words)
@@ -37,10 +45,14 @@ def without_deep_nulls(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def with_nulls(settings: dict[str, Any], options: list[str]) -> dict[str, Any]:
-    """Parsed settings with some options, as they stand on the command line, set to None.
+    """Set options to None in parsed settings.
+
+    Args:
+        settings: the parsed settings, which are changed.
+        options: the options as they are written on the command line.
 
     Raises:
-        InputError: where there is no such option, or it may not be null.
+        InputError: If there is no such option, or it must not be null.
     """
     for option in options:
         *path, last = _parts(option)
@@ -57,22 +69,25 @@ def with_nulls(settings: dict[str, Any], options: list[str]) -> dict[str, Any]:
 
 
 def _may_be_none(place: dict[str, Any], argument: str) -> bool:
+    """Return whether the type of an argument allows None."""
     module, _, name = str(place.get("class_path", "")).rpartition(".")
-    made = getattr(import_module(module), name, None) if module else None
-    if made is None:
-        return True  # plain settings: jsonargparse looks at them itself
-    hint = get_type_hints(made.__init__).get(argument)
+    cls = getattr(import_module(module), name, None) if module else None
+    if cls is None:
+        return True  # plain settings, which jsonargparse checks itself
+    hint = get_type_hints(cls.__init__).get(argument)
     return hint is Any or NoneType in get_args(hint)
 
 
 def _is_deep(name: str) -> bool:
+    """Return whether a word is an option of an object within an object."""
     return name.startswith("--") and len(_parts(name)) > 2
 
 
 def _parts(name: str) -> list[str]:
+    """Return the parts of an option's name that name an argument."""
     return [part for part in name.removeprefix("--").split(".") if part not in _INNER]
 
 
 def _within(place: Any) -> Any:
-    """The arguments of an object, or the settings themselves."""
+    """Return the arguments of an object; plain settings are returned as they are."""
     return place.get("init_args", place)

@@ -1,4 +1,4 @@
-"""Recipes: found by path or bare name, and looked at before jsonargparse reads them."""
+"""Recipes: finding them by path or name, and checking them before jsonargparse reads them."""
 
 from __future__ import annotations
 
@@ -11,35 +11,55 @@ from selfvid.saving.former import current_recipe
 
 
 def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
-    """The words with the recipe behind ``--config`` made a path, or text with today's names.
+    """Replace the recipe after ``--config`` by its path, or by its text with current names.
 
     Args:
-        words: of the command line.
-        settings: names that a recipe may set.
+        words: the words of the command line.
+        settings: the names that a recipe of this command may set.
 
     Raises:
-        InputError: where there is no such recipe, or it is none of this command.
+        InputError: If there is no such recipe, or it is not a recipe of this command.
     """
 
     def checked(name: str) -> str:
         return _checked_recipe(find_recipe(name), settings)
 
-    found = []
+    replaced = []
     for before, word in zip(["", *words], words, strict=False):
         if before == "--config":
-            found.append(checked(word))
+            replaced.append(checked(word))
         elif word.startswith("--config="):
-            found.append(f"--config={checked(word.removeprefix('--config='))}")
+            replaced.append(f"--config={checked(word.removeprefix('--config='))}")
         else:
-            found.append(word)
-    return found
+            replaced.append(word)
+    return replaced
+
+
+def find_recipe(name: str) -> Path:
+    """Return the recipe file called `name`: a path, or the name of one that comes with selfvid.
+
+    Raises:
+        InputError: If there is none; the message lists all names.
+    """
+    given = Path(name)
+    if given.is_file():
+        return given
+    here = Path(__file__).parents[1]
+    # In a wheel the recipes are in the package, in a checkout next to it.
+    folders = [here / "recipes", here.parent / "recipes"]
+    shipped = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+    if given.stem in shipped and given.parent == Path():
+        return shipped[given.stem]
+    raise InputError(
+        f"recipe {name!r} is no file; expected one, or one of {', '.join(sorted(shipped))}"
+    )
 
 
 def _checked_recipe(path: Path, settings: Collection[str]) -> str:
-    """The path, or the recipe as text where it uses names of an earlier version.
+    """Return the path of a recipe, or its text if it has names of an earlier version.
 
     Raises:
-        InputError: unless it is YAML that names some of `settings` and no others.
+        InputError: If it is not YAML, or sets anything that is not one of `settings`.
     """
     import yaml
 
@@ -49,7 +69,7 @@ def _checked_recipe(path: Path, settings: Collection[str]) -> str:
     except (ValueError, yaml.YAMLError) as error:
         raise InputError(f"recipe {str(path)!r} is no YAML: {error}") from error
     if not isinstance(recipe, dict):
-        raise InputError(f"recipe {str(path)!r} holds {recipe!r}; expected settings and values")
+        raise InputError(f"recipe {str(path)!r} contains {recipe!r}; expected settings and values")
     current = current_recipe(recipe)
     for key in current:
         name = str(key).partition(".")[0]
@@ -59,23 +79,3 @@ def _checked_recipe(path: Path, settings: Collection[str]) -> str:
                 f"option {name!r} is unknown in recipe {str(path)!r}; expected {near[0]}"
             )
     return str(path) if current == recipe else yaml.safe_dump(current, sort_keys=False)
-
-
-def find_recipe(name: str) -> Path:
-    """The recipe file called `name`: a path, or the bare name of one that comes along.
-
-    Raises:
-        InputError: where there is none, with the names of those there are.
-    """
-    given = Path(name)
-    if given.is_file():
-        return given
-    here = Path(__file__).parents[1]
-    # In a wheel the recipes lie in the package, in a checkout beside it.
-    folders = [here / "recipes", here.parent / "recipes"]
-    shipped = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
-    if given.stem in shipped and given.parent == Path():
-        return shipped[given.stem]
-    raise InputError(
-        f"recipe {name!r} is no file; expected one, or one of {', '.join(sorted(shipped))}"
-    )

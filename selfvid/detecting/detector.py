@@ -101,7 +101,7 @@ def load_detector(folder: Path) -> Detector:
         InputError: If there is none, or its config is damaged.
     """
     if not (folder / "config.json").is_file():
-        raise InputError(f"{str(folder)!r} holds no detector; expected a run of detect train")
+        raise InputError(f"{str(folder)!r} contains no detector; expected a run of detect train")
     head = load_module(folder, kind=KIND, expected=ActivityDetector)
     config = read_config(folder, kind=KIND)
     try:
@@ -125,7 +125,7 @@ def detector_folders(run: Path) -> list[Path]:
     if not all((encoder_under(place / KIND, run) / "encoder").is_dir() for place in places):
         raise InputError(f"{str(run)!r} is no finished run; expected one of selfvid detect train")
     if not all((place / KIND).is_dir() for place in places):
-        raise InputError(f"{str(run)!r} holds no detector; expected a run of detect train")
+        raise InputError(f"{str(run)!r} contains no detector; expected a run of detect train")
     return [place / KIND for place in places]
 
 

@@ -77,7 +77,7 @@ class PostProcessing:
             raise InputError(f"alphas name {unknown[0]!r}; expected some of {', '.join(labels)}")
         if self.alphas and assume != "overlapping":
             raise InputError(
-                f"alphas has no meaning where activities are {assume}; expected alpha alone"
+                f"alphas has no meaning if activities are {assume}; expected alpha alone"
             )
 
     def segments(

@@ -214,7 +214,7 @@ class Trial:
 
 
 def _shown(tested: Tested) -> list[tuple[float, float, str]]:
-    """Return what a test video shows, without where the annotations say so."""
+    """Return what a test video shows, without the places in the annotations file."""
     activities = tested.recording.video.activities
     return [(each.start, each.end, each.label) for each in activities]
 

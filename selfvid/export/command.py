@@ -221,7 +221,7 @@ def _check_output(folder: Path, overwrite: bool) -> None:
         raise InputError(f"out {str(folder)!r} exists; expected a new folder, or --overwrite true")
     if not (folder / CARD).is_file():
         raise InputError(
-            f"out {str(folder)!r} holds no earlier export ({CARD}) and is not overwritten"
+            f"out {str(folder)!r} contains no earlier export ({CARD}) and is not overwritten"
         )
 
 

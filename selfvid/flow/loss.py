@@ -13,7 +13,7 @@ def flow_roughness(flow: Tensor, *, delta: float = 1e-3) -> Tensor:
     """Huber penalty on the gradient of a flow field, after Patraucean et al. (2016).
 
     With a the length of the gradient of one component at one pixel, H(a) = a² / 2 up to delta and
-    delta (|a| - delta / 2) beyond. The penalty favours flow that is smooth except at a few edges.
+    delta (a - delta / 2) beyond. The penalty favours flow that is smooth except at a few edges.
 
     Args:
         flow: flow field, (B, 2, H, W).

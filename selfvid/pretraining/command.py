@@ -19,7 +19,7 @@ from selfvid.objectives.predictive import Predictive
 from selfvid.pretraining.footage import notes, open_source, provenance, provenance_at_start
 from selfvid.pretraining.previews import Previews
 from selfvid.pretraining.settings import PretrainSettings
-from selfvid.pretraining.sources import Source
+from selfvid.pretraining.sources import ClipSource
 from selfvid.saving.whole import write_whole
 from selfvid.training.batches import BatchStream
 from selfvid.training.checkpoints import Checkpoints
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 def pretrain(
-    data: Path | str | DigitStream,
+    data: Path | str | DigitStream | ClipSource,
     out: Path | str,
     *,
     objective: Objective,
@@ -62,7 +62,7 @@ def pretrain(
 
     Args:
         data: manifest of the videos, as `index` writes it; or the settings of moving digits, which
-            are generated during training.
+            are generated during training; or a source of clips of your own.
         out: folder for the run; it must not exist yet.
         objective: the objective to train, with the encoder in it.
         clips: which frames of a video make up a clip; by default two consecutive frames at a random
@@ -95,7 +95,7 @@ def pretrain(
         Interrupted: If Ctrl-C or SIGTERM ended the run; its last step was saved first.
     """
     settings = PretrainSettings(
-        data=data if isinstance(data, DigitStream) else str(data),
+        data=str(data) if isinstance(data, Path) else data,
         out=str(out),
         objective=objective,
         clips=clips,
@@ -131,7 +131,7 @@ def pretrain(
 def _train(
     run: RunFolder,
     settings: PretrainSettings,
-    source: Source,
+    source: ClipSource,
     checkpoint: Path | None,
     *,
     quiet: bool,
@@ -180,7 +180,7 @@ def _train(
 def _finish(
     run: RunFolder,
     settings: PretrainSettings,
-    source: Source,
+    source: ClipSource,
     module: Pretraining,
     observer: Previews,
     *,

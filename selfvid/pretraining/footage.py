@@ -12,11 +12,11 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.encoders.base import Provenance
 from selfvid.errors import InputError
 from selfvid.pretraining.settings import PretrainSettings
-from selfvid.pretraining.sources import GeneratedSource, Source, VideoSource
+from selfvid.pretraining.sources import ClipSource, GeneratedSource, VideoSource
 from selfvid.training.run_folder import recipe_hash
 
 
-def open_source(settings: PretrainSettings) -> Source:
+def open_source(settings: PretrainSettings) -> ClipSource:
     """Return the source of the run's clips, checked before anything is written.
 
     Raises:
@@ -28,7 +28,7 @@ def open_source(settings: PretrainSettings) -> Source:
     return source
 
 
-def provenance_at_start(settings: PretrainSettings, source: Source) -> Provenance:
+def provenance_at_start(settings: PretrainSettings, source: ClipSource) -> Provenance:
     """Return the encoder's provenance before training, with the shape of its training clips."""
     return dataclasses.replace(
         settings.objective.encoder.provenance,
@@ -39,7 +39,7 @@ def provenance_at_start(settings: PretrainSettings, source: Source) -> Provenanc
     )
 
 
-def provenance(settings: PretrainSettings, source: Source) -> Provenance:
+def provenance(settings: PretrainSettings, source: ClipSource) -> Provenance:
     """Return the encoder's provenance after training."""
     seen = {*source.videos, *settings.objective.encoder.provenance.footage}
     return dataclasses.replace(
@@ -57,7 +57,9 @@ def notes(settings: PretrainSettings) -> tuple[str, ...]:
     return () if average is None else (f"weights are a moving average with decay {average}",)
 
 
-def _source(settings: PretrainSettings) -> Source:
+def _source(settings: PretrainSettings) -> ClipSource:
+    if isinstance(settings.data, ClipSource):
+        return settings.data
     if isinstance(settings.data, DigitStream):
         return GeneratedSource(settings.data)
     dataset = settings.reading.dataset(
@@ -81,7 +83,7 @@ def _usable_videos(path: str, split: str | None) -> Manifest:
     return usable
 
 
-def _check(settings: PretrainSettings, source: Source) -> None:
+def _check(settings: PretrainSettings, source: ClipSource) -> None:
     objective, training = settings.objective, settings.training
     if source.frames < objective.least_frames:
         raise InputError(

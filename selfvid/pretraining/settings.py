@@ -13,6 +13,7 @@ from selfvid.data.clips.sampling import Sampling
 from selfvid.data.digits.stream import DigitStream
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
+from selfvid.pretraining.sources import ClipSource
 from selfvid.saving.recorded import describe
 from selfvid.training.clips import ClipReading
 from selfvid.training.schedule import Training
@@ -26,7 +27,7 @@ class PretrainSettings:
         InputError: If they do not fit together.
     """
 
-    data: str | DigitStream
+    data: str | DigitStream | ClipSource
     out: str
     objective: Objective
     clips: Sampling | None
@@ -45,12 +46,14 @@ class PretrainSettings:
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
         if isinstance(self.data, DigitStream):
-            self._check_generated(self.data)
+            self._check_generated("the digits are", (self.data.canvas, self.data.canvas))
+        elif isinstance(self.data, ClipSource):
+            self._check_generated("the clips are", self.data.size)
         device = choose_device(self.device)
         if self.training.compiled and device.type == "cpu" and not shutil.which("g++"):
             raise InputError("compiled is true but there is no g++ here; expected one, or false")
 
-    def _check_generated(self, digits: DigitStream) -> None:
+    def _check_generated(self, what: str, size: tuple[int, int]) -> None:
         """Check that no setting is given that applies to video files only."""
         given = {
             "clips": self.clips,
@@ -61,12 +64,11 @@ class PretrainSettings:
         for name, value in given.items():
             if value is not None:
                 raise InputError(
-                    f"{name} is {value} but the digits are generated during training; "
-                    "expected it unset"
+                    f"{name} is {value} but {what} generated during training; expected it unset"
                 )
-        if self.reading.size not in (None, (digits.canvas, digits.canvas)):
+        if self.reading.size not in (None, size):
             raise InputError(
-                f"size is {list(self.reading.size)} but the digits' canvas is {digits.canvas}; "
+                f"size is {list(self.reading.size)} but {what} {size[0]}x{size[1]}; "
                 "expected it unset"
             )
 

@@ -23,8 +23,10 @@ SAMPLE_VIDEOS = 64
 SAMPLE_CLIPS = 4  # of each video
 
 
-class Source(BatchSource):
+class ClipSource(BatchSource):
     """Interface of the sources of clips for pretraining.
+
+    A source of your own must be a dataclass, or `Recorded`, so that a recipe can describe it.
 
     Attributes:
         frames: T of every clip.
@@ -51,7 +53,7 @@ class Source(BatchSource):
         """Return a few clips of some videos, always the same ones, for previews."""
 
 
-class VideoSource(LoadedClips, Source):
+class VideoSource(LoadedClips, ClipSource):
     """A source of clips cut from video files.
 
     Args:
@@ -82,7 +84,7 @@ class VideoSource(LoadedClips, Source):
         return next(iter(loader))
 
 
-class GeneratedSource(Source):
+class GeneratedSource(ClipSource):
     """A source of moving digits, generated batch by batch on the training device; none repeats.
 
     Args:

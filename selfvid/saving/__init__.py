@@ -1,1 +1,1 @@
-"""Writing files whole or not at all, and describing objects so that they can be built again."""
+"""Writing files completely or not at all, and describing objects to build them again."""

@@ -52,7 +52,6 @@ def current_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = _with_current_paths(recipe)
     training = plain.get("training")
     if isinstance(training, dict):
-        training = dict(training)
         if "accelerator" in training:
             device = training.pop("accelerator")
             plain.setdefault("device", DEVICES.get(device, device))

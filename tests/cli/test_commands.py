@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import subprocess
 import sys
 import time
@@ -5,31 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import selfvid
 from selfvid.cli import commands as cli
-from selfvid.cli.commands import COMMANDS, main
-from selfvid.cli.messages import one_line
-from selfvid.cli.recipes import find_recipe
+from selfvid.cli.commands import COMMANDS
 from selfvid.errors import InputError
+from tests.cli.calls import fails_in_one_line, run
 
 
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(words))
-    printed = capsys.readouterr()
-    code = stopped.value.code
-    assert isinstance(code, int)
-    return code, printed.out, printed.err
-
-
-def fails_in_one_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    code, _, said = run(capsys, *words)
-    assert code == 2
-    assert said.startswith("selfvid: ")
-    assert said.count("\n") == 1
-    return said
-
-
-def test_help_is_instant_and_names_every_command() -> None:
+def test_help_is_fast_and_names_every_command() -> None:
     command = [sys.executable, "-m", "selfvid", "--help"]
     seconds = []
     for _ in range(3):
@@ -105,7 +90,7 @@ def test_a_command_of_two_words_lists_the_second(
         ),
     ],
 )
-def test_what_a_user_gets_wrong_is_one_line(
+def test_a_wrong_argument_is_one_line(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -117,60 +102,11 @@ def test_what_a_user_gets_wrong_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ("    margn: 1.0", "'margn' is unknown; expected one of encoder, margin"),
-        ("    margin: wide", "expected float, got 'wide'"),
-        ("    margin: -1.0", "margin must be positive, got -1.0"),
-    ],
-)
-def test_a_mistake_in_a_recipe_is_one_line(
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    changed: str,
-    expected: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    text = find_recipe("coherence").read_text()
-    assert "    margin: 32.0" in text
-    Path("mine.yaml").write_text(text.replace("    margin: 32.0", changed))
-    words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")
-    assert expected in fails_in_one_line(capsys, *words)
-
-
-def test_a_misspelt_key_of_the_recipe_itself_is_one_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("mine.yaml").write_text(find_recipe("coherence").read_text() + "sise: 64\n")
-    words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")
-    assert "'sise' is unknown" in fails_in_one_line(capsys, *words)
-
-
-def test_a_misspelt_training_setting_names_those_there_are(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    words = ("pretrain", "--config", "coherence", "--data", "d", "--out", "o")
-    said = fails_in_one_line(capsys, *words, "--training.stepz", "3")
-    assert "stepz" in said
-
-
-def test_a_traceback_is_shown_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_traceback_is_shown_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
     _, _, quiet = run(capsys, "report", "nowhere")
     _, _, loud = run(capsys, "report", "nowhere", "--debug")
     assert "Traceback" not in quiet
     assert "Traceback" in loud
-
-
-def test_recipes_are_found_by_bare_name_and_by_path(tmp_path: Path) -> None:
-    assert find_recipe("coherence").name == "coherence.yaml"
-    own = tmp_path / "own.yaml"
-    own.write_text("")
-    assert find_recipe(str(own)) == own
-    with pytest.raises(InputError, match="coherence"):
-        find_recipe("elsewhere/coherence")
 
 
 def test_a_short_o_is_the_output_of_every_command(
@@ -181,70 +117,60 @@ def test_a_short_o_is_the_output_of_every_command(
         assert "'nowhere' holds no encoder" in fails_in_one_line(capsys, *words, "-o", "there.csv")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", "holds None; expected settings"),
-        ("- a\n- b\n", "holds ['a', 'b']; expected settings"),
-        ("objective: [a\n  b: }", 'is no YAML: while parsing a flow sequence in "mine.yaml"'),
-        ("objective: !!python/object/apply:os.getcwd []", "is no YAML"),
-        ("objectiv: 3", "'objectiv' is unknown in recipe 'mine.yaml'; expected objective"),
-    ],
-)
-def test_a_file_that_is_no_recipe_is_named_in_one_line(
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    text: str,
-    expected: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("mine.yaml").write_text(text)
-    words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")
-    assert expected in fails_in_one_line(capsys, *words)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (
-            ("--training.clip_norm", "much"),
-            "training.clip_norm: expected float or null, got 'much'",
-        ),
-        (("--size", "big"), "size: expected int or a list or null, got 'big'"),
-        (
-            ("--training.optimiser", "adm"),
-            "expected one of 'adamw', 'sgd', 'lars', 'rmsprop', got 'adm'",
-        ),
-        (("--training.stepz", "3"), "did you mean --training.steps?"),
-        (("--sed", "3"), "did you mean --seed?"),
-        (("--clips.frames", "-1"), "frames of RandomClips is -1"),
-        (("--clips", "selfvid.data.clips.sampling.Nope"), "names nothing that can be imported"),
-        (("--objective", "torch.nn.Linear"), "torch.nn.Linear"),
-    ],
-)
-def test_a_wrong_value_is_named_with_what_was_expected(
-    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], expected: str
-) -> None:
-    given = ("pretrain", "--config", "coherence", "--data", "d.csv", "--out", "o")
-    assert expected in fails_in_one_line(capsys, *given, *words)
-
-
-def test_what_is_not_given_is_named_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    said = fails_in_one_line(capsys, "index", "folder")
-    assert "output must be given; for example: selfvid index FOLDER -o" in said
-
-
-def test_a_place_that_cannot_be_written_to_is_the_users_to_mend(
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(run: str) -> None:
         raise PermissionError(13, "Permission denied", run)
 
     monkeypatch.setattr(cli, "_find", lambda _: refuse)
-    said = fails_in_one_line(capsys, "report", "locked")
-    assert "'locked' cannot be used: permission denied" in said
+    line = fails_in_one_line(capsys, "report", "locked")
+    assert "'locked' cannot be used: permission denied" in line
 
 
-def test_complaints_without_a_pattern_are_joined_to_one_line() -> None:
-    assert one_line("first\n   second") == "first"
+def test_every_command_is_described_in_one_short_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "--help")
+    listed = [line for line in out.splitlines() if line.startswith("  ")]
+    assert len(listed) == len(COMMANDS)
+    assert max(map(len, out.splitlines())) <= 88
+
+
+def test_a_switch_needs_no_value_and_o_is_short_for_out() -> None:
+    def function(run: Path, *, out: Path, resume: bool = False, seed: int = 0) -> None: ...
+
+    words = ["r", "-o", "there", "--resume", "--seed", "-o"]
+    assert cli._normalised(words, function) == [
+        "r", "--out", "there", "--resume=true", "--seed", "--out",
+    ]  # fmt: skip
+    given = ["--resume", "false", "--resume=true"]
+    assert cli._normalised(given, function) == given
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("a  is\n 3; expected 4"), 2, "selfvid: a is 3; expected 4"),
+        (KeyboardInterrupt(), 130, "selfvid: interrupted"),
+        (ZeroDivisionError("division by zero"), 1, "selfvid: ZeroDivisionError: division by zero"),
+        (FileNotFoundError(2, "No such file", "a.csv"), 2, "selfvid: 'a.csv' cannot be used"),
+    ],
+)
+def test_the_exit_code_says_whose_error_it_was(
+    error: BaseException,
+    code: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "_find", fail)
+    found, _, printed = run(capsys, "report", "there")
+    assert found == code
+    assert printed.startswith(line)
+    assert printed.count("\n") == 1
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"selfvid {selfvid.__version__}\n", "")

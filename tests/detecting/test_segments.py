@@ -135,7 +135,7 @@ def test_what_cannot_be_is_refused(wrong: dict[str, object], expected: str) -> N
 def test_thresholds_of_single_activities_must_have_a_meaning() -> None:
     post = PostProcessing(alphas={"walk": 0.3})
     post.check(LABELS, "overlapping")
-    with pytest.raises(InputError, match="has no meaning where activities are one_at_a_time"):
+    with pytest.raises(InputError, match="has no meaning if activities are one_at_a_time"):
         post.check(LABELS, "one_at_a_time")
     with pytest.raises(InputError, match="alphas name 'walk'; expected some of sit"):
         post.check(("sit",), "overlapping")

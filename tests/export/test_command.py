@@ -132,7 +132,7 @@ def test_a_folder_that_is_no_export_is_never_overwritten(tmp_path: Path) -> None
     precious = tmp_path / "holiday"
     precious.mkdir()
     (precious / "film.mp4").write_text("dear")
-    with pytest.raises(InputError, match="holds no earlier export"):
+    with pytest.raises(InputError, match="contains no earlier export"):
         export(run, format="weights", out=precious, overwrite=True)
     assert (precious / "film.mp4").read_text() == "dear"
 

@@ -72,7 +72,7 @@ def test_compiling_on_a_cpu_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) ->
         ),
         ({"split": "train"}, "split is train but the digits are generated during training"),
         ({"workers": 2}, "workers is 2 but the digits are generated during training"),
-        ({"size": 64}, r"size is \[64, 64\] but the digits' canvas is 32"),
+        ({"size": 64}, r"size is \[64, 64\] but the digits are 32x32"),
         ({"data": DigitStream(frames=2, canvas=32)}, "clips of 2 frames are too short"),
         ({"data": DigitStream(frames=6, canvas=64)}, "FlatFrames expected"),
     ],

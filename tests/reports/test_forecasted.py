@@ -12,6 +12,7 @@ from selfvid.forecasting.measures import errors_of, measure
 from selfvid.forecasting.result import ForecastResult, in_words
 from selfvid.objectives.predictive import Forecast
 from selfvid.pictures import write_png
+from selfvid.reports.forecasted import forecasted
 from selfvid.reports.page import read_page
 from selfvid.statistics.intervals import GroupDraws
 
@@ -63,4 +64,44 @@ def test_a_picture_elsewhere_is_not_read(tmp_path: Path) -> None:
     write_png(torch.zeros(4, 4, 3, dtype=torch.uint8).numpy(), tmp_path / "secret.png")
     run = write_run(tmp_path / "run", pictures=["../../secret.png", str(tmp_path / "secret.png")])
     (section,) = read_page(run).forecasts
+    assert section.strips == ()
+
+
+def test_a_forecast_of_version_0_1_is_shown(tmp_path: Path) -> None:
+    method = {"floors": {"repeat the last frame": "the last frame, again"}}
+    old = {"command": "selfvid forecast here", "method": method}
+    (section,) = read_page(write_run(tmp_path / "run", protocol=old)).forecasts
+    assert section.baselines == (("repeat the last frame", "the last frame, again"),)
+    (new,) = read_page(write_run(tmp_path / "new")).forecasts
+    assert new.baselines == tuple(MEANINGS.items())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"),
+    [
+        ("better than the best baseline: ...", "good"),
+        ("not better than the best baseline: ...", "bad"),
+        ("unresolved at this size: ...", "open"),
+    ],
+)
+def test_the_colour_follows_the_first_verdict(verdict: str, tone: str, tmp_path: Path) -> None:
+    (section,) = read_page(write_run(tmp_path / "run", verdicts=[verdict, "more"])).forecasts
+    assert (section.tone, section.verdicts) == (tone, ("more",))
+
+
+def test_one_predicted_frame_is_no_curve_and_flow_has_a_table(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    file = run / "forecast/result.json"
+    result = json.loads(file.read_text())
+    for row in result["measures"][0]["rows"]:
+        del row["steps"][1:]
+    error = {"low": 0.5, "mean": 1.0, "high": 1.5}
+    result["flow"] = [
+        {"name": "prediction", "error": error, "share": {"mean": 0.25}},
+        {"name": "zero flow", "error": error, "share": None},
+    ]
+    section = forecasted(result, title="Forecast", picture=lambda _: None)
+    assert section.curves == ()
+    assert section.flow is not None
+    assert [row[-1] for row in section.flow.rows] == ["25.0 %", "–"]
     assert section.strips == ()

@@ -15,10 +15,10 @@ from tests.reports.shape import Shape, page_of, words_of
 def test_the_whole_run_is_on_one_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "ut")
     words = words_of(page_of(run))
-    for words_of_it in (
+    for text in (
         "Pretraining helped: +27.0 points",
         "71.0 % [66.0, 76.0]",
-        "naming the largest class every time",
+        "always predicting the largest class",
         "+52.0 [47.0, 57.0]",
         "10 per class left out",
         "Order matters.",
@@ -31,7 +31,7 @@ def test_the_whole_run_is_on_one_page(tmp_path: Path) -> None:
         "commit: 0123abc",
         f"selfvid probe {run} footage/ut.csv",
     ):
-        assert words_of_it in words
+        assert text in words
     assert read_page(run).notes == ()
 
 
