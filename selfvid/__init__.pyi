@@ -78,9 +78,10 @@ from selfvid.objectives.simsiam import SimSiam as SimSiam
 from selfvid.objectives.temporal_coherence import TemporalCoherence as TemporalCoherence
 from selfvid.objectives.vicreg import VICReg as VICReg
 from selfvid.pretraining.command import pretrain as pretrain
-from selfvid.probing.baselines.metadata import Baseline as Baseline
+from selfvid.probing.baselines.base import Baseline as Baseline
 from selfvid.probing.command import probe as probe
 from selfvid.reports.page import report as report
 from selfvid.training.schedule import Training as Training
 
 __version__: str
+__all__: list[str]

@@ -37,7 +37,9 @@ LABEL = "digit"
 MARGIN = 32.0
 
 
-def demo(out: Path = Path("demo"), *, steps: int = 400, videos: int = 800, seed: int = 0) -> Path:
+def demo(
+    out: Path | str = Path("demo"), *, steps: int = 400, videos: int = 800, seed: int = 0
+) -> Path:
     """Write videos of moving digits, train on them without labels, and measure whether it helped.
 
     The digits are scikit-learn's, so nothing is downloaded. The digit images of the test videos

@@ -11,8 +11,12 @@ PACKAGE, TESTS = ROOT / "selfvid", ROOT / "tests"
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py")
 )
-# Tests of several modules together; all others stand beside the tests of one module's package.
-TOGETHER: set[str] = set()
+# Tests of several modules together.
+TOGETHER = {
+    "data/indexing/test_real_footage.py",
+    "pretraining/test_flow_run.py",
+    "recurrent/test_compiled.py",
+}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 45
 TOP_LEVEL = {"pyproject.toml", "selfvid", "recipes", "tests", "docs", "README.md", "LICENSE"}
 TOP_LEVEL |= {"CHANGES.md"}

@@ -47,7 +47,7 @@ SWEPT = "on the test videos: for information, not for choosing the filter or the
 
 
 def detect_eval(
-    run: Path,
+    run: Path | str,
     *,
     smooth: int = 5,
     alpha: float = 0.2,
@@ -55,8 +55,8 @@ def detect_eval(
     alphas: dict[str, float] | None = None,
     seeds: int = 20,
     pictures: int = 6,
-    against: list[Path] | Path | None = None,
-    out: Path | None = None,
+    against: list[Path | str] | Path | str | None = None,
+    out: Path | str | None = None,
     seed: int = 0,
     quiet: bool = False,
 ) -> DetectResult:

@@ -178,5 +178,10 @@ def _comparison(row: DetectRow, overlap: str) -> str:
     """Return how the detector compares with a baseline or another run, in words."""
     assert row.detector_over_it is not None
     gap = row.detector_over_it[overlap]
-    word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "no clear difference from"
-    return f"{word} {row.name} at tIoU {overlap}: {words.points(gap)}"
+    if gap.low > 0:
+        verdict = "better than"
+    elif gap.high < 0:
+        verdict = "worse than"
+    else:
+        verdict = "no clear difference from"
+    return f"{verdict} {row.name} at tIoU {overlap}: {words.points(gap)}"

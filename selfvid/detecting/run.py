@@ -43,10 +43,10 @@ _REFRESH_IN_LOG = 30.0  # in a log file every refresh is a line, so there are fe
 
 
 def detect_run(
-    run: Path,
-    videos: list[Path],
+    run: Path | str,
+    videos: list[Path | str],
     *,
-    out: Path,
+    out: Path | str,
     fold: int | None = None,
     smooth: int = 5,
     alpha: float = 0.2,
@@ -88,7 +88,8 @@ def detect_run(
         InputError: If an argument is not as expected, or no video can be read.
     """
     post = PostProcessing(smooth, alpha, ends, alphas or {})
-    names = _names(videos)
+    run, out = Path(run), Path(out)
+    names = _names([Path(video) for video in videos])
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"out {str(out)!r} exists; expected a new folder")
     folder = _detector_folder(run, fold)
@@ -192,8 +193,8 @@ def _names(videos: Sequence[Path]) -> dict[str, Path]:
         raise InputError("videos are none; expected at least one")
     named: dict[str, Path] = {}
     for video in videos:
-        other = named.setdefault(Path(video).stem, Path(video))
-        if other != Path(video):
+        other = named.setdefault(video.stem, video)
+        if other != video:
             raise InputError(f"{other} and {video} would have one name; expected them apart")
     return named
 

@@ -149,10 +149,8 @@ def detect_train(
     # Videos that proved unreadable are left out, so these may be other folds than above.
     check_unseen(encoders, corpus, parts, source=encoder)
     plan = _Plan(assume, head, streams, training, device, seed, quiet)
-    for number, part in enumerate(parts, start=1):
-        folder = run if len(parts) == 1 else RunFolder(run.fold(number))
-        _, vectors = encoded[(number - 1) % len(encoded)]
-        _train_part(plan, folder, part, corpus, vectors, stream_encoder)
+    vectors = [each for _, each in encoded]
+    _train_folds(plan, run, parts, corpus, vectors, stream_encoder)
     save_encoders(encoders, run)
     if not quiet:
         logger.info("%s is trained; next: selfvid detect eval %s", run.path, run.path)
@@ -170,6 +168,20 @@ class _Plan:
     device: Device
     seed: int
     quiet: bool
+
+
+def _train_folds(
+    plan: _Plan,
+    run: RunFolder,
+    parts: Sequence[Part],
+    corpus: Corpus,
+    vectors: Sequence[Sequence[ClipFeatures]],
+    stream_encoder: StreamEncoder,
+) -> None:
+    """Train a detector for each fold, on the vectors of its own encoder or of the only one."""
+    for number, part in enumerate(parts):
+        place = run if len(parts) == 1 else RunFolder(run.fold(number + 1))
+        _train_part(plan, place, part, corpus, vectors[number % len(vectors)], stream_encoder)
 
 
 def _train_part(

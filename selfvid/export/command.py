@@ -62,10 +62,10 @@ class Export:
 
 
 def export(
-    encoder: Path,
+    encoder: Path | str,
     *,
     format: Format = "onnx",
-    out: Path | None = None,
+    out: Path | str | None = None,
     frames: int | None = None,
     size: int | tuple[int, int] | None = None,
     tolerance: float = 1e-4,

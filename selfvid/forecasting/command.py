@@ -42,13 +42,13 @@ SOFTENED = (
 
 
 def forecast(
-    run: Path,
-    data: Path | None = None,
+    run: Path | str,
+    data: Path | str | None = None,
     *,
     sequences: int = 1000,
     future: int | None = None,
     reconstruct: bool = False,
-    out: Path | None = None,
+    out: Path | str | None = None,
     batch: int = 50,
     seed: int = 0,
     device: Device = "auto",
@@ -108,7 +108,7 @@ def forecast(
         precision=precision,
     )
     options = SequenceOptions(
-        data=data,
+        data=None if data is None else Path(data),
         count=sequences,
         batch=batch,
         seed=seed,

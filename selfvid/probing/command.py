@@ -12,8 +12,9 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
 from selfvid.features.choices import check_takes_pixels, choose_sampling, choose_size
 from selfvid.features.extract import Cut, Pooling
+from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
-from selfvid.probing.baselines.metadata import Baseline, Metadata
+from selfvid.probing.baselines.metadata import Metadata
 from selfvid.probing.encoders import load_probed_encoder
 from selfvid.probing.features import Extraction
 from selfvid.probing.plan import Plan

@@ -18,7 +18,7 @@ from selfvid.encoders.base import fingerprint
 from selfvid.errors import InputError
 from selfvid.features.extract import Cut, EncoderView, VideoFeatures, extract
 from selfvid.features.store import FeatureStore
-from selfvid.probing.baselines.metadata import Baseline
+from selfvid.probing.baselines.base import Baseline
 
 Floats = NDArray[np.float64]
 

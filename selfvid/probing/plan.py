@@ -14,9 +14,9 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.errors import InputError
 from selfvid.features.extract import Cut, EncoderView
+from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.histograms import variant as histograms
 from selfvid.probing.baselines.histograms.describe import describe_videos
-from selfvid.probing.baselines.metadata import Baseline
 from selfvid.probing.comparison import (
     ENCODER,
     FROZEN,

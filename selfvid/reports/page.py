@@ -25,7 +25,7 @@ Settings = dict[str, Any]
 """The content of recipe.yaml."""
 
 
-def report(run: Path, *, out: Path | None = None, quiet: bool = False) -> Path:
+def report(run: Path | str, *, out: Path | str | None = None, quiet: bool = False) -> Path:
     """Write one HTML page with all results of a run; it needs no network and no other file.
 
     There is a section for each kind of file in the run. A damaged file becomes a visible note.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from selfvid.data.video.encode import write_video
 from tests.bench.bench_flow import compare, indexed
-from tests.flow.test_estimate import drifting
+from tests.flow.textures import drifting
 
 
 def test_both_sides_make_the_same_fields(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from selfvid.encoders.base import fingerprint
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.features.extract import Cut, EncoderView, extract
-from selfvid.probing.baselines.metadata import Baseline, Metadata
+from selfvid.probing.baselines.base import Baseline
+from selfvid.probing.baselines.metadata import Metadata
 from selfvid.probing.features import (
     Extraction,
     Gathered,

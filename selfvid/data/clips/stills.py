@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.data.video.files import content_id
-from selfvid.data.video.files import frame_images
+from selfvid.data.video.files import content_id, frame_images
 
 
 def shown_in(footage: Manifest, images: Collection[str]) -> set[str]:

@@ -13,7 +13,6 @@ from selfvid.data.video.packets import error_text
 from selfvid.data.video.pyav_reader import picture
 from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
 
-
 _RATE = 25.0  # frames per second: images carry no times, and 25 is a common rate of video
 _REMEMBERED = 64  # listings that are kept, each a list of paths
 

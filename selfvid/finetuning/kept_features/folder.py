@@ -17,7 +17,7 @@ ABOUT = "about.json"
 
 
 @dataclass(frozen=True)
-class VideoFeatures:
+class KeptClips:
     """Kept features of the clips of videos, in the number format that the encoder computed.
 
     Attributes:
@@ -68,8 +68,8 @@ class KeptFeatures:
         views: features of the views of each test video.
     """
 
-    training: VideoFeatures
-    views: VideoFeatures
+    training: KeptClips
+    views: KeptClips
 
     @staticmethod
     def open(
@@ -97,8 +97,8 @@ class KeptFeatures:
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / ABOUT, json.dumps(about, indent=2) + "\n")
         return KeptFeatures(
-            training=VideoFeatures(FeatureStore(folder / "training"), names, draws),
-            views=VideoFeatures(FeatureStore(folder / "views"), names),
+            training=KeptClips(FeatureStore(folder / "training"), names, draws),
+            views=KeptClips(FeatureStore(folder / "views"), names),
         )
 
 

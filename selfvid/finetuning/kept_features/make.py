@@ -23,7 +23,7 @@ from selfvid.encoders.base import Encoder, fingerprint
 from selfvid.errors import InputError
 from selfvid.features.store import joined, tensors_of
 from selfvid.finetuning.clips import check_frames, labelled_clips
-from selfvid.finetuning.kept_features.folder import KeptFeatures, VideoFeatures
+from selfvid.finetuning.kept_features.folder import KeptClips, KeptFeatures
 from selfvid.finetuning.settings import FinetuneSettings
 from selfvid.saving.recorded import describe
 from selfvid.saving.whole import format_bytes, require_disk_space
@@ -46,7 +46,7 @@ class _Part:
     """
 
     name: str
-    kept: VideoFeatures
+    kept: KeptClips
     dataset: ClipDataset
     change: Callable[[Tensor, int], Tensor]
     views: int = 1

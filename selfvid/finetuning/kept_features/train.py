@@ -14,7 +14,7 @@ from selfvid.compute import autocast
 from selfvid.data.clips.dataset import ClipDataset, ClipKey
 from selfvid.features.store import joined
 from selfvid.finetuning.classifier import Classifier
-from selfvid.finetuning.kept_features.folder import VideoFeatures
+from selfvid.finetuning.kept_features.folder import KeptClips
 from selfvid.finetuning.step import SupervisedTraining, supervised_losses
 from selfvid.finetuning.testing import Tester
 from selfvid.training.batches import BatchStream
@@ -67,7 +67,7 @@ class KeptFeatureSource(BatchSource):
         kept: their features.
     """
 
-    def __init__(self, videos: ClipDataset, kept: VideoFeatures) -> None:
+    def __init__(self, videos: ClipDataset, kept: KeptClips) -> None:
         self.videos = videos
         self.kept = kept
 
@@ -105,7 +105,7 @@ class KeptFeatureTester(Tester):
         kept: features of all views of every test video.
     """
 
-    kept: VideoFeatures
+    kept: KeptClips
 
     def probabilities(
         self, classifier: Classifier, dataset: ClipDataset
@@ -121,6 +121,6 @@ class KeptFeatureTester(Tester):
             yield self.of_clips(found)
 
     @staticmethod
-    def like(plain: Tester, kept: VideoFeatures) -> KeptFeatureTester:
+    def like(plain: Tester, kept: KeptClips) -> KeptFeatureTester:
         """Return a tester with the settings of `plain` that reads kept features."""
         return KeptFeatureTester(**vars(plain), kept=kept)

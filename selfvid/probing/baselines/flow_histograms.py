@@ -15,7 +15,7 @@ from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecodeError
 from selfvid.errors import InputError
-from selfvid.probing.baselines.metadata import Baseline
+from selfvid.probing.baselines.base import Baseline
 
 _AT_A_TIME = 64  # fields of flow in memory: at 340x256, they take 45 MB
 

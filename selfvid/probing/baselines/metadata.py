@@ -1,39 +1,12 @@
-"""Baselines: features that an encoder must beat, and the first of them, metadata of the files.
-
-The features of a baseline need no learned encoder. They are evaluated in exactly the same way as
-the features of an encoder.
-"""
+"""The baseline of metadata: what files give away without a pixel."""
 
 from __future__ import annotations
-
-from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.saving.recorded import Recorded
-
-
-class Baseline(Recorded, ABC):
-    """Base class of baselines: features that an encoder must beat.
-
-    Attributes:
-        name: name of the baseline in the table.
-    """
-
-    name: str
-
-    def check(self, manifest: Manifest) -> None:
-        """Check, before anything is decoded, that every row can be given features.
-
-        Raises:
-            InputError: If something is missing; the message names it.
-        """
-
-    @abstractmethod
-    def features(self, manifest: Manifest) -> NDArray[np.float64]:
-        """Return finite features of every row, (N, D)."""
+from selfvid.probing.baselines.base import Baseline
 
 
 class Metadata(Baseline):

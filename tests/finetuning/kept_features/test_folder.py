@@ -12,7 +12,7 @@ from selfvid.data.manifest.rows import Row
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.features.store import FeatureStore, joined, tensors_of
-from selfvid.finetuning.kept_features.folder import VideoFeatures
+from selfvid.finetuning.kept_features.folder import KeptClips
 from selfvid.heads.gru_rcn import GRURCN
 from selfvid.types import Features
 from tests.finetuning.kept_features.runs import counting_reads, frozen
@@ -36,7 +36,7 @@ def test_what_is_kept_comes_back_to_the_bit(
         stride=3,
     )
     row = videos.manifest.rows[0]
-    kept = VideoFeatures(FeatureStore(tmp_path), tuple(tensors_of(part)))
+    kept = KeptClips(FeatureStore(tmp_path), tuple(tensors_of(part)))
     kept.write(row, part)
     again = kept.read(row)
     assert (again.window, again.stride) == (2, 3)
@@ -57,7 +57,7 @@ def test_features_are_joined_clip_by_clip() -> None:
 
 def test_a_damaged_file_is_named_in_one_line(videos: ClipDataset, tmp_path: Path) -> None:
     row = videos.manifest.rows[0]
-    kept = VideoFeatures(FeatureStore(tmp_path), ("clip",))
+    kept = KeptClips(FeatureStore(tmp_path), ("clip",))
     kept.write(row, Features(torch.zeros(2, 3)))
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-4])
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_named_in_one_line(videos: ClipDataset, tmp_path: Path
 
 
 def test_features_stay_in_their_folder_whatever_a_manifest_says(tmp_path: Path) -> None:
-    kept = VideoFeatures(FeatureStore(tmp_path / "kept"), ("clip",))
+    kept = KeptClips(FeatureStore(tmp_path / "kept"), ("clip",))
     row = Row(path="a.mp4", video="../../escaped", start=1.0, end=2.0)
     kept.write(row, Features(torch.ones(1, 3)))
     assert [path.parent for path in tmp_path.rglob("*.safetensors")] == [tmp_path / "kept"]

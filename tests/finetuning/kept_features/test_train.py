@@ -12,7 +12,7 @@ from selfvid.data.clips.sampling import EvenClips
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.features.store import FeatureStore
 from selfvid.finetuning.classifier import load_classifier
-from selfvid.finetuning.kept_features.folder import VideoFeatures
+from selfvid.finetuning.kept_features.folder import KeptClips
 from selfvid.finetuning.kept_features.train import KeptFeatureSource
 from selfvid.heads.base import HeadFactory
 from selfvid.heads.lrcn import LRCN
@@ -35,7 +35,7 @@ def stream(videos: ClipDataset) -> BatchStream:
 @pytest.fixture
 def source(videos: ClipDataset, tmp_path: Path) -> KeptFeatureSource:
     """Features that say which video, draw and clip they are of."""
-    kept = VideoFeatures(FeatureStore(tmp_path / "kept"), ("clip",), DRAWS)
+    kept = KeptClips(FeatureStore(tmp_path / "kept"), ("clip",), DRAWS)
     for place, row in enumerate(videos.manifest.rows):
         clips = [[place, draw, clip] for draw in range(DRAWS) for clip in range(PER_DRAW)]
         kept.write(row, Features(torch.tensor(clips, dtype=torch.float32)))
