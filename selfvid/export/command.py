@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,7 +70,7 @@ def export(
     size: int | tuple[int, int] | None = None,
     tolerance: float = 1e-4,
     overwrite: bool = False,
-    allow: Sequence[str] = (),
+    allow: list[str] | None = None,
     quiet: bool = False,
 ) -> Export:
     """Export an encoder, and compare the export with PyTorch on clips of several lengths.
@@ -101,7 +101,7 @@ def export(
     source = encoder_folder(encoder)
     folder = _default_output(source) / format if out is None else Path(out)
     _check_output(folder, overwrite)
-    loaded = load_encoder(source, allow=allow).float().requires_grad_(False)
+    loaded = load_encoder(source, allow=allow or ()).float().requires_grad_(False)
     # torch.export warns about weights with another memory layout, as if they were views.
     loaded.to(memory_format=torch.contiguous_format)
     if loaded.in_channels != 3:

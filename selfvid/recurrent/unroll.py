@@ -1,12 +1,12 @@
-"""The loop over time, for cells and stacks of cells::
+"""The loop over time, for cells and stacks of cells.
+
+Time goes from left to right::
 
     unroll            x_0   x_1   x_2            unroll_free     (none)  y_0   y_1
                        |     |     |                               |    /  |  /  |
             state -> step  step  step -> state          state -> step  step  step -> state
                        |     |     |                               |  /    |  /  |
                       h_0   h_1   h_2                             y_0     y_1   y_2
-
-Time goes from left to right.
 """
 
 from __future__ import annotations

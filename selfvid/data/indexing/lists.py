@@ -2,8 +2,8 @@
 
 These are tables (.csv, .parquet) with a column path, and the lists that are distributed with
 UCF-101 (trainlist01.txt and testlist01.txt, with classInd.txt in the same folder), HMDB-51
-(``*_test_split1.txt``) and Kinetics (a CSV with a column youtube_id). Any other text file has on each
-line a name and its label.
+(``*_test_split1.txt``) and Kinetics (a CSV with a column youtube_id). Any other text file has on
+each line a name and its label.
 """
 
 from __future__ import annotations
