@@ -53,17 +53,14 @@ class FramePairs(Objective):
     def forward(self, clip: Tensor) -> Losses:
         """Compute the loss of clips (B, T, 3, H, W) with T >= 2; each clip gives T - 1 pairs.
 
-        The parts are the total, under the name of the class in lower case, and the terms that
-        `pair_loss` names.
+        The parts are the terms that `pair_loss` names.
         """
-        name = type(self).__name__
-        steps = self.encoder(clip).need_steps(name)  # (B, S, D)
+        steps = self.encoder(clip).need_steps(type(self).__name__)  # (B, S, D)
         flat = self.projector(steps.flatten(0, 1))  # (B S, D')
         projected = flat.unflatten(0, steps.shape[:2])  # (B, S, D')
         with torch.autocast(steps.device.type, enabled=False):
             z = gathered(projected.float())
-            losses = self.pair_loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
-        return Losses(losses.total, {name.lower(): losses.total} | losses.parts)
+            return self.pair_loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """Return the picture of `nearest_frames` for the encoder's step vectors."""

@@ -38,10 +38,9 @@ def test_pairs_are_the_consecutive_frames_of_each_clip() -> None:
     torch.testing.assert_close(b, torch.stack([other for _, other in by_hand]))
 
 
-def test_the_parts_are_the_total_under_the_name_of_the_class_and_the_terms() -> None:
+def test_the_parts_are_the_terms_that_the_pair_loss_names() -> None:
     losses = kept()(clips())
-    assert set(losses.parts) == {"kept", "near"}
-    assert losses.parts["kept"] == losses.total
+    assert set(losses.parts) == {"near"}
     torch.testing.assert_close(losses.total, 3 * losses.parts["near"])
 
 
