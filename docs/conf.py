@@ -15,11 +15,13 @@ release = version = selfvid.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
+smartquotes = False  # two hyphens are an option, not a dash
 
 # Pages
 html_theme = "furo"
 html_title = f"selfvid {release}"
 html_show_sphinx = False
+html_show_sourcelink = False
 html_show_copyright = False
 
 myst_heading_anchors = 3  # headings down to ### can be linked to

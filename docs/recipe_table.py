@@ -16,6 +16,10 @@ SECTIONS = {
 }
 
 INTRODUCTION = """\
+---
+hide-toc: true
+---
+
 <!-- Written by `python -m docs.recipe_table` from the comments at the head of each recipe. -->
 
 # Recipes
@@ -84,7 +88,7 @@ def table(headers: list[RecipeHeader]) -> str:
     lines = [INTRODUCTION]
     for command, title in SECTIONS.items():
         lines += [f"## {title}", "", f"Recipes of `{command} --config NAME`.", ""]
-        lines += ["| recipe | trains | data | expected | time |", "|---|---|---|---|---|"]
+        lines += ["| recipe | trains; data | expected figure; time and hardware |", "|---|---|---|"]
         for header in headers:
             if f"{command} --config {header.name} " in header.fields["Run"]:
                 lines.append(row(header))
@@ -98,7 +102,8 @@ def row(header: RecipeHeader) -> str:
         header.fields[name][0].upper() + header.fields[name][1:]
         for name in ("Trains", "Paper", "Data", "Expected", "Time")
     )
-    return f"| `{header.name}` | {trains} *{paper}* | {data} | {expected} | {time} |"
+    what = f"{trains}<br>*{paper}*<br>**Data:** {data}"
+    return f"| `{header.name}` | {what} | {expected}<br>**Time:** {time} |"
 
 
 def main() -> None:
