@@ -11,7 +11,9 @@ from selfvid.saving.former import current_recipe
 
 
 def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
-    """Replace the recipe after ``--config`` by its path, or by its text with current names.
+    """Put recipes first, each as its path, or as its text with current names.
+
+    The parser applies words in their order, and an option overrides a recipe wherever it stands.
 
     Args:
         words: the words of the command line.
@@ -24,15 +26,16 @@ def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
     def checked(name: str) -> str:
         return _checked_recipe(find_recipe(name), settings)
 
-    replaced = []
-    for before, word in zip(["", *words], words, strict=False):
-        if before == "--config":
-            replaced.append(checked(word))
-        elif word.startswith("--config="):
-            replaced.append(f"--config={checked(word.removeprefix('--config='))}")
+    recipes: list[str] = []
+    others: list[str] = []
+    following = iter(words)
+    for word in following:
+        option, equals, name = word.partition("=")
+        if option == "--config" and (name := name if equals else next(following, "")):
+            recipes += [option, checked(name)]
         else:
-            replaced.append(word)
-    return replaced
+            others.append(word)
+    return [*recipes, *others]
 
 
 def find_recipe(name: str) -> Path:

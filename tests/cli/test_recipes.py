@@ -80,10 +80,21 @@ def test_the_recipe_after_config_becomes_a_path_in_both_spellings(tmp_path: Path
     own = tmp_path / "own.yaml"
     own.write_text("seed: 3\n")
     words = ["--config", str(own), "--out", "o", f"--config={own}"]
-    assert with_recipe_paths(words, ["seed", "out"]) == words
+    twice = ["--config", str(own)] * 2
+    assert with_recipe_paths(words, ["seed", "out"]) == [*twice, "--out", "o"]
     shipped = str(find_recipe("coherence"))
     names = list(inspect.signature(pretrain).parameters)
     assert with_recipe_paths(["--config", "coherence"], names) == ["--config", shipped]
+    assert with_recipe_paths(["--config=coherence"], names) == ["--config", shipped]
+    assert with_recipe_paths(["--seed", "1", "--config"], names) == ["--seed", "1", "--config"]
+
+
+def test_an_option_overrides_the_recipe_before_it_and_behind_it() -> None:
+    names = list(inspect.signature(pretrain).parameters)
+    shipped = str(find_recipe("coherence"))
+    before = with_recipe_paths(["--training.steps", "3", "--config", "coherence"], names)
+    behind = with_recipe_paths(["--config", "coherence", "--training.steps", "3"], names)
+    assert before == behind == ["--config", shipped, "--training.steps", "3"]
 
 
 def test_a_recipe_of_version_0_1_is_given_with_current_names(tmp_path: Path) -> None:
