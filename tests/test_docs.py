@@ -53,7 +53,17 @@ SMALL = ("--training.steps", "2", "--training.batch", "8", "--training.warmup", 
 QUICK = {
     "pretrain": SMALL,
     "finetune": (*SMALL, "--size", "32", "--workers", "0", "--clips.stride", "1"),
-    "probe": ("--seeds", "1", "--label_curve", "[]", "--workers", "0", "--quiet"),
+    "probe": (
+        "--seeds",
+        "1",
+        "--label_curve",
+        "[]",
+        "--motion",
+        "false",
+        "--workers",
+        "0",
+        "--quiet",
+    ),
 }
 
 
@@ -83,10 +93,11 @@ EXTENSIONS = sections("extending.md")
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     folder = tmp_path_factory.mktemp("footage")
-    written = write_footage(folder / "videos", videos=80, frames=12, size=32, seed=1)
+    written = write_footage(folder / "videos", videos=60, frames=12, size=32, seed=1)
     return index(written, out=folder / "digits.csv", quiet=True, workers=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", EXTENSIONS)
 def test_an_extension_runs_as_it_stands_on_the_page(
     heading: str,

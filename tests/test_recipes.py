@@ -16,6 +16,8 @@ from selfvid.data.indexing.command import index
 from selfvid.encoders.base import load_encoder
 from selfvid.finetuning.classifier import load_classifier
 
+pytestmark = pytest.mark.slow
+
 ALL = sorted(RECIPES.glob("*.yaml"))
 
 

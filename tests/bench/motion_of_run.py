@@ -28,7 +28,7 @@ VIEWS: dict[str, View] = {"as they are": "frames", "frozen": "frozen", "shuffled
 
 @torch.no_grad()
 def right(trained: Trained, test: Manifest, labels: Sequence[str]) -> dict[str, int]:
-    """How many test videos are named rightly, in each view."""
+    """How many test videos are classified correctly, in each view."""
     used_to = trained.classifier.encoder.provenance
     assert used_to.frames is not None
     rule = EvenClips(frames=used_to.frames, stride=used_to.stride, clips=CLIPS)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         counts.update(right(load_classifier(place), test, test.column(given.label)))
     total = sum(len(part.test) for part in parts)
     told = ", ".join(f"{words} {100 * counts[words] / total:.1f}" for words in VIEWS)
-    print(f"{given.run}: % of {total} test videos named rightly, {told}")
+    print(f"{given.run}: % of {total} test videos classified correctly, {told}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@ import torch
 
 from tests.bench.bench_conv3d import SMALL, Case, compare, innermost, plain
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_both_sides_of_the_benchmark_compute_the_same(case: Case) -> None:

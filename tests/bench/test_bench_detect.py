@@ -3,9 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from selfvid.data.video.decode import open_video
 from tests.bench.bench_detect import join, write_short
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_long_file_is_the_short_one_over_and_over(tmp_path: Path) -> None:

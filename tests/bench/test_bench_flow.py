@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from selfvid.data.video.encode import write_video
 from tests.bench.bench_flow import compare, indexed
 from tests.flow.textures import drifting
+
+pytestmark = pytest.mark.slow
 
 
 def test_both_sides_make_the_same_fields(tmp_path: Path) -> None:

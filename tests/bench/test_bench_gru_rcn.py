@@ -4,6 +4,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.bench.bench_gru_rcn import QUICK, check_same, main, passes, same_heads
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SIZE = QUICK["quick"]
 

@@ -8,6 +8,8 @@ import torch
 from selfvid.data.video.decode import decoder_versions
 from tests.bench.bench_loader import indexed, sides, written
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif("decord" not in decoder_versions(), reason="decord is not installed")
 def test_both_sides_of_the_benchmark_read_the_same_clips(tmp_path: Path) -> None:

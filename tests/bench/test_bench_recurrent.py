@@ -7,6 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from selfvid.recurrent import ConvLSTM, ConvLSTMCell, PeepholeLSTM, Stack
 from tests.bench.bench_recurrent import Maps, PlainConvLSTM, Vectors, training_pass
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MAPS = Maps(batch=2, steps=3, channels=4, kernel=3, size=8)
 VECTORS = Vectors(batch=2, steps=3, inputs=6, hidden=5)

@@ -2,8 +2,10 @@ import pytest
 
 from tests.bench import does_time_matter
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.parametrize("head", does_time_matter.HEADS)
-def test_every_head_runs(head: str, capsys: pytest.CaptureFixture[str]) -> None:
-    does_time_matter.main(["--quick", "--heads", head])
-    assert capsys.readouterr().out.startswith(head)
+
+def test_every_head_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    does_time_matter.main(["--quick"])
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == list(does_time_matter.HEADS)

@@ -8,6 +8,8 @@ from selfvid.data.manifest.manifest import Manifest
 from tests.bench.motion_of_run import main
 from tests.finetuning.tuned import tanh_encoder, tuned
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_that_sees_single_frames_minds_no_order(
     digits_manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -18,6 +20,6 @@ def test_a_run_that_sees_single_frames_minds_no_order(
     main([str(tmp_path / "run"), str(digits_manifest), "--label", "direction"])
     said = capsys.readouterr().out
     tested = sum(row.split == "test" for row in Manifest.read(digits_manifest).rows)
-    assert f"% of {tested} test videos named rightly, as they are " in said
+    assert f"% of {tested} test videos classified correctly, as they are " in said
     whole, shuffled = (said.partition(f"{words} ")[2].split()[0] for words in ("are", "shuffled"))
     assert whole.strip(",") == shuffled

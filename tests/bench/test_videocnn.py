@@ -4,6 +4,8 @@ import pytest
 
 from tests.bench import videocnn
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_comparison_runs_on_turntable_objects(
     shared_data: Path, capsys: pytest.CaptureFixture[str]

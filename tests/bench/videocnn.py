@@ -155,7 +155,7 @@ def sides(recipe: dict[str, Any], footage: Path, *, matched: bool) -> dict[str, 
 
 
 def accuracy(recipe: dict[str, Any], data: Path, out: Path, task: Task, **more: Any) -> float:
-    """Share of test images named rightly, in per cent."""
+    """Share of test images classified correctly, in per cent."""
     torch.manual_seed(more["seed"])
     result = finetune(
         data,
@@ -173,7 +173,7 @@ def accuracy(recipe: dict[str, Any], data: Path, out: Path, task: Task, **more: 
 
 
 def nearest_neighbour(data: Path, size: list[int]) -> float:
-    """Share of test images named rightly by the nearest labelled image, in per cent."""
+    """Share of test images classified correctly by the nearest labelled image, in per cent."""
     videos = Manifest.read(data).usable
     pixels = []
     for row in videos.rows:

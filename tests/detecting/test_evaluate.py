@@ -11,6 +11,8 @@ from selfvid.errors import InputError
 from selfvid.reports.page import report
 from tests.detecting.runs import LEARNT, train_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_activities_that_differ_in_brightness_are_found(evaluated: Path) -> None:
     result = json.loads((evaluated / "result.json").read_text())

@@ -17,6 +17,8 @@ from selfvid.encoders.clip import ClipEncoder
 from selfvid.errors import InputError
 from tests.detecting.runs import train_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_resumed_run_ends_with_the_same_weights(
     stream_encoder: Path, annotated: Path, store: Path, tmp_path: Path

@@ -27,6 +27,8 @@ from selfvid.export import export
 from selfvid.export.command import Format
 from tests.export.encoders import ENCODERS, FORMATS, OF_CLIPS, saved
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", ENCODERS)
@@ -76,14 +78,19 @@ def test_baccouche_is_exported_with_its_contrast(tmp_path: Path) -> None:
     assert made.parity.difference <= 1e-4
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module", params=[VGG16, AlexNet])
+def fully_connected(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    backbone: type[Backbone] = request.param
+    return saved(FrameEncoder(backbone()), tmp_path_factory.mktemp("run") / "run")
+
+
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("backbone", [VGG16, AlexNet])
 def test_networks_with_fully_connected_layers_are_exported_too(
-    backbone: type[Backbone], format: Format, tmp_path: Path
+    fully_connected: Path, format: Format
 ) -> None:
-    run = saved(FrameEncoder(backbone()), tmp_path / "run")
-    made = export(run, format=format, frames=2, size=64)
+    made = export(fully_connected, format=format, frames=2, size=64)
     assert made.plan.any_length
     assert made.plan.size == (64, 64)
 

@@ -17,6 +17,8 @@ from selfvid.encoders.base import load_encoder
 from selfvid.export import export
 from tests.export.encoders import ENCODERS, SIZE, saved
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["pixels", "differences"])
 def test_onnx_snippet_needs_neither_torch_nor_selfvid(name: str, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from selfvid.export.parity import Plan, compare
 from selfvid.types import Features, Widths
 from tests.export.encoders import saved
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("wrong", [1.5, float("nan")])
 def test_small_features_are_compared_by_their_own_size(

@@ -12,6 +12,8 @@ from selfvid.export.parity import Plan
 from selfvid.export.program import VectorsOnly, trace, write_program
 from tests.export.encoders import ENCODERS, SIZE, LoopEncoder, saved
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("format", ["onnx", "program"])
 def test_a_graph_that_depends_on_time_is_exported_with_a_fixed_time(

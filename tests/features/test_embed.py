@@ -19,6 +19,8 @@ from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
 from selfvid.features.embed import embed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -36,6 +36,8 @@ from tests.data.images import indexed_stills, turntable
 from tests.finetuning.tuned import PLAIN_SGD, history, same, tanh_encoder, tuned, without_speed
 from tests.pretraining.power_cut import power_cut
 
+pytestmark = pytest.mark.slow
+
 
 def trained(
     manifest: Path, out: Path, *, plan: dict[str, Any] | None = None, **more: Any

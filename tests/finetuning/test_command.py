@@ -27,6 +27,8 @@ from tests.finetuning.tuned import (
     weights,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("encoder", ENCODERS)

@@ -33,6 +33,8 @@ from tests.finetuning.second import trained
 from tests.finetuning.tuned import same, tanh_encoder, weights
 from tests.pretraining.power_cut import power_cut
 
+pytestmark = pytest.mark.slow
+
 
 def streams() -> tuple[BatchStream, BatchStream]:
     return (

@@ -16,6 +16,8 @@ from selfvid.types import Widths
 from tests.finetuning.tuned import history, small, small_run, weights, without_speed
 from tests.pretraining.power_cut import power_cut
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_frozen_encoder_stays_to_the_bit(split_manifest: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -17,6 +17,8 @@ from selfvid.objectives.predictive import load_predictive
 from selfvid.reports.page import report
 from tests.forecasting.runs import DIGITS
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_on_digits_is_tested_on_other_digits(digits_run: Path) -> None:
     result = forecast(digits_run, sequences=110, seed=3, quiet=True)

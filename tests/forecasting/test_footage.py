@@ -18,6 +18,8 @@ from selfvid.forecasting.command import forecast
 from selfvid.forecasting.footage import VideoSequences
 from selfvid.types import Clip
 
+pytestmark = pytest.mark.slow
+
 
 def test_footage_is_tested_on_its_test_split(video_run: Path, digits_manifest: Path) -> None:
     result = forecast(video_run, sequences=12, quiet=True)

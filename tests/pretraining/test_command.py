@@ -31,6 +31,8 @@ from tests.pretraining.runs import (
     weights,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_leaves_everything_a_person_needs(digits_manifest: Path, tmp_path: Path) -> None:
     run = tiny_run(digits_manifest, tmp_path / "run")

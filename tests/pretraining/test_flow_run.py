@@ -20,6 +20,8 @@ from selfvid.pretraining.command import pretrain
 from selfvid.reports.page import report
 from selfvid.training.schedule import Training
 
+pytestmark = pytest.mark.slow
+
 PLAN = Training(steps=2, batch=4, warmup=0, preview_every=1)
 
 

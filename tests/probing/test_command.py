@@ -16,6 +16,8 @@ from selfvid.probing.result import ProbeResult
 from selfvid.results.leaks import relate_footage
 from tests.probing.footage import FAST
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_table_has_the_encoder_and_every_baseline(result: ProbeResult) -> None:
     assert [row.name for row in result.rows] == [

@@ -17,6 +17,8 @@ from selfvid.probing.comparison import (
 from selfvid.probing.variants import Task, assess
 from tests.probing.synthetic import a_task, some_features
 
+pytestmark = pytest.mark.slow
+
 
 def test_verdicts_distinguish_help_harm_and_no_result() -> None:
     task = a_task(200)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from selfvid.probing.label_curve import draw_per_class, label_curve
 from selfvid.probing.variants import assess
 from tests.probing.synthetic import a_task, some_features
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_label_draw_takes_the_same_number_of_every_class() -> None:

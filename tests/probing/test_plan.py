@@ -17,6 +17,8 @@ from selfvid.probing.plan import Plan
 from selfvid.results.scores import Scores
 from tests.probing.footage import FAST, an_encoder, write_drifts
 
+pytestmark = pytest.mark.slow
+
 FEW: dict[str, Any] = FAST | {"seeds": 1, "label_curve": (), "motion": False}
 
 

@@ -13,6 +13,8 @@ from selfvid.probing.variants import VariantResult
 from selfvid.results.scores import Scores
 from selfvid.statistics.intervals import Interval
 
+pytestmark = pytest.mark.slow
+
 
 def test_accuracies_can_be_computed_again_from_the_predictions(result: ProbeResult) -> None:
     with (result.path / "predictions.csv").open() as text:

@@ -16,6 +16,7 @@ from selfvid.recurrent import ConvGRU, ConvLSTM, PeepholeLSTM, Recurrent, State,
 
 # PyTorch 2.11's own compiler uses functions that PyTorch 2.11 deprecates.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning"),
 ]

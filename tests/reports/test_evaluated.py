@@ -13,6 +13,8 @@ from selfvid.reports.page import read_page, report
 from tests.comparing.tables import sure, write_run
 from tests.reports.shape import Shape, words_of
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert('x')</script> $\\frac{$ {{ 7*7 }}"
 CLASSES = ("hug", "kick", HOSTILE, "zap")
 LABELS = [0, 1, 2] * 8

@@ -11,6 +11,8 @@ from selfvid.reports.page import read_page, report
 from tests.reports.example import CLASSES, summary, write_run
 from tests.reports.shape import Shape, page_of, words_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_whole_run_is_on_one_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "ut")

@@ -17,6 +17,8 @@ from selfvid.reports.probed import probed
 from selfvid.results.leaks import Footage
 from tests.reports.example import a_result, a_row, around, chance_row, write_run
 
+pytestmark = pytest.mark.slow
+
 HELPED = "pretraining helped: +9.0 points [+5.0, +13.0] over random weights"
 UNRESOLVED = "unresolved at this size: +1.0 points [-3.0, +5.0] over the encoder at start"
 HURT = "pretraining hurt: -9.0 points [-13.0, -5.0] against the encoder at start"

@@ -19,6 +19,8 @@ from selfvid.training.batches import BatchStream
 from selfvid.training.fit import Progress, RunClips, is_first_process
 from tests.pretraining.runs import tiny_run
 
+pytestmark = pytest.mark.slow
+
 MODULE = cast(LightningModule, None)
 
 SCRIPT = """

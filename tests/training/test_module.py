@@ -24,6 +24,8 @@ from selfvid.training.schedule import Training
 from selfvid.types import ClipBatch, Losses
 from tests.pretraining.runs import tiny_objective, tiny_run
 
+pytestmark = pytest.mark.slow
+
 DIGITS = DigitStream(frames=4, canvas=32, digits=1)
 
 

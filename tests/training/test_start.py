@@ -11,6 +11,8 @@ from selfvid.training.run_folder import RunFolder
 from selfvid.training.start import resume_point, start_or_resume
 from tests.pretraining.runs import forget_beyond, tiny_run, weights
 
+pytestmark = pytest.mark.slow
+
 RECIPE: dict[str, Any] = {"out": "run", "training": {"steps": 40}, "seed": 0}
 
 

@@ -17,6 +17,8 @@ from selfvid.errors import InputError
 from selfvid.types import Clip, ClipBatch
 from tests.data.footage import manifest_of
 
+pytestmark = pytest.mark.slow
+
 SIZE = (16, 24)
 
 

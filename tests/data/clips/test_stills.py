@@ -10,6 +10,8 @@ from selfvid.data.indexing.command import index
 from selfvid.data.video.decode import open_video
 from tests.data.images import indexed_stills, turntable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("suffix", [".png", ".pgm", ".bmp", ".ppm"])
 def test_an_image_is_a_video_of_one_frame(tmp_path: Path, suffix: str) -> None:

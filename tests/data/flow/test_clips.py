@@ -11,6 +11,8 @@ from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> FlowFolder:

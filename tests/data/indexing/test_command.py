@@ -20,6 +20,8 @@ from selfvid.data.video.encode import write_video
 from selfvid.data.video.guard import guarded_calls
 from selfvid.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def scene(path: Path, seed: int, *, frames: int = 6, side: int = 48) -> Path:
     """A video of smooth random patterns, the same for the same seed at every size."""

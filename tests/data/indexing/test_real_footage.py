@@ -8,6 +8,8 @@ import pytest
 from selfvid.data.indexing.command import index
 from tests.data.footage import ASSETS, SHARED
 
+pytestmark = pytest.mark.slow
+
 UT = SHARED / "ut_interaction/videos"
 
 # What looking at each file with PyAV and decord by hand found: frames, or what is wrong.

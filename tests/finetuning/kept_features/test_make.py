@@ -21,6 +21,8 @@ from tests.finetuning.tuned import (
     weights,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_video_is_read_once_for_all_steps_and_folds(
     unsplit_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,8 @@ from sklearn.neural_network import MLPClassifier
 
 from selfvid.probing.classifiers.network import DECAYS, WIDTHS, classify
 
+pytestmark = pytest.mark.slow
+
 
 def _rings(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two classes that no plane separates: inside a circle and around it."""

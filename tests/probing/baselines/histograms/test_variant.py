@@ -11,6 +11,8 @@ from selfvid.probing.baselines.histograms.variant import FeatureHistograms
 from selfvid.probing.baselines.histograms.words import Vocabulary
 from selfvid.probing.variants import Task, assess, summarise
 
+pytestmark = pytest.mark.slow
+
 
 def _video(label: int, seed: int) -> Description:
     """Two kinds of descriptors; those of class 1 lie in the lower half of the picture."""
