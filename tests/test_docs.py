@@ -93,7 +93,7 @@ EXTENSIONS = sections("extending.md")
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     folder = tmp_path_factory.mktemp("footage")
-    written = write_footage(folder / "videos", videos=60, frames=12, size=32, seed=1)
+    written = write_footage(folder / "videos", videos=80, frames=12, size=32, seed=1)
     return index(written, out=folder / "digits.csv", quiet=True, workers=1)
 
 
