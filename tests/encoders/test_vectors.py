@@ -91,3 +91,14 @@ def test_percepts_have_no_pictures() -> None:
     percepts = Percepts(FrameEncoder(SmallNet(channels=1, stages=(8,))))
     with pytest.raises(InputError, match="vectors of Percepts are no pictures"):
         percepts.picture(torch.zeros(8))
+
+
+@pytest.mark.parametrize(("channels", "input"), [(2, FlowFields()), (3, PixelInput("rgb"))])
+def test_percepts_take_the_clips_that_their_network_takes(
+    channels: int, input: FlowFields | PixelInput
+) -> None:
+    network = FrameEncoder(SmallNet(channels=channels, stages=(8,)), input=input)
+    percepts = Percepts(network)
+    assert percepts.in_channels == channels
+    clip = torch.zeros(2, 3, percepts.in_channels, 16, 16)
+    assert percepts(clip).shape == (2, 1, 3, percepts.width)
