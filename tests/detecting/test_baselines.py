@@ -3,22 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfvid.data.annotations.annotations import Activity, AnnotatedVideo
 from selfvid.detecting.baselines import TrainingStatistics
-from selfvid.detecting.corpus import Recording
-
-Line = tuple[int, int, float, float, float]
-
-
-def recordings() -> list[Recording]:
-    shown = [
-        [Activity(0, 4, "sit"), Activity(4, 10, "walk")],
-        [Activity(1, 9, "walk"), Activity(10, 12, "walk")],
-    ]
-    return [
-        Recording(AnnotatedVideo(f"v{at}", None, tuple(activities)), 20.0, f"id{at}")  # type: ignore[arg-type]
-        for at, activities in enumerate(shown)
-    ]
+from tests.detecting.recordings import recordings
 
 
 def test_baselines_follow_the_statistics_of_the_training_videos() -> None:

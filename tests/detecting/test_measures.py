@@ -2,23 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfvid.data.annotations.annotations import Activity, AnnotatedVideo
-from selfvid.detecting.corpus import Recording
 from selfvid.detecting.measures import Evaluator, Outcome
 from selfvid.detecting.segments import Segment
-
-Line = tuple[int, int, float, float, float]
-
-
-def recordings() -> list[Recording]:
-    shown = [
-        [Activity(0, 4, "sit"), Activity(4, 10, "walk")],
-        [Activity(1, 9, "walk"), Activity(10, 12, "walk")],
-    ]
-    return [
-        Recording(AnnotatedVideo(f"v{at}", None, tuple(activities)), 20.0, f"id{at}")  # type: ignore[arg-type]
-        for at, activities in enumerate(shown)
-    ]
+from tests.detecting.recordings import recordings
 
 
 def test_a_perfect_guess_is_perfect_and_none_is_nothing() -> None:

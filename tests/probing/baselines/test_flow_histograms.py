@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from selfvid.data.flow.folder import FlowRow, FlowWriter, write_rows
+from selfvid.data.flow.folder import FlowWriter, write_rows
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
 from selfvid.flow.quantise import dequantise, quantise
 from selfvid.probing.baselines.flow_histograms import FlowHistograms, direction_histogram
+from tests.data.flow.examples import ROW
 
 FLOW = torch.randn(12, 2, 9, 14, generator=torch.Generator().manual_seed(0))
 CODES, _ = quantise(FLOW, bound=6)
@@ -40,22 +41,7 @@ def _slow(fields: torch.Tensor, *, grid: int, bins: int) -> np.ndarray:
 def folder(tmp_path: Path) -> Path:
     with FlowWriter(tmp_path / "a.mkv", rate=25.0, comment="test") as file:
         file.append(CODES)
-    row = FlowRow(
-        path="a.mkv",
-        video="1",
-        source="a.mp4",
-        direction="forward",
-        status="ok",
-        error="",
-        frames=13,
-        height=9,
-        width=14,
-        bound=6.0,
-        clipped=0.0,
-        bytes=9,
-        estimator="dis",
-        settings="{}",
-    )
+    row = replace(ROW, frames=13, height=9, width=14, bound=6.0, clipped=0.0, settings="{}")
     write_rows(tmp_path, [row])
     return tmp_path
 
