@@ -1,11 +1,20 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from selfvid.data.digits.files import write_footage
 from selfvid.data.indexing.command import index
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu") is not None:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
 
 @pytest.fixture(scope="session")

@@ -216,9 +216,11 @@ class MultiTaskTraining(SupervisedTraining):
                 "shorter than a clip"
             )
         of_first, of_second = slice(count), slice(count, None)
-        first = supervised_losses(both.head, features.of(of_first), batch.labels[of_first])
+        said = both.head(features.of(of_first))
+        first = supervised_losses(both.head, said, batch.labels[of_first])
+        said = both.second_head(features.of(of_second))
         labels = batch.labels[of_second] - both.head.classes
-        second = supervised_losses(both.second_head, features.of(of_second), labels)
+        second = supervised_losses(both.second_head, said, labels)
         parts = {"first_loss": first.total, "second_loss": second.total}
         parts |= first.parts | {f"second_{name}": part for name, part in second.parts.items()}
         return Losses(first.total + self.weight * second.total, parts)

@@ -19,6 +19,7 @@ from selfvid.finetuning.second_set import SecondData
 from selfvid.heads.base import Head
 from selfvid.saving.recorded import describe
 from selfvid.training.clips import ClipReading, check_input
+from selfvid.training.compiled import check_compiler
 from selfvid.training.rates import UNIFORM, Rates
 from selfvid.training.run_folder import RunFolder
 from selfvid.training.schedule import Training
@@ -58,7 +59,7 @@ class FinetuneSettings:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; expected 0 or more")
-        choose_device(self.device)
+        self._check_compiled()
         if self.training.batch % (self.training.accumulate * self.clips_per_video):
             raise InputError(
                 f"batch {self.training.batch} is no multiple of accumulate "
@@ -82,6 +83,14 @@ class FinetuneSettings:
             )
         if self.second is not None:
             self._check_second(self.second)
+
+    def _check_compiled(self) -> None:
+        check_compiler(self.training, choose_device(self.device))
+        for name in ("coherence", "second"):
+            if self.training.compiled and getattr(self, name) is not None:
+                raise InputError(
+                    f"compiled is true but {name} is given; expected one of them to be unset"
+                )
 
     def _check_cache(self) -> None:
         if self.cache is None and self.cache_folder is not None:

@@ -12,7 +12,7 @@ from selfvid.finetuning.classifier import Classifier
 from selfvid.heads.base import Head
 from selfvid.training.module import ClipTraining
 from selfvid.training.rates import Rates, freeze_statistics
-from selfvid.types import ClipBatch, Features, Losses
+from selfvid.types import ClipBatch, Losses, Prediction
 
 
 class SupervisedTraining(ClipTraining):
@@ -50,19 +50,18 @@ class SupervisedTraining(ClipTraining):
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
         """Return the head's loss and the share of clips that it classifies correctly."""
         assert batch.labels is not None
-        features = self.classifier.encoder(self.cropped(clip))
-        return supervised_losses(self.classifier.head, features, batch.labels)
+        prediction, _ = self.classifier(self.cropped(clip))
+        return supervised_losses(self.classifier.head, prediction, batch.labels)
 
 
-def supervised_losses(head: Head, features: Features, labels: Tensor) -> Losses:
+def supervised_losses(head: Head, prediction: Prediction, labels: Tensor) -> Losses:
     """Return a head's loss and the share of clips that it classifies correctly.
 
     Args:
         head: the head.
-        features: the features of B clips.
+        prediction: what it says of B clips.
         labels: class indices (B,).
     """
-    prediction = head(features)
     loss = head.loss(prediction, labels)
     correct = prediction.probabilities.argmax(1) == labels
     return Losses(loss, {"accuracy": correct.to(torch.float32).mean()})

@@ -123,7 +123,7 @@ class ConvForecaster(Predictive):
             )
         truth = true_colours(self.encoder, clip)
         _, state = self._encode(clip[:, :-steps])
-        raw = self._predict(state, truth[:, -steps - 1, None], steps=steps, own=1.0)
+        raw = self._predict(state, truth[:, -steps - 1, None], steps=steps)
         return Forecast(truth, activated(raw, self.loss), free=True)
 
     def _encode(self, clip: Tensor) -> tuple[Tensor, State]:
@@ -135,25 +135,28 @@ class ConvForecaster(Predictive):
         features, state = self.encoder.remember(clip[:, :-1] if self.shared else clip)
         return features.need_maps("ConvForecaster")[-1], state
 
-    def _predict(self, state: State, before: Tensor, *, steps: int, own: float) -> Tensor:
+    def _predict(
+        self, state: State, before: Tensor, *, steps: int, own: Tensor | None = None
+    ) -> Tensor:
         """Predict raw frames (B, F, C, H, W), the first of which follows before[:, 0].
 
         Args:
             state: the state that the cells start with.
             before: the true frame before each of the F frames, (B, F, C, H, W); only the first
-                is used if `own` is 1.
+                is used in a free run.
             steps: F.
-            own: probability that the input of a step is its own prediction, not the true frame.
+            own: probability that the input of a step is its own prediction, not the true frame;
+                None is a free run.
         """
         cells = (self.cells or self.encoder.lstm).cell
-        if not own:
+        if own is not None and not self.own.share:
             return self._frames(unroll(cells, self._maps(before), state)[0])
 
         def next_input(time: int, output: Tensor | None) -> Tensor:
             if output is None:
                 return self._maps(before[:, :1])[:, 0]  # (B, C', h, w)
             frame = activated(output, self.loss)
-            if own < 1:
+            if own is not None:
                 use_own = torch.rand(len(frame), 1, 1, 1, device=frame.device) < own
                 frame = torch.where(use_own, frame, before[:, time].to(frame.dtype))
             return self._maps(frame[:, None])[:, 0]  # (B, C', h, w)
@@ -171,10 +174,10 @@ class ConvForecaster(Predictive):
         """Compute raw frames (B, F, C, H, W) from the cells' outputs (B, F, D, h, w)."""
         return self.readout(outputs.flatten(0, 1)).unflatten(0, outputs.shape[:2])
 
-    def _own_share(self) -> float:
-        """Return the probability of own predictions in this update; 1 outside of training."""
+    def _own_share(self) -> Tensor | None:
+        """Return the probability of own predictions in this update; None outside of training."""
         if not self.training:
-            return 1.0
-        share = self.own.at(int(self.updates))
+            return None
+        share = self.own.at(self.updates)
         self.updates += 1
         return share

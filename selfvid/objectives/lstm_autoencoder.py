@@ -41,9 +41,12 @@ class OwnFrames:
                 "and a ramp of 0 or more updates"
             )
 
-    def at(self, update: int) -> float:
-        """Return the share at an update, counted from 0."""
-        return self.share * min(1.0, (update + 1) / (self.ramp + 1))
+    def at(self, update: Tensor) -> Tensor:
+        """Return the share () at an update (), counted from 0.
+
+        It stays a tensor: a compiled objective would be compiled anew for every number.
+        """
+        return self.share * ((update + 1) / (self.ramp + 1)).clamp(max=1.0)
 
 
 class Decoder(nn.Module):
@@ -70,7 +73,7 @@ class Decoder(nn.Module):
         """Compute raw frames (N, F, D) in a free run; `activated` turns them into predictions."""
         if not self.conditional:
             return self.readout(unroll_free(self.lstm, state, steps=steps)[0])
-        return self.fed(state, steps=steps, truth=None, own=1.0)
+        return self.fed(state, steps=steps)
 
     def teacher_forced(self, state: State, truth: Tensor) -> Tensor:
         """Compute raw frames (N, F, D) with true frames (N, F, D) as inputs (teacher forcing)."""
@@ -80,7 +83,14 @@ class Decoder(nn.Module):
         before = torch.cat((torch.zeros_like(truth[:, :1]), truth[:, :-1]), 1)
         return self.readout(unroll(self.lstm, before, state)[0])
 
-    def fed(self, state: State, *, steps: int, truth: Tensor | None, own: float) -> Tensor:
+    def fed(
+        self,
+        state: State,
+        *,
+        steps: int,
+        truth: Tensor | None = None,
+        own: Tensor | float = 1.0,
+    ) -> Tensor:
         """Compute raw frames (N, F, D) with own outputs or true frames as inputs.
 
         Args:
@@ -94,7 +104,7 @@ class Decoder(nn.Module):
             if output is None:
                 return None
             frame = activated(output, self.loss)
-            if truth is None or own >= 1:
+            if truth is None:
                 return frame
             use_own = torch.rand(len(frame), 1, device=frame.device) < own
             return torch.where(use_own, frame, truth[:, time - 1].to(frame.dtype))
@@ -256,9 +266,9 @@ class LSTMAutoencoder(Predictive):
         assert self.prediction is not None
         if not self.training:
             return self.prediction(state, steps=ahead.shape[1])
-        own = self.own.at(int(self.updates)) if self.own.share else 0.0
+        own = self.own.at(self.updates)
         self.updates += 1
-        if not own:
+        if not self.own.share:
             return self.prediction.teacher_forced(state, ahead)
         return self.prediction.fed(state, steps=ahead.shape[1], truth=ahead, own=own)
 

@@ -144,8 +144,6 @@ def _train(
         total=training.steps * training.accumulate,
         seed=settings.seed,
     )
-    if training.compiled:
-        objective.compile()
     module = Pretraining(
         objective,
         augment=settings.augment,

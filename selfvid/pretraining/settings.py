@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from selfvid.objectives.base import Objective
 from selfvid.pretraining.sources import ClipSource
 from selfvid.saving.recorded import describe
 from selfvid.training.clips import ClipReading
+from selfvid.training.compiled import check_compiler
 from selfvid.training.schedule import Training
 
 
@@ -49,9 +49,7 @@ class PretrainSettings:
             self._check_generated("the digits are", (self.data.canvas, self.data.canvas))
         elif isinstance(self.data, ClipSource):
             self._check_generated("the clips are", self.data.size)
-        device = choose_device(self.device)
-        if self.training.compiled and device.type == "cpu" and not shutil.which("g++"):
-            raise InputError("compiled is true but there is no g++ here; expected one, or false")
+        check_compiler(self.training, choose_device(self.device))
 
     def _check_generated(self, what: str, size: tuple[int, int]) -> None:
         """Check that no setting is given that applies to video files only."""

@@ -17,6 +17,8 @@ from tqdm import tqdm
 
 from selfvid.compute import Device, NumberFormat, Precision, choose_device, resolve_precision
 from selfvid.training.batches import BatchStream, ResumableLoader
+from selfvid.training.compiled import compile_module
+from selfvid.training.module import SeededTraining
 from selfvid.training.schedule import Training
 from selfvid.training.sources import BatchSource
 
@@ -117,7 +119,7 @@ class Progress(Callback):
 
 
 def fit(
-    module: LightningModule,
+    module: SeededTraining,
     clips: RunClips,
     *,
     training: Training,
@@ -149,6 +151,8 @@ def fit(
         averaging.append(EMAWeightAveraging(decay=training.average))
     place = choose_device(device)
     chosen = resolve_precision(precision, device=place)
+    if training.compiled:
+        compile_module(module.compiled_part, training, place)
     with _quiet():
         trainer = Trainer(
             accelerator=place.type,

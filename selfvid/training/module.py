@@ -50,6 +50,11 @@ class SeededTraining(LightningModule, ABC):
     def learner(self) -> nn.Module:
         """The module whose weights are trained."""
 
+    @property
+    def compiled_part(self) -> nn.Module:
+        """The module that a training step calls as a whole, for compiling it."""
+        return self.learner
+
     def finished(self, videos: Sequence[str]) -> Tensor:
         """Count the latest batch as finished and return its loss.
 

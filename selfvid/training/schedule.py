@@ -43,8 +43,8 @@ class Training:
             rate included, after Srivastava et al. (2015). None does not clip.
         average: decay of an exponential moving average of the weights. If it is given, the
             averaged weights are saved as the encoder, otherwise the last weights.
-        compiled: compile the loss with torch.compile. This takes minutes at the start and makes
-            the steps faster, those of recurrent objectives most.
+        compiled: compile the network and its loss with torch.compile. This takes minutes at the
+            start and makes the steps faster, those of recurrent networks on a GPU most.
         devices: number of devices of this machine to train on; each has its own process.
         strategy: Lightning's strategy for several processes.
         checkpoint_every: steps between two checkpoints; the last two are kept.

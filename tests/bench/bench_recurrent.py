@@ -94,11 +94,15 @@ def training_pass(
     *,
     bf16: bool,
     compiled: bool = False,
+    graphs: bool = False,
 ) -> Pass:
-    """Forward and backward of `layer`, ready to be called again and again."""
+    """Forward and backward of `layer`, ready to be called again and again.
+
+    With `graphs` the compiled layer is recorded once as CUDA graphs, which are then replayed.
+    """
     layer, x = layer.to(device), x.to(device).requires_grad_()
     if compiled:
-        layer.compile()
+        layer.compile(mode="reduce-overhead" if graphs else None)
 
     gradient = torch.randn(*x.shape[:2], hidden, *x.shape[3:], device=device)
 
@@ -175,13 +179,15 @@ def compare_maps(size: Maps, device: torch.device, rounds: int) -> dict[str, lis
     """Times of all convolutional sides at one size, printed and returned."""
     x, width = size.x, size.channels
 
-    def side(ours: bool, bf16: bool, compiled: bool = False) -> Pass:
+    def side(ours: bool, bf16: bool, compiled: bool = False, graphs: bool = False) -> Pass:
         layer = (
             ConvLSTM(width, width, kernel=size.kernel)
             if ours
             else PlainConvLSTM(width, width, size.kernel)
         )
-        return training_pass(layer, x.clone(), width, device, bf16=bf16, compiled=compiled)
+        return training_pass(
+            layer, x.clone(), width, device, bf16=bf16, compiled=compiled, graphs=graphs
+        )
 
     sides = {
         "product": product_pass(device),
@@ -192,6 +198,8 @@ def compare_maps(size: Maps, device: torch.device, rounds: int) -> dict[str, lis
         "ours bf16": side(True, True),
         "ours bf16 compiled": side(True, True, True),
     }
+    if device.type == "cuda":
+        sides["ours bf16 graphs"] = side(True, True, True, True)
     times = in_turn(sides, device, rounds)
     pairs = [
         "ours float32 / plain float32",

@@ -46,7 +46,7 @@ def test_the_loss_is_minus_the_log_of_the_right_class_over_steps_and_clips() -> 
     labels = torch.tensor([2, 0, 3])
     assert given.steps is not None
     with torch.no_grad():
-        losses = supervised_losses(head, given, labels)
+        losses = supervised_losses(head, head(given), labels)
         votes = head.last(given.steps)  # (B, S, K)
         shares = votes.exp() / votes.exp().sum(-1, keepdim=True)
     by_hand = [-float(shares[row, :, labels[row]].log().mean()) for row in range(BATCH)]

@@ -39,6 +39,16 @@ READ = {
 }
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_head_on_a_gpu_says_what_it_says_on_a_processor(kind: str) -> None:
+    head, labels = made(kind).eval(), torch.arange(BATCH)
+    here = loss_of(head, features(), labels)
+    there = loss_of(head.cuda(), features().to("cuda"), labels.cuda())
+    there.backward()
+    torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_a_head_says_the_same_of_what_it_reads_alone(name: str) -> None:
     head, whole = READERS[name].eval(), features()

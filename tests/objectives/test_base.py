@@ -27,10 +27,16 @@ PARTS = [
     {"alignment", "distribution"},
     {"next", "previous"},
 ]
+
+
+def sigreg(encoder: Encoder) -> SIGReg:
+    return SIGReg(encoder, hidden=16, projection=8, directions=32)
+
+
 OBJECTIVES: list[Callable[[Encoder], Objective]] = [
     TemporalCoherence,
     lambda encoder: VICReg(encoder, projection=16),
-    lambda encoder: SIGReg(encoder, hidden=16, projection=8, directions=32),
+    sigreg,
     lambda encoder: NTXent(encoder, hidden=16, projection=8),
     lambda encoder: SimSiam(encoder, projection=16, bottleneck=8),
 ]
@@ -66,6 +72,20 @@ def test_the_loss_reaches_the_encoder_and_falls_along_its_gradient(
             assert parameter.grad is not None
             parameter.sub_(scale * parameter.grad)
     assert loss() < before
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("make", [make for make in OBJECTIVES if make is not sigreg])  # random
+def test_the_loss_on_a_gpu_is_that_on_a_processor(make: Callable[[Encoder], Objective]) -> None:
+    objective = make(encoder())
+    found = []
+    for device in ("cpu", "cuda"):
+        objective.to(device).zero_grad()
+        torch.manual_seed(1)
+        loss = objective(clips().to(device)).total
+        loss.backward()
+        found.append(loss.detach().cpu())
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("make", OBJECTIVES)

@@ -23,6 +23,7 @@ from selfvid.objectives.predictive import load_predictive
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.training.checkpoints import saved, step_of
 from tests.pretraining.runs import (
+    DIGITS,
     forget_beyond,
     losses,
     run_on_digits,
@@ -238,3 +239,26 @@ def test_a_run_on_generated_digits_resumes_to_the_same_weights(tmp_path: Path) -
     expected, got = (load_predictive(run).state_dict() for run in (whole, cut))
     assert int(expected["updates"]) == 4
     assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("own_frames", [True, False])
+def test_a_run_on_a_gpu_is_resumed_and_its_encoder_works_without_one(
+    own_frames: bool, digits_manifest: Path, tmp_path: Path
+) -> None:
+    more: dict[str, Any] = {"device": "cuda"}
+    if own_frames:
+        more["data"] = DIGITS
+
+    def run(out: Path, **further: Any) -> Path:
+        if own_frames:
+            return run_on_digits(out, **more, **further)
+        return tiny_run(digits_manifest, out, **more, **further)
+
+    whole, cut = run(tmp_path / "whole"), run(tmp_path / "cut")
+    forget_beyond(cut, 2)
+    run(cut, resume=True)
+    assert json.loads((whole / "summary.json").read_text())["device"] == "cuda"
+    clip = torch.randint(0, 256, (2, 4, 3, 32, 32), dtype=torch.uint8)
+    ours, wanted = (load_encoder(folder).eval()(clip).clip for folder in (cut, whole))
+    torch.testing.assert_close(ours, wanted, rtol=1e-2, atol=1e-3)

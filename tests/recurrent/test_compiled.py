@@ -62,6 +62,16 @@ def test_a_compiled_layer_computes_the_same(kind: str) -> None:
         torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.gpu
+@pytest.mark.usefixtures("_fresh_compiler")
+def test_a_layer_compiled_for_a_gpu_computes_the_same() -> None:
+    layer, x = made("conv lstm")
+    eager = gradients(layer, x)
+    layer.cuda().compile()
+    for ours, wanted in zip(gradients(layer, x.cuda()), eager, strict=True):
+        torch.testing.assert_close(ours.cpu(), wanted, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.usefixtures("_fresh_compiler")
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_compiled_layer_is_one_graph_and_compiled_once_for_all_batches(kind: str) -> None:

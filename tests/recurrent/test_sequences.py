@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -42,6 +44,22 @@ def test_layers_are_listed_from_the_lowest_to_the_top(layers: int) -> None:
     assert [cell.inputs for cell in found] == [5, 2, 2][:layers]
     alone = cell_of("conv gru")
     assert Recurrent(alone).layers == (alone,)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_and_gradients_on_a_gpu_are_those_on_a_processor(kind: str) -> None:
+    cell = cell_of(kind, layers=2)
+    x = input_of(cell, batch=3)
+    found = []
+    for device in ("cpu", "cuda"):
+        layer = Recurrent(copy.deepcopy(cell).to(device))
+        outputs, state = layer(x.to(device))
+        (outputs.square().sum() + state[-1].sum()).backward()
+        gradients = [weight.grad.cpu() for weight in layer.parameters() if weight.grad is not None]
+        assert len(gradients) == len(list(layer.parameters()))
+        found.append([outputs.detach().cpu(), *gradients])
+    torch.testing.assert_close(found[1], found[0])
 
 
 def test_arguments_reach_the_cells_of_every_layer() -> None:

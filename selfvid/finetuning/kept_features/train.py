@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfvid.compute import autocast
 from selfvid.data.clips.dataset import ClipDataset, ClipKey
@@ -47,12 +47,18 @@ class FeatureBatch:
 class KeptFeatureTraining(SupervisedTraining):
     """Trains the head of a classifier on features of clips that are already augmented."""
 
+    @property
+    def compiled_part(self) -> nn.Module:
+        """The head: the encoder is not called."""
+        return self.classifier.head
+
     # Lightning passes on what the loader gave: here features, in other runs clips.
     def training_step(self, batch: FeatureBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """Return the scalar loss of one batch."""
         del batch_idx
         self._reseed(self.stream.draw, 0)
-        self.losses = supervised_losses(self.classifier.head, batch.features, batch.labels)
+        head = self.classifier.head
+        self.losses = supervised_losses(head, head(batch.features), batch.labels)
         return self.finished(batch.videos)
 
 

@@ -132,7 +132,6 @@ def test_an_augmentation_is_described_and_built_again() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_the_same_changes_are_drawn_on_any_device() -> None:
     augment = only(crop=0.4, brightness=0.4, contrast=0.4, saturation=0.2, grey=0.5, blur=0.5)
     torch.manual_seed(0)
