@@ -36,6 +36,7 @@ FLOORS: dict[str, int] = {
     "types": 0,
     "compute": 0,
     "errors": -1,
+    "signals": -1,
     "__main__": 9,
     "__init__": 0,
 }

@@ -22,6 +22,7 @@ from selfvid import __version__
 from selfvid.cli.nulls import with_nulls, without_deep_nulls
 from selfvid.cli.recipes import with_recipe_paths
 from selfvid.errors import InputError
+from selfvid.signals import Stopped, raised_signals
 
 USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130  # exit codes, as shells and argparse use them
 
@@ -143,14 +144,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the words of the command line; by default those of this process.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    with raised_signals():
+        _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(words: list[str]) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("selfvid").setLevel(logging.INFO)
     try:
         sys.exit(_run(words))
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, Stopped) as error:
         if debug:
             traceback.print_exc()
         sys.exit(_print_error(error, debug=debug))
@@ -286,6 +291,10 @@ def _print_error(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, InputError):
         print(f"selfvid: {line}", file=sys.stderr)
         return USER_ERROR
+    if isinstance(error, Stopped):
+        again = "the same command begins again, or goes on with --resume if there is a run"
+        print(f"selfvid: {line}; {again}", file=sys.stderr)
+        return INTERRUPTED
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Interrupted":
         print(f"selfvid: {line or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+import time
 import zipfile
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from selfvid.errors import InputError
+from selfvid.signals import PATIENCE, SIGNALS, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +30,9 @@ class Interrupted(Exception):
 class Checkpoints(Callback):
     """Callback that saves a checkpoint at a fixed interval, and before a signal ends the run.
 
-    After Ctrl-C (SIGINT) or SIGTERM the current step is finished and saved, because a run cannot
-    be continued exactly from weights in the middle of a step. A second signal stops the run at
-    once, without saving.
+    After a signal the current step is finished and saved, because a run cannot be continued exactly
+    from weights in the middle of a step. A signal two seconds later or more stops the run at once,
+    without saving.
 
     Args:
         folder: folder of the checkpoints.
@@ -45,6 +47,7 @@ class Checkpoints(Callback):
         self.every = every
         self.stopped_by: signal.Signals | None = None
         self._saved_at = -1
+        self._noted_at = 0.0
         self._former: dict[signal.Signals, Any] = {}
 
     def raise_if_stopped(self) -> None:
@@ -64,7 +67,7 @@ class Checkpoints(Callback):
         del pl_module
         self._saved_at = trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            for sign in (signal.SIGINT, signal.SIGTERM):
+            for sign in SIGNALS:
                 self._former[sign] = signal.signal(sign, self._note)
 
     def on_train_batch_end(
@@ -103,9 +106,10 @@ class Checkpoints(Callback):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.stopped_by is not None:
-            raise KeyboardInterrupt
-        self.stopped_by = signal.Signals(number)
+        if self.stopped_by is None:
+            self.stopped_by, self._noted_at = signal.Signals(number), time.monotonic()
+        elif time.monotonic() - self._noted_at > PATIENCE:
+            raise Stopped(number)
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_at = trainer.global_step

@@ -78,8 +78,7 @@ class RunFolder:
                 f"out {str(self.path)!r} exists; expected a new one, "
                 "or --resume to continue the run in it"
             )
-        for folder in (self.path, self.checkpoints, self.pictures):
-            folder.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
 
     def check_resumable(self, recipe: dict[str, Any]) -> None:
         """Check that the run can be resumed with this recipe.

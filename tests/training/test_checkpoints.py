@@ -10,6 +10,8 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from selfvid.errors import InputError
+from selfvid.signals import Stopped
+from selfvid.training import checkpoints
 from selfvid.training import fit as fit_module
 from selfvid.training.checkpoints import (
     KEPT,
@@ -151,7 +153,9 @@ def test_an_accumulated_step_is_saved_once_and_only_when_it_is_made(tmp_path: Pa
     assert accumulating(cast(Trainer, trainer))
 
 
-def test_a_signal_lets_the_step_end_and_a_second_one_does_not(tmp_path: Path) -> None:
+def test_a_signal_lets_the_step_end_and_a_later_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     callback, trainer = Checkpoints(tmp_path, every=100), SavingTrainer(accumulate=2)
     before = signal.getsignal(signal.SIGTERM)
     callback.raise_if_stopped()
@@ -163,8 +167,10 @@ def test_a_signal_lets_the_step_end_and_a_second_one_does_not(tmp_path: Path) ->
         trainer.train(callback, 9)
         assert trainer.should_stop
         assert [step_of(path) for path in saved(tmp_path)] == [2]
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # schedulers repeat a signal
+        monkeypatch.setattr(checkpoints, "PATIENCE", 0.0)
+        with pytest.raises(Stopped, match="stopped by SIGHUP"):
+            signal.raise_signal(signal.SIGHUP)
     finally:
         callback.teardown(cast(Trainer, trainer), MODULE, "fit")
     assert signal.getsignal(signal.SIGTERM) is before

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from selfvid.data.clips.dataset import ClipDataset, ClipKey, Loaded, SideBySide
 from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
+from selfvid.signals import SIGNALS
 from selfvid.types import ClipBatch
 
 __all__ = ["ClipDataset", "ClipKey", "ClipLoader", "Loaded", "clip_loader", "collate"]
@@ -141,7 +142,9 @@ def _start_worker(worker: int) -> None:  # noqa: ARG001
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Ctrl-C, `timeout` and job schedulers send a signal to a whole process group. Training then
     # finishes its step, for which it still needs the clips of its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for sign in SIGNALS:
+        if sign != signal.SIGTERM:
+            signal.signal(sign, signal.SIG_IGN)
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
     torch.set_num_threads(1)

@@ -36,6 +36,7 @@ from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator
 from selfvid.flow.quantise import Direction, flow_step
 from selfvid.flow.raft import RAFT
 from selfvid.saving.whole import format_bytes, format_seconds
+from selfvid.signals import Stopped
 
 COMPUTE = "selfvid.data.flow.work:compute_guarded"  # the function that child processes call
 
@@ -190,7 +191,7 @@ def _compute(
                 if time.monotonic() - saved > _SAVE_EVERY:
                     write_rows(folder, _in_order(rows))
                     saved = time.monotonic()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         whole = sum(row.status == "ok" for row in rows.values())
         print(
             f"\ninterrupted: {whole} flow videos are complete and kept; run the same command "
