@@ -8,7 +8,7 @@ import os
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 import av
 import numpy as np
@@ -25,6 +25,7 @@ from selfvid.data.video.reader import (
     Size,
     VideoReader,
 )
+from selfvid.data.video.verification import verify
 from selfvid.errors import InputError
 
 __all__ = [
@@ -50,11 +51,13 @@ def open_video(
     size: Size | None = None,
     threads: int = 1,
     known_frames: int | None = None,
+    damaged: str = "",
 ) -> VideoReader:
     """Open a video file, a folder of frame images, or an image as a video of one frame.
 
-    ``auto`` uses decord if it is installed and reads the file's frames reliably, else PyAV.
-    A decoder that is named is never replaced by another one.
+    ``auto`` uses decord if it is installed and its random reads give the frames that decoding from
+    the beginning gives, else PyAV, else PyAV without seeking (``sequential``). A decoder that is
+    named is never replaced by another one, but ``pyav`` reads in order where its seeks are wrong.
 
     Args:
         path: the file, or a folder of images.
@@ -63,6 +66,7 @@ def open_video(
         threads: decoding threads.
         known_frames: number of frames that `decoder` was found to read, as a manifest records it;
             the file is then not examined again.
+        damaged: numbers of the frames that cannot be decoded, as a manifest records them.
 
     Raises:
         InputError: If the path or the decoder does not exist.
@@ -74,12 +78,26 @@ def open_video(
     if path.is_dir() or is_image(path):
         return ImageFolder(str(path), size=size)
     chosen = resolve_decoder(decoder)
-    checked = decoder != "auto" and known_frames is not None
-    if chosen == "auto":
-        chosen, checked = _decoder_for(str(path)), True
+    if chosen in ("auto", "decord", "pyav") and (decoder == "auto" or known_frames is None):
+        verdict = verify(str(path), candidates(chosen))
+        chosen, known_frames, damaged = verdict.decoder, verdict.frames, verdict.damaged
     if chosen == "decord":
-        return DecordReader(str(path), size=size, threads=threads, checked=checked)
-    return PyAVReader(str(path), size=size, threads=threads, known_frames=known_frames)
+        return DecordReader(str(path), size=size, threads=threads, known_frames=known_frames)
+    return PyAVReader(
+        str(path),
+        size=size,
+        threads=threads,
+        known_frames=known_frames,
+        damaged=damaged,
+        in_order=chosen == "sequential",
+    )
+
+
+def candidates(decoder: DecoderName) -> tuple[str, ...]:
+    """Return the decoders to try for the name of one, or for ``auto``, in order of preference."""
+    if decoder == "auto":
+        return ("decord", "pyav") if _decord_installed() else ("pyav",)
+    return (decoder,) if decoder != "sequential" else ()
 
 
 def resolve_decoder(decoder: DecoderName = "auto") -> DecoderName:
@@ -131,18 +149,6 @@ def preflight(decoder: DecoderName = "auto") -> None:
             f"decoder {chosen} gives brightness {means.round().tolist()} for a test clip; "
             f"expected {list(_GREYS)}"
         )
-
-
-def _decoder_for(path: str) -> Literal["decord", "pyav"]:
-    """Return decord if it can read the first frame of the file, else pyav."""
-    if not _decord_installed():
-        return "pyav"
-    try:
-        with DecordReader(path) as reader:
-            reader.read([0])
-    except DecodeError:
-        return "pyav"
-    return "decord"
 
 
 @lru_cache(maxsize=1)

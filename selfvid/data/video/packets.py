@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,10 @@ class PacketIndex:
         keys_in_order: whether each key frame has the same number in decoding order as in
             presentation order, which decord assumes.
         bits: bits of one colour component.
+        rate: frames per second, on average.
+        seconds: presentation time of each frame in seconds, float64 (frames,), also if single
+            timestamps are repeated and had to be repaired; None if times are not known.
+        notes: in words what was repaired or chosen.
     """
 
     frames: int
@@ -36,6 +41,9 @@ class PacketIndex:
     key_stamps: NDArray[np.int64]
     keys_in_order: bool
     bits: int
+    rate: float
+    seconds: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def packet_index(path: str) -> PacketIndex:
@@ -79,6 +87,8 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
     Raises:
         DecodeError: If packets cannot be read or there are none.
     """
+    if stream.codec_context is None:
+        raise DecodeError(path, "no decoder here reads its codec")
     # Encoders of the DivX family write a packet of one byte for a dropped frame; it shows nothing.
     least = 2 if stream.codec_context.codec.canonical_name == "mpeg4" else 1
     try:
@@ -93,10 +103,22 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
         raise DecodeError(path, "has a video stream without frames")
     pixel_format = stream.codec_context.format
     bits = max((part.bits for part in pixel_format.components), default=8) if pixel_format else 8
+    notes = _choice(container, stream)
     stamps = _reliable_stamps([pts for pts, _, _ in packets], container, stream)
     if stamps is None:
         none = np.zeros(0, np.int64)
-        return PacketIndex(len(packets), None, none, none, False, bits)
+        repaired, note = _repaired([pts for pts, _, _ in packets], container, stream)
+        return PacketIndex(
+            frames=len(packets),
+            stamps=None,
+            keys=none,
+            key_stamps=none,
+            keys_in_order=False,
+            bits=bits,
+            rate=_rate(stream, repaired),
+            seconds=repaired,
+            notes=(*notes, *note),
+        )
     coded = [at for at, (_, _, is_key) in enumerate(packets) if is_key]  # in decoding order
     shown = np.searchsorted(stamps, [packets[at][0] for at in coded])  # in presentation order
     order = np.argsort(shown)
@@ -108,6 +130,9 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
         key_stamps=np.array(to_seek, np.int64)[order],
         keys_in_order=bool((shown == np.array(coded)).all()),
         bits=bits,
+        rate=_rate(stream, stamps * float(stream.time_base)),
+        seconds=stamps * float(stream.time_base),
+        notes=notes,
     )
 
 
@@ -126,8 +151,75 @@ def _reliable_stamps(
     stamps = np.sort(np.array(present, np.int64))
     if len(present) < len(pts) or (np.diff(stamps) == 0).any():
         return None
-    # AVI stores no presentation times. If frames may be reordered, FFmpeg guesses the times, and
-    # the decoder was seen to return frames in another order than the guessed times.
-    if "avi" in container.format.name and stream.codec_context.has_b_frames:
-        return None
-    return stamps
+    return None if _guessed(container, stream) else stamps
+
+
+UNKNOWN_RATE = 25.0  # frames per second if a file does not give a rate: a common one
+_RATES_AGREE = 0.1  # rates of files whose times are rounded, or whose frames vary a little, differ
+
+# Largest share of repeated timestamps that is repaired. If more are wrong, time is index / rate.
+_REPEATED = 0.05
+
+
+def _repaired(
+    pts: list[int | None], container: Any, stream: Any
+) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Return the time of each frame in seconds if only a few timestamps are repeated, and a note.
+
+    The frames of one timestamp are spread evenly up to the next timestamp.
+    """
+    if any(stamp is None for stamp in pts) or _guessed(container, stream):
+        return None, ()
+    stamps = np.sort(np.array(pts, np.int64))
+    distinct, places, counts = np.unique(stamps, return_index=True, return_counts=True)
+    repeated = len(stamps) - len(distinct)
+    if len(distinct) < 2 or repeated > max(1, _REPEATED * len(stamps)):
+        return None, ()
+    # The frames after the last timestamp continue at the usual distance.
+    usual = float(np.median(np.diff(distinct)))
+    anchors = np.append(places, len(stamps))
+    times = np.append(distinct, distinct[-1] + usual * counts[-1])
+    spread = np.interp(np.arange(len(stamps)), anchors, times)
+    words = "timestamp was" if repeated == 1 else "timestamps were"
+    return spread * float(stream.time_base), (f"{repeated} repeated {words} repaired",)
+
+
+def _guessed(container: Any, stream: Any) -> bool:
+    """Return whether FFmpeg guesses the presentation times.
+
+    AVI stores none. If frames may be reordered, the decoder was seen to return frames in another
+    order than the guessed times.
+    """
+    return "avi" in container.format.name and bool(stream.codec_context.has_b_frames)
+
+
+def _rate(stream: Any, seconds: NDArray[np.float64] | None) -> float:
+    stated = float(stream.average_rate or 0)
+    known = stated if seconds is None else agreeing_rate(stated, seconds)
+    return known or float(stream.guessed_rate or UNKNOWN_RATE)
+
+
+def agreeing_rate(stated: float, seconds: NDArray[np.float64]) -> float:
+    """Return the frames per second that a file states, or the average if its times contradict.
+
+    Args:
+        stated: the stated rate; 0 if there is none.
+        seconds: times of the frames, increasing, (frames,).
+
+    Returns:
+        The rate, or 0 if neither is known.
+    """
+    stated = stated if math.isfinite(stated) and stated > 0 else 0.0
+    if len(seconds) < 2:
+        return stated
+    average = (len(seconds) - 1) / float(seconds[-1] - seconds[0])
+    return stated if abs(stated - average) <= _RATES_AGREE * average else average
+
+
+def _choice(container: Any, stream: Any) -> tuple[str, ...]:
+    """Return which stream was taken, in words, if the file has several videos."""
+    cover = av.stream.Disposition.attached_pic
+    videos = [one for one in container.streams.video if cover not in one.disposition]
+    if len(videos) < 2:
+        return ()
+    return (f"stream {videos.index(stream) + 1} of {len(videos)} video streams was taken",)

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from selfvid.data.video.packets import error_text, index_packets, open_container, video_stream
 from selfvid.data.video.reader import (
@@ -21,14 +22,12 @@ from selfvid.data.video.reader import (
     from_first,
 )
 
-UNKNOWN_RATE = 25.0  # frames per second if a file does not give a rate: a common one
-
-
 class PyAVReader(VideoReader):
     """A video read with PyAV: the stream that FFmpeg considers the best, rotated for display.
 
     A frame is found by seeking to the key frame before it and decoding forward. If a file has no
-    reliable timestamps, frames are counted from the start as they come out of the decoder.
+    reliable timestamps, or is to be read in order, frames are counted from the start as they come
+    out of the decoder. Pictures before the first one that can be decoded are not counted.
 
     Args:
         path: the file.
@@ -36,6 +35,11 @@ class PyAVReader(VideoReader):
         threads: decoding threads.
         known_frames: number of frames if it is known already; a file without timestamps is then
             not decoded from beginning to end to count them.
+        damaged: numbers of frames that cannot be decoded, such as "98-148,200-210".
+        in_order: never seek forward, because seeking was found to give wrong frames.
+
+    Attributes:
+        first: number of pictures before the first one that can be decoded.
 
     Raises:
         DecodeError: If the file cannot be opened or has no video stream.
@@ -50,8 +54,12 @@ class PyAVReader(VideoReader):
         size: Size | None = None,
         threads: int = 1,
         known_frames: int | None = None,
+        damaged: str = "",
+        in_order: bool = False,
     ) -> None:
         super().__init__(path)
+        if in_order:
+            self.decoder = "sequential"
         self._size = size
         self._threads = threads
         self._container: Any
@@ -59,16 +67,22 @@ class PyAVReader(VideoReader):
         self._upcoming: Iterator[tuple[int, Any]]  # frames with their numbers
         self._next: int  # number of the first upcoming frame
         self._open()
-        time_base = float(self._stream.time_base)
-        self.rate = float(self._stream.average_rate or self._stream.guessed_rate or UNKNOWN_RATE)
         self.index = index_packets(self._container, self._stream, path)
-        self.frames = self.index.frames
+        self.rate = self.index.rate
+        self.first = 0
+        # Frames that a file has lost are known by their timestamps only.
+        self._counted = self.index.stamps is None or (in_order and not damaged)
+        self._seeking = not (in_order or self.index.stamps is None)
+        if self.index.stamps is not None and not (len(self.index.keys) and self.index.keys[0] == 0):
+            self.first = self._undecodable()
         self._rewind()
-        if self.index.stamps is None:
-            self.times = None
-            self.frames = known_frames or self._count()
-        else:
-            self.times = from_first(self.index.stamps.astype(np.float64) * time_base)
+        self.frames = self.index.frames - self.first
+        if known_frames is not None:
+            self.frames = known_frames
+        elif self.index.stamps is None:
+            self.frames = self._count()
+        self.times = self._times()
+        self.mark_damaged(damaged)
 
     @cached_property
     def header(self) -> Header:
@@ -79,7 +93,7 @@ class PyAVReader(VideoReader):
                 first = next(container.decode(stream))
             except (av.error.FFmpegError, StopIteration) as error:
                 raise DecodeError(self.path, f"first frame: {error_text(error)}") from None
-            turned = first.rotation % 180 != 0
+            turned = _display(first)[0]
             shown = (first.width, first.height) if turned else (first.height, first.width)
             return Header(*shown, codec=stream.codec_context.codec.canonical_name)
 
@@ -106,6 +120,25 @@ class PyAVReader(VideoReader):
         self._open()
         self._upcoming = self._numbered(first=0)
         self._next = 0
+
+    def _undecodable(self) -> int:
+        """Return how many pictures come before the first one that the decoder returns."""
+        assert self.index.stamps is not None
+        for frame in in_order(self.path):
+            if frame is not None and frame.pts is not None:
+                return int(np.searchsorted(self.index.stamps, frame.pts))
+        raise DecodeError(self.path, "no frame can be decoded")
+
+    def _times(self) -> NDArray[np.float64] | None:
+        """Return the time of each frame in seconds after the first, or None if not known."""
+        seconds = self.index.seconds
+        if seconds is None:
+            return None
+        seconds = seconds[self.first :]
+        # Single packets may show nothing; nobody knows then which times belong to the frames.
+        whole = len(seconds) == self.frames
+        cut = self.index.stamps is not None and self.frames < len(seconds)
+        return from_first(seconds[: self.frames]) if whole or cut else None
 
     def _count(self) -> int:
         """Return how many frames the decoder returns; some packets contain no frame."""
@@ -139,17 +172,17 @@ class PyAVReader(VideoReader):
 
     def _key_place(self, index: int) -> int:
         """Return which key frame is the last one up to frame `index`, or -1 if there is none."""
-        return int(np.searchsorted(self.index.keys, index, side="right")) - 1
+        return int(np.searchsorted(self.index.keys, index + self.first, side="right")) - 1
 
     def _key_before(self, index: int) -> int:
         """Return the frame at which decoding of frame `index` begins."""
-        place = self._key_place(index)
-        return int(self.index.keys[place]) if place >= 0 else 0
+        place = self._key_place(index) if self._seeking else -1
+        return int(self.index.keys[place]) - self.first if place >= 0 else 0
 
     def _seek(self, index: int) -> None:
         """Make the key frame before frame `index` the next one, or frame 0 if seeking fails."""
         place = self._key_place(index)
-        if self.index.stamps is None or place <= 0:
+        if not self._seeking or place <= 0:
             self._rewind()
             return
         try:
@@ -171,7 +204,7 @@ class PyAVReader(VideoReader):
         Args:
             first: number of the first frame, needed only if the file has no reliable timestamps.
         """
-        stamps = self.index.stamps
+        stamps = None if self._counted else self.index.stamps
         count = first or 0
         decoded = self._container.decode(self._stream)
         while True:
@@ -187,19 +220,71 @@ class PyAVReader(VideoReader):
             elif frame.pts is None:
                 continue
             else:
-                number = int(np.searchsorted(stamps, frame.pts))
-                if number >= len(stamps) or stamps[number] != frame.pts:
+                place = int(np.searchsorted(stamps, frame.pts))
+                number = place - self.first
+                if place >= len(stamps) or stamps[place] != frame.pts or number < 0:
                     continue  # the container marks this frame as not shown
             yield number, frame
             count = number + 1
 
 
+def in_order(path: str, *, start: int | None = None) -> Iterator[Any]:
+    """Yield the frames of a file as they come out of the decoder, and None for every error.
+
+    Args:
+        path: the file.
+        start: the timestamp to begin at, or None for the beginning.
+    """
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_type = "SLICE"
+        if start is not None:
+            container.seek(start, stream=stream)
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError:
+                yield None
+                return
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                yield None
+                continue
+            yield from frames
+
+
 def picture(frame: Any, *, size: Size | None = None, threads: int = 1) -> Frames:
-    """Return a decoded frame as RGB, rotated for display, uint8 (H, W, 3)."""
-    quarter_turns = round(frame.rotation / 90)
+    """Return a decoded frame as RGB, turned and mirrored for display, uint8 (H, W, 3)."""
+    transposed, upside_down, mirrored = _display(frame)
     height, width = size or (None, None)
-    if quarter_turns % 2:
+    if transposed:
         height, width = width, height
     resized = {} if height is None else {"height": height, "width": width}
-    flat = frame.to_ndarray(format="rgb24", interpolation="BILINEAR", threads=threads, **resized)
-    return np.ascontiguousarray(np.rot90(flat, quarter_turns)) if quarter_turns else flat
+    shown = frame.to_ndarray(format="rgb24", interpolation="BILINEAR", threads=threads, **resized)
+    if transposed:
+        shown = shown.swapaxes(0, 1)
+    if upside_down:
+        shown = shown[::-1]
+    if mirrored:
+        shown = shown[:, ::-1]
+    return np.ascontiguousarray(shown)
+
+
+def _display(frame: Any) -> tuple[bool, bool, bool]:
+    """Return whether a frame is shown transposed, then upside down, then mirrored left to right.
+
+    The display matrix maps a stored position (x, y) to (a x + c y, b x + d y), y pointing down. In
+    each of the eight orientations of a rectangle, either a and d or b and c are zero.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return True, b < 0, c < 0
+    return False, d < 0, a < 0

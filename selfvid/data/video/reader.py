@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from selfvid.errors import InputError
 
-DecoderName = Literal["auto", "decord", "pyav"]
+DecoderName = Literal["auto", "decord", "pyav", "sequential"]
 Frames = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Size = tuple[int, int]
@@ -59,7 +59,7 @@ class VideoReader(ABC):
 
     Attributes:
         path: the file, or the folder of frame images.
-        decoder: the decoder in use: decord, pyav or images.
+        decoder: the decoder in use: decord, pyav, sequential (PyAV without seeking) or images.
         frames: number of frames.
         rate: frames per second, on average.
         times: presentation time of each frame in seconds after the first, float64 (frames,), or
@@ -75,6 +75,7 @@ class VideoReader(ABC):
     def __init__(self, path: str) -> None:
         self.path = path
         self._process = os.getpid()
+        self._damaged: tuple[tuple[int, int], ...] = ()
 
     @property
     @abstractmethod
@@ -127,10 +128,27 @@ class VideoReader(ABC):
             )
         if not len(wanted):
             raise IndexError(f"{self.path}: indices are empty; expected at least one frame number")
+        for first, last in self._damaged:
+            if bad := [int(number) for number in wanted if first <= number <= last]:
+                raise DecodeError(self.path, f"frame {bad[0]} of {self.frames} is damaged")
         distinct, places = np.unique(wanted, return_inverse=True)
         decoded = self._decode(distinct)  # (distinct, H, W, 3)
         in_order = len(distinct) == len(wanted) and bool((np.diff(places) == 1).all())
         return decoded if in_order else decoded[places]  # (N, H, W, 3)
+
+    def mark_damaged(self, numbers: str) -> None:
+        """Refuse to read frames that cannot be decoded, such as "98-148,200-210".
+
+        Raises:
+            InputError: If the text has another form.
+        """
+        try:
+            ends = [part.split("-") for part in numbers.split(",") if part]
+            self._damaged = tuple((int(first), int(last)) for first, last in ends)
+        except ValueError:
+            raise InputError(
+                f"damaged is {numbers!r}; expected numbers of frames such as 98-148,200-210"
+            ) from None
 
     def __enter__(self) -> VideoReader:
         return self
