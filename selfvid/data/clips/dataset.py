@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from torch.utils.data import Dataset, get_worker_info
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.frame_store import FrameStore
 from selfvid.data.clips.sampling import Sampling, Timeline
+from selfvid.data.manifest.decoding import decoding_of
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import (
     DecodeError,
     DecoderName,
     VideoReader,
-    decoder_versions,
     open_video,
     preflight,
     resolve_decoder,
@@ -112,7 +112,6 @@ class ClipDataset(Dataset[Loaded]):
         self.board: Board | None = None
         self.labels = None if label is None else manifest.labels(label, classes=classes)
         self._stand_ins = self._rows_with_clips()
-        self._installed = set(decoder_versions())
         self._working: set[str] = set()
 
     def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
@@ -229,30 +228,18 @@ class ClipDataset(Dataset[Loaded]):
             self.board.write(worker.id, str(path))
         if not path.exists():
             raise DecodeError(str(path), "does not exist any more")
-        decoder = self._decoder_of(row)
-        known = row.frames if decoder == row.decoder and row.frames else None
-        video = partial(open_video, path, decoder=decoder, size=self.size, known_frames=known)
+        decoding = decoding_of(row, self.decoder)
+        video = partial(open_video, path, size=self.size, **asdict(decoding))
         if self._store is None:
             return video()
-        return self._store.open(row.video, decoder=decoder, otherwise=video)
-
-    def _decoder_of(self, row: Row) -> DecoderName:
-        """Return the decoder given, or for ``auto`` the one that the manifest notes.
-
-        ``auto`` stays ``auto`` if the noted decoder is not installed here.
-        """
-        if self.decoder == "auto":
-            for noted in ("decord", "pyav"):
-                if row.decoder == noted and noted in self._installed:
-                    return noted
-        return self.decoder
+        return self._store.open(row.video, decoder=decoding.decoder, otherwise=video)
 
     def _blame_decoder_or(self, error: DecodeError, row: Row) -> None:
         """Find out whether the decoder is broken or the file.
 
         The first time that a decoder fails, it is tried on a small clip that is written for this.
         """
-        decoder = self._decoder_of(row)
+        decoder = decoding_of(row, self.decoder).decoder
         if decoder not in self._working:
             preflight(decoder)
             self._working.add(decoder)

@@ -11,6 +11,7 @@ from typing import Any
 
 from selfvid.data.flow.folder import TABLE, FlowRow, read_rows
 from selfvid.data.flow.work import FlowFault, VideoFlow, compute_flow_of
+from selfvid.data.manifest.decoding import decoding_of
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecoderName
 from selfvid.errors import InputError
@@ -58,14 +59,12 @@ class FlowSettings:
 
         Estimator and files are not among them.
         """
-        noted: DecoderName = "pyav" if row.decoder == "pyav" else "auto"
-        if row.decoder == "decord":
-            noted = "decord"
-        decoder = noted if self.decoder == "auto" else self.decoder
+        decoding = decoding_of(row, self.decoder)
         return {
             "path": str(path),
-            "decoder": decoder,
-            "known_frames": row.frames if decoder == row.decoder else 0,
+            "decoder": decoding.decoder,
+            "known_frames": decoding.known_frames or 0,
+            "damaged": decoding.damaged,
             "size": self.size,
             "bound": self.bound,
             "threads": self.threads,

@@ -59,6 +59,7 @@ def compute_flow_of(
     estimator: FlowEstimator,
     decoder: DecoderName = "auto",
     known_frames: int = 0,
+    damaged: str = "",
     size: tuple[int, int] | None = None,
     bound: float | None = None,
     threads: int = 1,
@@ -72,6 +73,7 @@ def compute_flow_of(
         estimator: the estimator to use.
         decoder: the decoder to use.
         known_frames: number of frames that the manifest gives, 0 if it gives none.
+        damaged: numbers of the frames that cannot be decoded, as the manifest gives them.
         size: (H, W) that frames are resized to while they are decoded; None is the native size.
         bound: longest displacement in pixels; None is a sixteenth of the longer side.
         threads: number of threads for decoding and estimating.
@@ -89,6 +91,7 @@ def compute_flow_of(
                 size=size,
                 threads=threads,
                 known_frames=known_frames or None,
+                damaged=damaged,
             ) as reader,
         ):
             return _FlowWriting(reader, estimator, known_frames, bound, sample).write(files)

@@ -15,6 +15,7 @@ from selfvid.data.indexing.near_duplicates import near_duplicates as find_near_d
 from selfvid.data.indexing.summary import Tally, summarise
 from selfvid.data.indexing.survey import EarlierManifest, Findings, Survey, survey
 from selfvid.data.manifest.manifest import Manifest, Row, relative_path
+from selfvid.data.manifest.rows import Finding
 from selfvid.data.manifest.tables import check_suffix
 from selfvid.data.video.guard import ChildError, guarded_calls
 from selfvid.data.video.reader import DecoderName
@@ -155,7 +156,7 @@ def _manifest(entries: Sequence[Entry], findings: Findings, out: Path) -> Manife
     first: dict[object, Row] = {}
     rows = []
     for entry in entries:
-        finding = findings[entry.path]
+        finding = _for_segment(findings[entry.path], entry)
         row = Row(
             path=relative_path(entry.path, root),
             label=entry.label,
@@ -173,6 +174,14 @@ def _manifest(entries: Sequence[Entry], findings: Findings, out: Path) -> Manife
                 row = replace(row, status="duplicate", error=_duplicate_of(original, row))
         rows.append(row)
     return Manifest(tuple(rows), root)
+
+
+def _for_segment(finding: Finding, entry: Entry) -> Finding:
+    """Return the finding about a file, with an error if a segment has none of its frames."""
+    if finding.error or entry.start is None or entry.start < finding.duration:
+        return finding
+    behind = f"the segment begins at {entry.start:g} s, behind the last frame that can be read"
+    return replace(finding, error=f"too short ({behind}, at {finding.duration:g} s)")
 
 
 def _duplicate_of(original: Row, row: Row) -> str:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from selfvid.data.indexing.near_duplicates import SIDE, write_thumbnails
 from selfvid.data.manifest.rows import Finding
-from selfvid.data.video.decode import DecodeError, DecoderName, open_video, preflight
-from selfvid.data.video.files import content_id
-from selfvid.data.video.reader import VideoReader
+from selfvid.data.video.decode import (
+    DecodeError,
+    DecoderName,
+    candidates,
+    open_video,
+    preflight,
+    resolve_decoder,
+)
+from selfvid.data.video.files import content_id, reads_images
+from selfvid.data.video.reader import Frames, VideoReader
+from selfvid.data.video.verification import verify
 from selfvid.errors import InputError
-
-_SEARCHED = 1000  # frames that are searched for the first damaged one, to bound the time for a file
 
 
 def inspect_video(path: str, decoder: DecoderName) -> dict[str, Any]:
-    """Open a video, decode its first, middle and last frame and return what was found.
+    """Open a video, find the decoder that reads it rightly and return what was found.
 
     Args:
         path: a file or a folder of frame images.
-        decoder: "decord", "pyav", or "auto" for the first of these that reads the frames.
+        decoder: "decord", "pyav", or "auto" for the first of these that reads the frames rightly.
 
     Returns:
         A `Finding` as plain data; its `error` says in words what is wrong, or is "".
@@ -34,10 +40,7 @@ def inspect_video(path: str, decoder: DecoderName) -> dict[str, Any]:
         video = content_id(Path(path))
     except OSError as error:
         return dataclasses.asdict(Finding(error=f"unreadable (cannot be opened: {error.strerror})"))
-    finding = _inspected(path, decoder)
-    if finding.error and finding.decoder == "decord" and decoder == "auto":
-        finding = _inspected(path, "pyav")
-    return dataclasses.asdict(dataclasses.replace(finding, video=video))
+    return dataclasses.asdict(dataclasses.replace(_inspected(path, decoder), video=video))
 
 
 def check_decoder(decoder: DecoderName) -> str:
@@ -51,8 +54,18 @@ def check_decoder(decoder: DecoderName) -> str:
 
 def _inspected(path: str, decoder: DecoderName) -> Finding:
     try:
-        with open_video(path, decoder=decoder) as reader:
-            return _measured(reader)
+        if reads_images(path):
+            with open_video(path) as reader:
+                return _measured(reader, _ends(reader))
+        verdict = verify(path, candidates(resolve_decoder(decoder)))
+        with open_video(
+            path,
+            decoder=verdict.decoder,
+            known_frames=verdict.frames,
+            damaged=verdict.damaged,
+        ) as reader:
+            finding = _measured(reader, verdict.pictures)
+        return dataclasses.replace(finding, damaged=verdict.damaged, note=verdict.note)
     except InputError as error:
         return Finding(error=str(error))
     except DecodeError as error:
@@ -60,27 +73,24 @@ def _inspected(path: str, decoder: DecoderName) -> Finding:
         return Finding(error="no video stream" if none else f"unreadable ({error.cause})")
 
 
-def _measured(reader: VideoReader) -> Finding:
+def _ends(reader: VideoReader) -> tuple[Frames, ...]:
+    """Return the first, the middle and the last frame."""
+    return tuple(reader.read([0, reader.frames // 2, reader.frames - 1]))
+
+
+def _measured(reader: VideoReader, pictures: Sequence[Frames]) -> Finding:
     finding = Finding(
         frames=reader.frames,
         rate=reader.rate,
         duration=_duration(reader),
         decoder=reader.decoder,
         timestamps=reader.times is not None,
+        verified=True,
     )
     # A video file of one frame was cut short; a single image is complete.
     if reader.frames < 2 and reader.decoder != "images":
         words = f"too short ({reader.frames} frame{'s' * (reader.frames != 1)}; 2 needed)"
         return dataclasses.replace(finding, error=words)
-    pictures: list[np.ndarray] = []
-    good = -1  # the last frame that was decoded
-    for index in (0, reader.frames // 2, reader.frames - 1):
-        try:
-            pictures.append(reader.read([index])[0])
-        except DecodeError as error:
-            words = _damage(reader, good, index, error)
-            return dataclasses.replace(finding, error=words)
-        good = index
     return dataclasses.replace(
         finding,
         width=reader.width,
@@ -90,24 +100,13 @@ def _measured(reader: VideoReader) -> Finding:
     )
 
 
-def _damage(reader: VideoReader, good: int, bad: int, error: DecodeError) -> str:
-    """Return where the damage begins that was found at frame `bad`, after the good frame `good`."""
-    for index in range(good + 1, min(bad, good + 1 + _SEARCHED)):
-        try:
-            reader.read([index])
-        except DecodeError as earlier:
-            bad, error = index, earlier
-            break
-    return f"damaged at frame {bad} of {reader.frames} ({error.cause})"
-
-
 def _duration(reader: VideoReader) -> float:
     if reader.times is None or not len(reader.times):
         return reader.frames / reader.rate
     return float(reader.times[-1]) + 1 / reader.rate
 
 
-def _thumbnails(pictures: list[np.ndarray]) -> str:
+def _thumbnails(pictures: Sequence[Frames]) -> str:
     """Return tiny grey versions of frames (H, W, 3), as text."""
     small = [
         adaptive_avg_pool2d(torch.from_numpy(picture).float().mean(-1)[None], SIDE)  # (1, 6, 6)

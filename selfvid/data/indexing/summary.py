@@ -41,7 +41,7 @@ def summarise(manifest: Manifest, tally: Tally, *, out: Path) -> str:
     lines = [_counts(manifest.rows, tally)]
     if kept:
         lines += [_amount(kept), _decoders(kept), *_labels(kept), *_groups(manifest, kept)]
-    lines += _asides(tally)
+    lines += _asides(tally) + _notes(kept)
     lines += _problems(manifest.rows)
     return "\n".join([*lines, *_next(kept, out)])
 
@@ -128,6 +128,14 @@ def _asides(tally: Tally) -> list[str]:
         (tally.gone, "rows of the earlier manifest were dropped because their files are gone"),
     ]
     return [f"note       {count} {words}" for count, words in notes if count]
+
+
+def _notes(kept: Sequence[Row]) -> list[str]:
+    noted = list({row.path: row for row in kept if row.note}.values())
+    lines = [f"note       {row.path}: {row.note}" for row in noted[:_MOST_BAD]]
+    if len(noted) > _MOST_BAD:
+        lines.append(f"           and {len(noted) - _MOST_BAD} more, in the column note")
+    return lines
 
 
 def _problems(rows: Sequence[Row]) -> list[str]:

@@ -77,8 +77,14 @@ class EarlierManifest:
             return None
         if (row.bytes, row.modified) != (now.bytes, now.modified):
             return None
-        if decoder not in ("auto", row.decoder) and row.decoder != "images":
-            return None
+        if row.decoder != "images":
+            # PyAV reads in order where its seeks are wrong.
+            readers = ("pyav", "sequential") if decoder == "pyav" else (decoder,)
+            if decoder != "auto" and row.decoder not in readers:
+                return None
+            # Manifests of earlier versions name decoders that may return wrong frames.
+            if row.frames and not row.verified:
+                return None
         names = [entry.name for entry in dataclasses.fields(Finding)]
         earlier = Finding(**{name: getattr(row, name) for name in names})
         # Whether a row is a duplicate depends on the other rows and is determined again.

@@ -34,6 +34,9 @@ class Finding:
     codec: str = ""
     decoder: str = ""
     timestamps: bool = False
+    verified: bool = False
+    damaged: str = ""
+    note: str = ""
     thumbnails: str = ""
 
 
@@ -53,16 +56,21 @@ class Row:
         status: "ok", "duplicate" (same bytes as an earlier row) or "bad".
         error: in words why the row is not "ok".
         near_duplicate_of: path of an earlier row that shows the same pictures, or "".
-        frames: number of frames of the whole video.
-        rate: frames per second.
+        frames: number of frames of the whole video that can be read, from the first one on.
+        rate: frames per second, on average.
         width: pixels, as displayed.
         height: pixels, as displayed.
         duration: seconds.
         bytes: size of the file.
         modified: when the file was last changed, seconds since 1970.
         codec: name of the video codec.
-        decoder: the decoder that reads the video: "decord", "pyav" or "images".
+        decoder: the decoder that reads the video: "decord", "pyav", "sequential" (PyAV without
+            seeking) or "images".
         timestamps: whether every frame has a presentation time and the times increase.
+        verified: whether random reads of the decoder were compared with decoding in order;
+            manifests of earlier versions do not say so.
+        damaged: numbers of the frames that cannot be decoded, such as "98-148".
+        note: in words what cannot be read of a usable video, or was repaired or chosen.
         video: content id, a hash of the file's bytes; "" if they could not be read.
         thumbnails: tiny pictures of the first, middle and last frame as text, for finding near
             duplicates.
@@ -88,6 +96,9 @@ class Row:
     codec: str = ""
     decoder: str = ""
     timestamps: bool = False
+    verified: bool = False
+    damaged: str = ""
+    note: str = ""
     video: str = ""
     thumbnails: str = ""
 

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from selfvid.data.video.decord_reader import DecordReader
-from selfvid.data.video.files import is_image
+from selfvid.data.video.files import reads_images
 from selfvid.data.video.image_folder import ImageFolder
 from selfvid.data.video.pyav_reader import PyAVReader
 from selfvid.data.video.reader import (
@@ -75,10 +75,10 @@ def open_video(
     path = Path(path)
     if not path.exists():
         raise InputError(f"video {path} does not exist; expected a file or a folder of images")
-    if path.is_dir() or is_image(path):
+    if reads_images(path):
         return ImageFolder(str(path), size=size)
     chosen = resolve_decoder(decoder)
-    if chosen in ("auto", "decord", "pyav") and (decoder == "auto" or known_frames is None):
+    if decoder == "auto" or known_frames is None:
         verdict = verify(str(path), candidates(chosen))
         chosen, known_frames, damaged = verdict.decoder, verdict.frames, verdict.damaged
     if chosen == "decord":

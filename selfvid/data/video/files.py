@@ -62,6 +62,11 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
+def reads_images(path: Path | str) -> bool:
+    """Return whether a path is a folder, of frame images, or a single image."""
+    return Path(path).is_dir() or is_image(Path(path))
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts frame9 before frame10."""
     pieces = re.split(r"(\d+)", name)  # texts at even places, numbers at odd places

@@ -30,6 +30,7 @@ class PacketIndex:
             presentation order, which decord assumes.
         bits: bits of one colour component.
         rate: frames per second, on average.
+        codec: name of the codec.
         seconds: presentation time of each frame in seconds, float64 (frames,), also if single
             timestamps are repeated and had to be repaired; None if times are not known.
         notes: in words what was repaired or chosen.
@@ -42,6 +43,7 @@ class PacketIndex:
     keys_in_order: bool
     bits: int
     rate: float
+    codec: str = ""
     seconds: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
 
@@ -115,10 +117,12 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
             key_stamps=none,
             keys_in_order=False,
             bits=bits,
+            codec=stream.codec_context.codec.canonical_name,
             rate=_rate(stream, repaired),
             seconds=repaired,
             notes=(*notes, *note),
         )
+    seconds = (stamps * float(stream.time_base)).astype(np.float64)
     coded = [at for at, (_, _, is_key) in enumerate(packets) if is_key]  # in decoding order
     shown = np.searchsorted(stamps, [packets[at][0] for at in coded])  # in presentation order
     order = np.argsort(shown)
@@ -130,8 +134,9 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
         key_stamps=np.array(to_seek, np.int64)[order],
         keys_in_order=bool((shown == np.array(coded)).all()),
         bits=bits,
-        rate=_rate(stream, stamps * float(stream.time_base)),
-        seconds=stamps * float(stream.time_base),
+        codec=stream.codec_context.codec.canonical_name,
+        rate=_rate(stream, seconds),
+        seconds=seconds,
         notes=notes,
     )
 

@@ -22,6 +22,7 @@ from selfvid.data.video.reader import (
     from_first,
 )
 
+
 class PyAVReader(VideoReader):
     """A video read with PyAV: the stream that FFmpeg considers the best, rotated for display.
 

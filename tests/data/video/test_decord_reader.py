@@ -19,6 +19,7 @@ GOOD = PacketIndex(
     key_stamps=np.zeros(1, np.int64),
     keys_in_order=True,
     bits=8,
+    rate=25.0,
 )
 
 
