@@ -6,9 +6,8 @@ counted and named. Long videos come in parts, so that memory does not grow with 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -72,26 +71,42 @@ def read_clips(
         clips.board = Board(workers)
         ahead = {"timeout": _TIMEOUT}
     loader = ClipLoader(_Parts(clips), batch_size=None, num_workers=workers, **ahead)
-    for read in cast("Iterator[Read | BrokenDecoderError]", iter(loader)):
-        if isinstance(read, BrokenDecoderError):
-            raise read
-        yield read
+    try:
+        for read in cast("Iterator[Read | BrokenDecoderError]", iter(loader)):
+            if isinstance(read, BrokenDecoderError):
+                raise read
+            yield read
+    finally:
+        clips.close()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Part(Sampling):
-    """The clips from `first` up to but not including `past` of those that `rule` chooses."""
+    """The clips from `first` up to but not including `past` of those that `rule` chooses.
+
+    What the rule chooses along a timeline is remembered until another timeline comes, so that the
+    parts of one video cost one choice.
+    """
 
     rule: Sampling
-    first: int
-    past: int | None
+    first: int = 0
+    past: int | None = None
+    _known: tuple[Timeline, Indices] | None = field(default=None, repr=False)
 
     @property
     def length(self) -> int:
         return self.rule.length
 
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
-        return self.rule.choose(timeline, rng)[self.first : self.past]
+        if self._known is None or not _same(self._known[0], timeline):
+            self._known = timeline, self.rule.choose(timeline, rng)
+        return self._known[1][self.first : self.past]
+
+
+def _same(one: Timeline, other: Timeline) -> bool:
+    """Return whether two timelines are of one segment of one open video."""
+    ends = [(line.frames, line.rate, line.start, line.end) for line in (one, other)]
+    return ends[0] == ends[1] and one.times is other.times
 
 
 class _Parts(Dataset[Any]):
@@ -99,21 +114,22 @@ class _Parts(Dataset[Any]):
 
     def __init__(self, dataset: ClipDataset) -> None:
         self.dataset = dataset
+        self._part = _Part(dataset.sampling)
         self._items = [
             (row, first, first + PART >= count)
             for row, count in enumerate(_clip_counts(dataset))
             for first in range(0, max(count, 1), PART)
         ]
+        dataset.sampling, dataset.keep_open = self._part, True
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, item: int) -> Read | BrokenDecoderError:
         row, first, last = self._items[item]
-        part = copy.copy(self.dataset)
-        part.sampling = _Part(self.dataset.sampling, first, None if last else first + PART)
+        self._part.first, self._part.past = first, None if last else first + PART
         try:
-            clips = part[row].clips
+            clips = self.dataset[row].clips
         except BrokenDecoderError as error:
             return error  # returned, because a worker process would lose its type
         except InputError as error:

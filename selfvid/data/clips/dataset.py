@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -76,6 +77,8 @@ class ClipDataset(Dataset[Loaded]):
 
     Attributes:
         labels: class index of each row, int64 (N,), or None.
+        keep_open: whether a video stays open until another one is read, so that a long video that
+            is read in parts is opened, and its packets are read, only once.
 
     Raises:
         InputError: If the manifest is empty, the size is not positive, a column or class is
@@ -110,6 +113,8 @@ class ClipDataset(Dataset[Loaded]):
         if self._store is not None:
             self._store.check_room(manifest)
         self.board: Board | None = None
+        self.keep_open = False
+        self._kept: tuple[Row, VideoReader] | None = None
         self.labels = None if label is None else manifest.labels(label, classes=classes)
         self._stand_ins = self._rows_with_clips()
         self._working: set[str] = set()
@@ -197,7 +202,7 @@ class ClipDataset(Dataset[Loaded]):
 
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
         row = self.manifest.rows[place]
-        with self._open(row) as reader:
+        with self._reader(row) as reader:
             timeline = Timeline(reader.frames, reader.rate, reader.times, row.start, row.end)
             first, past = timeline.bounds
             if first == past:
@@ -221,6 +226,26 @@ class ClipDataset(Dataset[Loaded]):
                 frames.unflatten(0, chosen.shape), seconds, chosen, strict=True
             )
         ]
+
+    def close(self) -> None:
+        """Close the video that `keep_open` has left open."""
+        if self._kept is not None:
+            self._kept[1].close()
+            self._kept = None
+
+    @contextlib.contextmanager
+    def _reader(self, row: Row) -> Iterator[VideoReader]:
+        """Open a row's video, or take the one that is open, and close it unless it is kept."""
+        if self._kept is None or self._kept[0] is not row:
+            self.close()
+            self._kept = row, self._open(row)
+        kept = False
+        try:
+            yield self._kept[1]
+            kept = self.keep_open
+        finally:
+            if not kept:
+                self.close()
 
     def _open(self, row: Row) -> VideoReader:
         path = self.manifest.path_of(row)
