@@ -46,6 +46,7 @@ def manifest_of(folder: Path, *lengths: int, decoder: str = "pyav") -> Manifest:
                 rate=10.0,
                 decoder=decoder,
                 timestamps=True,
+                verified=True,
             )
         )
     return Manifest(tuple(rows), folder)

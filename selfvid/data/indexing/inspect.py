@@ -65,7 +65,7 @@ def _inspected(path: str, decoder: DecoderName) -> Finding:
             damaged=verdict.damaged,
         ) as reader:
             finding = _measured(reader, verdict.pictures)
-        return dataclasses.replace(finding, damaged=verdict.damaged, note=verdict.note)
+        return dataclasses.replace(finding, damaged_frames=verdict.damaged, remarks=verdict.note)
     except InputError as error:
         return Finding(error=str(error))
     except DecodeError as error:

@@ -131,10 +131,10 @@ def _asides(tally: Tally) -> list[str]:
 
 
 def _notes(kept: Sequence[Row]) -> list[str]:
-    noted = list({row.path: row for row in kept if row.note}.values())
-    lines = [f"note       {row.path}: {row.note}" for row in noted[:_MOST_BAD]]
+    noted = list({row.path: row for row in kept if row.remarks}.values())
+    lines = [f"note       {row.path}: {row.remarks}" for row in noted[:_MOST_BAD]]
     if len(noted) > _MOST_BAD:
-        lines.append(f"           and {len(noted) - _MOST_BAD} more, in the column note")
+        lines.append(f"           and {len(noted) - _MOST_BAD} more, in the column remarks")
     return lines
 
 

@@ -42,4 +42,4 @@ def decoding_of(row: Row, decoder: DecoderName) -> Decoding:
     if package is None or not known or decoder not in ("auto", package, row.decoder):
         return Decoding(decoder)
     chosen: DecoderName = "sequential" if row.decoder == "sequential" else package
-    return Decoding(chosen, row.frames, row.damaged)
+    return Decoding(chosen, row.frames, row.damaged_frames)

@@ -35,8 +35,8 @@ class Finding:
     decoder: str = ""
     timestamps: bool = False
     verified: bool = False
-    damaged: str = ""
-    note: str = ""
+    damaged_frames: str = ""
+    remarks: str = ""
     thumbnails: str = ""
 
 
@@ -69,8 +69,8 @@ class Row:
         timestamps: whether every frame has a presentation time and the times increase.
         verified: whether random reads of the decoder were compared with decoding in order;
             manifests of earlier versions do not say so.
-        damaged: numbers of the frames that cannot be decoded, such as "98-148".
-        note: in words what cannot be read of a usable video, or was repaired or chosen.
+        damaged_frames: numbers of the frames that cannot be decoded, such as "98-148".
+        remarks: in words what cannot be read of a usable video, or was repaired or chosen.
         video: content id, a hash of the file's bytes; "" if they could not be read.
         thumbnails: tiny pictures of the first, middle and last frame as text, for finding near
             duplicates.
@@ -97,8 +97,8 @@ class Row:
     decoder: str = ""
     timestamps: bool = False
     verified: bool = False
-    damaged: str = ""
-    note: str = ""
+    damaged_frames: str = ""
+    remarks: str = ""
     video: str = ""
     thumbnails: str = ""
 

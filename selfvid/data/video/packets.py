@@ -123,22 +123,34 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
             notes=(*notes, *note),
         )
     seconds = (stamps * float(stream.time_base)).astype(np.float64)
-    coded = [at for at, (_, _, is_key) in enumerate(packets) if is_key]  # in decoding order
-    shown = np.searchsorted(stamps, [packets[at][0] for at in coded])  # in presentation order
-    order = np.argsort(shown)
-    to_seek = [packets[at][0] if packets[at][1] is None else packets[at][1] for at in coded]
     return PacketIndex(
         frames=len(packets),
         stamps=stamps,
-        keys=shown[order].astype(np.int64),
-        key_stamps=np.array(to_seek, np.int64)[order],
-        keys_in_order=bool((shown == np.array(coded)).all()),
         bits=bits,
         codec=stream.codec_context.codec.canonical_name,
         rate=_rate(stream, seconds),
         seconds=seconds,
         notes=notes,
+        **_keys(packets, stamps),
     )
+
+
+def _keys(packets: list[tuple[int, int | None, bool]], stamps: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the fields of a `PacketIndex` about key frames.
+
+    Args:
+        packets: presentation and decoding timestamps, and whether it is a key frame, as stored.
+        stamps: all presentation timestamps in increasing order.
+    """
+    coded = [at for at, (_, _, is_key) in enumerate(packets) if is_key]  # in decoding order
+    shown = np.searchsorted(stamps, [packets[at][0] for at in coded])  # in presentation order
+    order = np.argsort(shown)
+    to_seek = [packets[at][0] if packets[at][1] is None else packets[at][1] for at in coded]
+    return {
+        "keys": shown[order].astype(np.int64),
+        "key_stamps": np.array(to_seek, np.int64)[order],
+        "keys_in_order": bool((shown == np.array(coded)).all()),
+    }
 
 
 def error_text(error: BaseException) -> str:

@@ -79,7 +79,7 @@ class PyAVReader(VideoReader):
         self._rewind()
         self.frames = self.index.frames - self.first
         if known_frames is not None:
-            self.frames = known_frames
+            self.frames = known_frames if self._counted else min(self.frames, known_frames)
         elif self.index.stamps is None:
             self.frames = self._count()
         self.times = self._times()

@@ -99,7 +99,9 @@ def test_a_folder_of_other_settings_is_refused(
 def test_frames_are_known_only_for_the_decoder_that_counted_them(
     noted: str, given: Any, decoder: str, frames: int
 ) -> None:
-    arguments = replace(SETTINGS, decoder=given).arguments(row("a", decoder=noted), Path("a.mp4"))
+    arguments = replace(SETTINGS, decoder=given).arguments(
+        row("a", decoder=noted, verified=True), Path("a.mp4")
+    )
     assert (arguments["decoder"], arguments["known_frames"]) == (decoder, frames)
 
 

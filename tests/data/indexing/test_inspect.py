@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -10,27 +11,8 @@ from selfvid.data.indexing import inspect
 from selfvid.data.indexing.inspect import check_decoder, inspect_video
 from selfvid.data.video.decode import BrokenDecoderError
 from selfvid.data.video.files import content_id
-from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, VideoReader
 from tests.data.footage import numbered_video, numbers
-
-
-class DamagedReader(VideoReader):
-    """A video of 20 grey frames that cannot be decoded from one frame on."""
-
-    header = Header(8, 8, "none")
-
-    def __init__(self, good: int, *, decoder: str = "pyav") -> None:
-        super().__init__("damaged.mp4")
-        self.decoder, self.frames, self.rate, self.times = decoder, 20, 10.0, None
-        self.good = good
-
-    def _decode(self, indices: Indices) -> Frames:
-        if indices[-1] >= self.good:
-            raise DecodeError(self.path, f"no frame {indices[-1]}")
-        return np.zeros((len(indices), 8, 8, 3), np.uint8)
-
-    def close(self) -> None:
-        pass
+from tests.data.video.barcodes import write_barcodes
 
 
 def test_a_good_video_is_measured(tmp_path: Path) -> None:
@@ -55,28 +37,21 @@ def test_a_file_of_one_frame_is_too_short(tmp_path: Path) -> None:
     assert inspect_video(str(file), "pyav")["error"] == "too short (1 frame; 2 needed)"
 
 
-@pytest.mark.parametrize("good", [0, 1, 5, 10, 15, 19])
-def test_damage_is_reported_at_the_first_frame_that_fails(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, good: int
-) -> None:
-    monkeypatch.setattr(inspect, "open_video", lambda *_, **__: DamagedReader(good))
-    error = inspect_video(str(tmp_path), "pyav")["error"]
-    assert error == f"damaged at frame {good} of 20 (no frame {good})"
+def torn(path: Path, *, packets: int) -> Path:
+    """Write a video whose file ends in the middle of a packet; its header comes first."""
+    write_barcodes(path, frames=40, b_frames=2, container={"movflags": "faststart"})
+    with av.open(str(path)) as container:
+        places = [packet.pos or 0 for packet in container.demux(video=0) if packet.size]
+    path.write_bytes(path.read_bytes()[: places[packets] + 10])
+    return path
 
 
-def test_auto_tries_pyav_if_decord_finds_damage(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    opened = []
-
-    def open_video(_: str, *, decoder: str) -> VideoReader:
-        opened.append(decoder)
-        return DamagedReader(20) if decoder == "pyav" else DamagedReader(5, decoder="decord")
-
-    monkeypatch.setattr(inspect, "open_video", open_video)
-    found = inspect_video(str(tmp_path), "auto")
-    assert (found["decoder"], found["error"], opened) == ("pyav", "", ["auto", "pyav"])
-    assert "damaged at frame 5" in inspect_video(str(tmp_path), "decord")["error"]
+def test_a_torn_tail_keeps_the_frames_before_it(tmp_path: Path) -> None:
+    found = inspect_video(str(torn(tmp_path / "torn.mp4", packets=30)), "pyav")
+    assert (found["error"], found["verified"]) == ("", True)
+    assert 24 <= found["frames"] < 31
+    assert found["duration"] == pytest.approx(found["frames"] / 25)
+    assert found["remarks"].startswith(f"damaged from frame {found['frames']} of ")
 
 
 def test_what_cannot_be_opened_is_described_in_words(tmp_path: Path) -> None:

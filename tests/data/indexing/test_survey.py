@@ -15,7 +15,9 @@ from selfvid.data.video.guard import Answer
 from selfvid.errors import InputError
 
 NOW = Finding(bytes=100, modified=5.0)
-ROW = Row(path="v.mp4", video="id", frames=8, decoder="decord", bytes=100, modified=5.0)
+ROW = Row(
+    path="v.mp4", video="id", frames=8, decoder="decord", bytes=100, modified=5.0, verified=True
+)
 SETTINGS = Survey(quiet=True)
 
 
@@ -47,7 +49,9 @@ def answered(path: str, decoder: str) -> Answer:
 
 def test_the_finding_of_an_unchanged_file_is_reused(tmp_path: Path) -> None:
     found = earlier(tmp_path, ROW).finding(tmp_path / "v.mp4", NOW, decoder="auto")
-    assert found == Finding(video="id", frames=8, decoder="decord", bytes=100, modified=5.0)
+    assert found == Finding(
+        video="id", frames=8, decoder="decord", bytes=100, modified=5.0, verified=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,7 @@ def test_the_finding_of_an_unchanged_file_is_reused(tmp_path: Path) -> None:
         (ROW, replace(NOW, modified=6.0), "auto"),
         (ROW, NOW, "pyav"),
         (replace(ROW, video=""), NOW, "auto"),
+        (replace(ROW, verified=False), NOW, "auto"),  # an earlier version compared nothing
         (replace(ROW, status="bad", error="timed out after 9 s"), NOW, "auto"),
         (replace(ROW, path="another.mp4"), NOW, "auto"),
     ],

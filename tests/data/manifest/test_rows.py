@@ -39,7 +39,9 @@ def test_every_finding_is_a_field_of_a_row() -> None:
 
 
 def test_empty_cells_are_the_defaults() -> None:
-    empty = {name: "" for name in COLUMNS if name not in ("path", "status", "timestamps")}
+    empty = {
+        name: "" for name in COLUMNS if name not in ("path", "status", "timestamps", "verified")
+    }
     assert parse_row(line(path="a", **empty), 0) == Row(path="a")
     assert parse_row(line(path="a"), 0) == Row(path="a")
 

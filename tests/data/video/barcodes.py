@@ -61,9 +61,9 @@ def write_barcodes(
             frame = frame.reformat(width=size[1], height=size[0], format=pixels)
             frame.pts = start + (number if times is None else times[number])
             frame.time_base = Fraction(1, 25)
-            out.mux(stream.encode(frame))
-            out.mux(next(audio, []))
-        out.mux(stream.encode(None))
+            # Both encoders have to be open before the first packet is written.
+            out.mux([*stream.encode(frame), *next(audio, [])])
+        out.mux([*stream.encode(None), *next(audio, [])])
     return path
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from selfvid.data.video.decode import open_video
 from selfvid.data.video.decord_reader import DecordReader, plain_error, unsuitable
 from selfvid.data.video.packets import PacketIndex
 from selfvid.data.video.reader import DecodeError
@@ -34,7 +35,7 @@ def test_a_file_is_unsuitable_if_decord_would_confuse_its_frames() -> None:
 def test_an_unsuitable_file_is_refused_with_the_reason(tmp_path: Path) -> None:
     file = reordered_video(tmp_path / "video.avi")
     with pytest.raises(DecodeError, match="use pyav: its timestamps are missing"):
-        DecordReader(str(file))
+        open_video(file, decoder="decord")
 
 
 @needs_decord
