@@ -6,7 +6,6 @@ Only the module of the chosen command is imported, so that ``selfvid --help`` is
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import sys
 import traceback
@@ -21,7 +20,9 @@ from typing import Any
 from selfvid import __version__
 from selfvid.cli.nulls import with_nulls, without_deep_nulls
 from selfvid.cli.recipes import with_recipe_paths
+from selfvid.cli.terminal import escaped_output, log_to_terminal
 from selfvid.errors import InputError
+from selfvid.saving.printable import escaped
 from selfvid.signals import Stopped, raised_signals
 
 USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130  # exit codes, as shells and argparse use them
@@ -151,8 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _main(words: list[str]) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("selfvid").setLevel(logging.INFO)
+    log_to_terminal()
     try:
         sys.exit(_run(words))
     except (Exception, KeyboardInterrupt, Stopped) as error:
@@ -187,7 +187,9 @@ def _run(words: list[str]) -> int:
     warnings.simplefilter("ignore")
     command = COMMANDS[name]
     function = _find(command.function)
-    function(**_parse(name, command, function, rest))
+    arguments = _parse(name, command, function, rest)
+    with escaped_output():
+        function(**arguments)
     return 0
 
 
@@ -287,7 +289,7 @@ def _help(family: str = "") -> str:
 
 def _print_error(error: BaseException, *, debug: bool) -> int:
     """Print one line about `error`; return the exit code."""
-    line = " ".join(str(error).split())
+    line = escaped(" ".join(str(error).split()))
     if isinstance(error, InputError):
         print(f"selfvid: {line}", file=sys.stderr)
         return USER_ERROR

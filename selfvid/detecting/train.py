@@ -22,6 +22,7 @@ from selfvid.detecting.streams import ParallelStreams
 from selfvid.detecting.training import check_training, train_detector
 from selfvid.detecting.windows import LabelledVideo
 from selfvid.heads.detection import ActivityDetector
+from selfvid.saving.printable import shell_word
 from selfvid.saving.whole import write_whole
 from selfvid.training.clips import size_pair
 from selfvid.training.run_folder import RunFolder
@@ -153,7 +154,8 @@ def detect_train(
     _train_folds(plan, run, parts, corpus, vectors, stream_encoder)
     save_encoders(encoders, run)
     if not quiet:
-        logger.info("%s is trained; next: selfvid detect eval %s", run.path, run.path)
+        following = f"selfvid detect eval {shell_word(run.path)}"
+        logger.info("%s is trained; next: %s", run.path, following)
     return run.path
 
 

@@ -101,9 +101,15 @@ class ParquetFile(VectorFile):
         self._file.close()
 
     def _write(self, rows: list[Embedding]) -> None:
-        columns: list[Sequence[Any]] = list(zip(*(row.cells for row in rows), strict=True))
+        cells = ([_as_utf8(cell) for cell in row.cells] for row in rows)
+        columns: list[Sequence[Any]] = list(zip(*cells, strict=True))
         columns.append([row.vector for row in rows])
         self._file.write_table(self._arrow.table(columns, schema=self._schema))
+
+
+def _as_utf8(cell: str | float) -> str | float:
+    """Return a cell for Parquet, whose texts are UTF-8; names of files may have other bytes."""
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
 class CsvFile(VectorFile):

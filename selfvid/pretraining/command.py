@@ -20,6 +20,7 @@ from selfvid.pretraining.footage import notes, open_source, provenance, provenan
 from selfvid.pretraining.previews import Previews
 from selfvid.pretraining.settings import PretrainSettings
 from selfvid.pretraining.sources import ClipSource
+from selfvid.saving.printable import shell_word
 from selfvid.saving.whole import write_whole
 from selfvid.training.batches import BatchStream
 from selfvid.training.checkpoints import Checkpoints
@@ -218,10 +219,11 @@ def _finish(
         return
     for sentence in sentences:
         logger.info("%s", sentence)
-    following = f"selfvid probe {run.path} LABELLED.csv"
+    place = shell_word(run.path)
+    following = f"selfvid probe {place} LABELLED.csv"
     if settings.reading.flow is not None:  # the probe reads pixels only
         following = (
-            f"selfvid finetune --config RECIPE --data LABELLED.csv --flow {settings.reading.flow} "
-            f"--init {run.path} --out NEW_FOLDER"
+            "selfvid finetune --config RECIPE --data LABELLED.csv "
+            f"--flow {shell_word(settings.reading.flow)} --init {place} --out NEW_FOLDER"
         )
     logger.info("the encoder is in %s; next: %s", run.encoder, following)

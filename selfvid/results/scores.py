@@ -9,6 +9,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ class Scores:
     def write(self, path: str | Path) -> Path:
         """Write a CSV with the columns video, label and one per class, completely or not at all."""
         path = Path(path)
-        with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as text:
+        with replacing(path) as draft, _text(draft, "w") as text:
             table = csv.writer(text, lineterminator="\n")
             table.writerow(["video", "label", *self.classes])
             for video, label, row in zip(self.videos, self.labels, self.probabilities, strict=True):
@@ -99,7 +100,7 @@ class Scores:
         if not path.is_file():
             raise InputError(f"scores {str(path)!r} do not exist; expected the CSV of a probe")
         try:
-            with path.open(encoding="utf-8", newline="") as text:
+            with _text(path, "r") as text:
                 lines = [line for line in csv.reader(text) if line]
         except (ValueError, csv.Error) as error:
             raise InputError(f"scores {str(path)!r} are not a table: {error}") from None
@@ -132,6 +133,11 @@ def pooled(tables: Sequence[Scores]) -> Scores:
         classes=tables[0].classes,
         probabilities=np.concatenate([table.probabilities for table in tables]),
     )
+
+
+def _text(path: Path, mode: Literal["r", "w"]) -> TextIO:
+    """Open a table; names of videos that are not UTF-8 are read and written as they are."""
+    return cast(TextIO, path.open(mode, encoding="utf-8", errors="surrogateescape", newline=""))
 
 
 def _parsed(

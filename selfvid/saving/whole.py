@@ -34,8 +34,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:
-    """Write a text (as UTF-8) or bytes to `path`, completely or not at all."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    r"""Write a text (as UTF-8) or bytes to `path`, completely or not at all.
+
+    Bytes of a file name that are not UTF-8 are written as escapes, such as "caf\udce9.mp4".
+    """
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with replacing(path) as draft:
         draft.write_bytes(data)
     return path

@@ -59,3 +59,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         InputError, match=r"frames take about 2\.1 MB .* 2\.0 MB free; expected less"
     ):
         require_disk_space(2.1e6, tmp_path, what="frames", expected="less")
+
+
+def test_names_that_are_no_utf8_do_not_spoil_a_text(tmp_path: Path) -> None:
+    file = write_whole(tmp_path / "page.html", "caf\udce9 é")
+    assert file.read_text(encoding="utf-8") == "caf\\udce9 é"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from selfvid.data.manifest.tables import Table, read_table
-from selfvid.data.video.files import VIDEO_SUFFIXES
+from selfvid.data.video.files import VIDEO_SUFFIXES, is_hidden
 from selfvid.errors import InputError
 
 Assume = Literal["one_per_video", "one_at_a_time", "overlapping"]
@@ -183,7 +183,8 @@ def _from_json(source: Path, folder: Path) -> Annotations:
         raise InputError(f"annotations {str(source)!r} are of another scheme; {_SCHEME}")
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+        is_video = path.suffix.lower() in VIDEO_SUFFIXES and not is_hidden(path.name)
+        if is_video and path.is_file():
             files[path.stem].append(path)
     videos = []
     for name, entry in database.items():

@@ -20,6 +20,7 @@ from selfvid.data.manifest.tables import check_suffix
 from selfvid.data.video.guard import ChildError, guarded_calls
 from selfvid.data.video.reader import DecoderName
 from selfvid.errors import InputError
+from selfvid.saving.printable import printable
 from selfvid.signals import Stopped
 
 CHECK = "selfvid.data.indexing.inspect:check_decoder"  # what a child calls to test the decoder
@@ -119,7 +120,8 @@ def _surveyed(
     try:
         return survey(paths, settings, earlier=earlier, save=save)
     except (KeyboardInterrupt, Stopped):
-        kept = f"the findings so far are in {draft}" if draft.exists() else "no findings yet"
+        place = printable(draft)
+        kept = f"the findings so far are in {place}" if draft.exists() else "no findings yet"
         print(f"\ninterrupted: {kept}; the same command continues from there", file=sys.stderr)
         raise
     except ChildError as error:

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from selfvid.data.video.files import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
+from selfvid.data.video.files import (
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    is_hidden,
+    natural,
+)
 from selfvid.errors import InputError
 
 
@@ -93,8 +99,8 @@ def _walk(folder: Path) -> Iterable[tuple[Path, list[str]]]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(place), [name for name in files if not name.startswith(".")]
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        yield Path(place), [name for name in files if not is_hidden(name)]
 
 
 def _suffix(name: str) -> str:

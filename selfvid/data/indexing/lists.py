@@ -3,7 +3,8 @@
 These are tables (.csv, .parquet) with a column path, and the lists that are distributed with
 UCF-101 (trainlist01.txt and testlist01.txt, with classInd.txt in the same folder), HMDB-51
 (``*_test_split1.txt``) and Kinetics (a CSV with a column youtube_id). Any other text file has on
-each line a name and its label.
+each line a name and its label, or a folder of frame images, their number and a label, as the lists
+of TSN have. Names may contain blanks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from selfvid.data.indexing.layouts import Entry
 from selfvid.data.manifest.rows import parse_row
 from selfvid.data.manifest.tables import Table, read_table
+from selfvid.data.video.files import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from selfvid.errors import InputError
 
 LIST_SUFFIXES = frozenset((".csv", ".parquet", ".txt"))
@@ -24,6 +26,15 @@ LIST_SUFFIXES = frozenset((".csv", ".parquet", ".txt"))
 _GIVEN = ("path", "label", "split", "group", "start", "end")
 # Other names of the parts of a split, and ours.
 _SPLITS = {"training": "train", "testing": "test", "validation": "val", "validate": "val"}
+_MEDIA = "|".join(map(re.escape, (*sorted(VIDEO_SUFFIXES | AUDIO_SUFFIXES), *IMAGE_SUFFIXES)))
+# A name and what follows it, from the surest way to tell them apart to the last resort.
+_LINES = (
+    re.compile(r"([^\t]*)\t(.*)"),
+    re.compile(rf"(.*(?:{_MEDIA}))(?!\S)(.*)", re.IGNORECASE),
+    re.compile(r"(.*?\S)\s+((?:\d+\s+)?-?\d+)"),  # a folder, perhaps its frames, and a number
+    re.compile(r"(.*/\S*)(.*)"),
+    re.compile(r"(\S+)(.*)"),
+)
 _HMDB_CODES = {"0": "", "1": "train", "2": "test"}
 
 
@@ -171,7 +182,7 @@ def _hmdb(source: Path, line: str, label: str) -> Entry:
 
 
 def _ucf(source: Path, line: str, split: str, classes: dict[str, str]) -> Entry:
-    name, _, number = line.partition(" ")
+    name, number = _name_and_rest(line)
     label = classes.get(number.strip(), "") or PurePosixPath(name).parent.name
     # Clips that were cut from one video have the same number after g: v_ApplyEyeMakeup_g08_c01.
     clip = re.fullmatch(r"(.+_g\d+)_c\d+", PurePosixPath(name).stem)
@@ -182,16 +193,30 @@ def _ucf_classes(source: Path) -> dict[str, str]:
     """Return the class of each number in UCF-101's classInd.txt; empty without that file."""
     if not source.is_file():
         return {}
-    lines = source.read_text(encoding="utf-8").splitlines()
-    pairs = [line.split() for line in lines if line.strip()]
+    lines = source.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
     if any(len(pair) != 2 for pair in pairs):
         raise InputError(f"list {str(source)!r} must have a number and a class on every line")
-    return {pair[0]: pair[1] for pair in pairs}
+    return {pair[0]: pair[1].strip() for pair in pairs}
 
 
 def _plain(source: Path, line: str) -> Entry:
-    name, _, label = line.partition("\t") if "\t" in line else line.partition(" ")
-    return _named(source, name, label=label.strip())
+    name, rest = _name_and_rest(line)
+    numbers = rest.split()
+    # The number of frames, which comes before the label in the lists of TSN, is measured anew.
+    counted = len(numbers) == 2 and all(each.isdecimal() for each in numbers)
+    return _named(source, name, label=numbers[1] if counted else rest)
+
+
+def _name_and_rest(line: str) -> tuple[str, str]:
+    """Split a line of a list into a name, which may contain blanks, and what follows it.
+
+    The name ends at a tab; else with the last field that has the suffix of a video or an image;
+    else, as the name of a folder, before the numbers at the end of the line, or before a label,
+    which contains no "/".
+    """
+    found = next(match for form in _LINES if (match := form.fullmatch(line)))
+    return found[1].strip(), found[2].strip()
 
 
 def _named(source: Path, name: str, *, label: str, split: str = "", group: str = "") -> Entry:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.saving.printable import printable, shell_word
 from selfvid.saving.whole import format_bytes, format_seconds
 
 # Items that are listed one by one, few enough for a summary of one screen.
@@ -93,7 +94,7 @@ def _labels(kept: Sequence[Row]) -> list[str]:
     without = count.pop("", 0)
     if not count:
         return []
-    shown = ", ".join(f"{name} {n}" for name, n in count.most_common(_MOST_LABELS))
+    shown = ", ".join(f"{printable(name)} {n}" for name, n in count.most_common(_MOST_LABELS))
     hidden = len(count) - _MOST_LABELS
     more = f", and {hidden} more down to {min(count.values())}" if hidden > 0 else ""
     none = f"; {without} without a label" if without else ""
@@ -107,7 +108,7 @@ def _groups(manifest: Manifest, kept: Sequence[Row]) -> list[str]:
     if named:
         largest, most = named.most_common(1)[0]
         none = f"; {without} rows in no group" if without else ""
-        lines.append(f"groups     {len(named)}, the largest {largest} with {most}{none}")
+        lines.append(f"groups     {len(named)}, the largest {printable(largest)} with {most}{none}")
     splits = Counter(row.split for row in kept if row.split)
     if splits:
         lines.append("splits     " + ", ".join(f"{name} {n}" for name, n in splits.items()))
@@ -115,7 +116,7 @@ def _groups(manifest: Manifest, kept: Sequence[Row]) -> list[str]:
     if near:
         lines.append(
             f"alike      {len(near)} near duplicates, kept on one side of every split, such as "
-            f"{near[0].path} of {near[0].near_duplicate_of}"
+            f"{printable(near[0].path)} of {printable(near[0].near_duplicate_of)}"
         )
     return lines
 
@@ -140,16 +141,17 @@ def _notes(kept: Sequence[Row]) -> list[str]:
 
 def _problems(rows: Sequence[Row]) -> list[str]:
     bad = [row for row in rows if row.status == "bad"]
-    lines = [f"bad        {row.path}: {row.error}" for row in bad[:_MOST_BAD]]
+    lines = [f"bad        {printable(row.path)}: {row.error}" for row in bad[:_MOST_BAD]]
     if len(bad) > _MOST_BAD:
         lines.append(f"           and {len(bad) - _MOST_BAD} more, in the column error")
     return lines
 
 
 def _next(kept: Sequence[Row], out: Path) -> list[str]:
-    lines = [f"written    {out}"]
+    lines = [f"written    {printable(out)}"]
     if kept:
-        lines.append(f"next       selfvid pretrain --config vicreg --data {out} --out runs/first")
+        data = shell_word(out)
+        lines.append(f"next       selfvid pretrain --config vicreg --data {data} --out runs/first")
     if kept and not any(row.label for row in kept):
         lines.append("           (to probe too, index with --labels folder, a column or a list)")
     return lines

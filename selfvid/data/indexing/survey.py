@@ -17,7 +17,7 @@ from selfvid.data.indexing.layouts import Entry
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.manifest.rows import Finding
 from selfvid.data.manifest.tables import read_table
-from selfvid.data.video.files import IMAGE_SUFFIXES
+from selfvid.data.video.files import frame_images
 from selfvid.data.video.guard import Answer, guarded_calls
 from selfvid.data.video.reader import DecoderName
 from selfvid.errors import InputError
@@ -194,10 +194,12 @@ def _blank(path: Path) -> Finding:
     try:
         files = [path]
         if path.is_dir():
-            files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
+            files = frame_images(path)
         found = [file.stat() for file in files]
     except FileNotFoundError:
         return Finding(error="not found")
+    except InputError as error:
+        return Finding(error=f"unreadable ({error})")
     except OSError as error:
         return Finding(error=f"unreadable ({error.strerror})")
     if not all(stat.S_ISREG(one.st_mode) for one in found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,12 @@ from selfvid.saving.whole import replacing
 Cell = str | int | float | bool | None
 
 _SUFFIXES = (".csv", ".parquet")
+# A small file may describe an enormous table, because Parquet stores equal rows only once.
+_MOST_COLUMNS = 10_000
+_MOST_CELLS = 100_000_000  # a manifest of five million videos
+_MOST_BYTES = 8e9
+_BYTES = ("utf-8", "surrogateescape")  # how Python writes file names that are not UTF-8
+_BATCH = 1024  # rows that are read at once
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ def read_table(path: Path) -> Table:
     """Return the table at `path`.
 
     Raises:
-        InputError: If the file is missing or unreadable, its suffix is unknown, or a column
-            occurs twice.
+        InputError: If the file is missing, unreadable or too large for memory, its suffix is
+            unknown, or a column occurs twice.
     """
     check_suffix(path)
     if not path.is_file():
@@ -58,7 +65,11 @@ def read_table(path: Path) -> Table:
 
 
 def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str, Cell]]) -> None:
-    """Write `lines` to `path` completely or not at all; cells that a line lacks stay empty."""
+    """Write `lines` to `path` completely or not at all; cells that a line lacks stay empty.
+
+    A file name need not be UTF-8. CSV contains its bytes as they are; in Parquet, whose text must
+    be UTF-8, a column with such a name consists of bytes.
+    """
     check_suffix(path)
     with replacing(path) as draft:
         if path.suffix == ".parquet":
@@ -77,6 +88,7 @@ def _read_csv(path: Path) -> Table:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             reader = csv.reader(text)
             columns = tuple(name.strip() for name in next(reader, ()))
+            _check_columns(path, columns)
             for cells in reader:
                 if not any(cell.strip() for cell in cells):
                     continue
@@ -89,7 +101,6 @@ def _read_csv(path: Path) -> Table:
                 numbers.append(reader.line_num)
     except csv.Error as error:
         raise InputError(f"table {str(path)!r} is not CSV ({error})") from None
-    _check_columns(path, columns)
     return Table(path, columns, tuple(lines), tuple(numbers))
 
 
@@ -99,13 +110,20 @@ def _read_parquet(path: Path) -> Table:
 
     try:
         # No memory map: the file may be replaced while the table is in use.
-        table = pyarrow.parquet.ParquetFile(path, memory_map=False).read()
+        with pyarrow.parquet.ParquetFile(path, memory_map=False) as file:
+            rows, columns = file.metadata.num_rows, tuple(file.schema_arrow.names)
+            _check_columns(path, columns)
+            _check_size(path, rows * len(columns), most=_MOST_CELLS, what="cells")
+            lines: list[Mapping[str, str]] = []
+            size = 0
+            for batch in file.iter_batches(_BATCH):
+                size += batch.nbytes
+                _check_size(path, size, most=_MOST_BYTES, what="bytes")
+                for line in batch.to_pylist():
+                    lines.append({name: _text(cell) for name, cell in line.items()})
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"table {str(path)!r} is not Parquet ({reason})") from None
-    columns = tuple(table.column_names)
-    _check_columns(path, columns)
-    lines = [{name: _text(cell) for name, cell in line.items()} for line in table.to_pylist()]
     return Table(path, columns, tuple(lines), tuple(range(1, len(lines) + 1)))
 
 
@@ -113,19 +131,47 @@ def _write_parquet(path: Path, columns: Sequence[str], lines: list[Mapping[str, 
     import pyarrow
     import pyarrow.parquet
 
-    arrays = {name: pyarrow.array([line.get(name) for line in lines]) for name in columns}
+    arrays = {
+        name: pyarrow.array(_storable([line.get(name) for line in lines])) for name in columns
+    }
     pyarrow.parquet.write_table(pyarrow.table(arrays), path)
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    _check_size(path, len(columns), most=_MOST_COLUMNS, what="columns")
+    doubled = sorted(name for name, count in Counter(columns).items() if count > 1)
     if doubled:
         raise InputError(f"table {str(path)!r} has column {doubled[0]!r} twice; expected it once")
+
+
+def _check_size(path: Path, size: int, *, most: float, what: str) -> None:
+    if size > most:
+        raise InputError(
+            f"table {str(path)!r} has at least {size:,} {what}; expected at most {most:,.0f}"
+        )
+
+
+def _storable(cells: list[Cell]) -> list[Cell] | list[bytes | None]:
+    """Return the cells of one column as Parquet can store them: bytes if they are not UTF-8."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if all(text.isascii() or _is_utf8(text) for text in texts):
+        return cells
+    return [None if cell is None else str(cell).encode(*_BYTES) for cell in cells]
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(cell: Any) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, bytes):
+        return cell.decode(*_BYTES)
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     return str(cell)

@@ -24,6 +24,7 @@ from selfvid.data.video.reader import (
     VideoReader,
     from_first,
 )
+from selfvid.data.video.source import source_name
 
 # decord replaces bad frames by copies of the last good one unless a tolerance is set, and it takes
 # the integer 0 for "not set". A share below one frame makes the first copy an error.
@@ -83,10 +84,11 @@ class DecordReader(VideoReader):
 
     def _opened(self, size: Size | None) -> Any:
         height, width = size or (-1, -1)
+        name = source_name(self.path)
         decord = _decord()
         try:
             return decord.VideoReader(
-                self.path,
+                name,
                 ctx=decord.cpu(0),
                 width=width,
                 height=height,

@@ -67,7 +67,7 @@ class Board:
 
     def write(self, worker: int, text: str) -> None:
         """Replace the line of one worker; a text that is too long loses its beginning."""
-        kept = text.encode()[-_LINE:]
+        kept = text.encode(errors="surrogateescape")[-_LINE:]
         line = self._lines.new_zeros(_LINE)
         line[: len(kept)] = self._lines.new_tensor(list(kept))
         self._lines[worker] = line
@@ -75,7 +75,7 @@ class Board:
     def read(self) -> list[str]:
         """Return the lines that are not empty, in the order of the workers."""
         lines = [bytes(line.tolist()).rstrip(b"\0") for line in self._lines]
-        return [line.decode(errors="replace") for line in lines if line]
+        return [line.decode(errors="surrogateescape") for line in lines if line]
 
 
 def guarded_calls(

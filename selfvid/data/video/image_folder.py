@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from selfvid.data.video.files import IMAGE_SUFFIXES, frame_images
 from selfvid.data.video.packets import error_text
 from selfvid.data.video.pyav_reader import picture
 from selfvid.data.video.reader import DecodeError, Frames, Header, Indices, Size, VideoReader
+from selfvid.data.video.source import OPTIONS, require_few_pixels, require_regular
+from selfvid.errors import InputError
 
 _RATE = 25.0  # frames per second: images carry no times, and 25 is a common rate of video
 _REMEMBERED = 64  # listings that are kept, each a list of paths
@@ -25,14 +28,17 @@ class ImageFolder(VideoReader):
         size: (H, W) to resize to, or None for the native size.
 
     Raises:
-        DecodeError: If the folder contains no images.
+        DecodeError: If the folder contains no images, or images of several numberings.
     """
 
     decoder = "images"
 
     def __init__(self, path: str, *, size: Size | None = None) -> None:
         super().__init__(path)
-        self._files = _listing(path, Path(path).stat().st_mtime_ns)
+        try:
+            self._files = _listing(path, Path(path).stat().st_mtime_ns)
+        except InputError as error:
+            raise DecodeError(path, str(error)) from None
         if not self._files:
             raise DecodeError(path, f"the folder contains no images ({', '.join(IMAGE_SUFFIXES)})")
         self._size = size
@@ -55,10 +61,13 @@ class ImageFolder(VideoReader):
     def _image(self, index: int, size: Size | None) -> Frames:
         file = self._files[index]
         try:
-            # FFmpeg gets an open file rather than a name: it then recognises the format by the
+            # FFmpeg gets the bytes rather than a name: it then recognises the format by the
             # content, and a "%" in the name is not taken for a numbering pattern.
-            with file.open("rb") as content, av.open(content, "r") as container:
-                return picture(next(container.decode(container.streams.video[0])), size=size)
+            require_regular(file)
+            with av.open(io.BytesIO(file.read_bytes()), "r", options=OPTIONS) as container:
+                stream = container.streams.video[0]
+                require_few_pixels(file, stream.codec_context)
+                return picture(next(container.decode(stream)), size=size)
         except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
             cause = f"frame {index} ({file.name}): {error_text(error)}"
             raise DecodeError(self.path, cause) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.data.video.reader import DecodeError
+from selfvid.data.video.source import OPTIONS, require_few_pixels, source_name
 
 # FFmpeg's warnings on stderr add nothing to the errors that are raised here.
 av.logging.set_level(None)
@@ -62,10 +64,11 @@ def open_container(path: str) -> Any:
     """Return the file as an open PyAV container.
 
     Raises:
-        DecodeError: If the file cannot be opened.
+        DecodeError: If the file cannot be opened, or is one that names others (a playlist).
     """
+    name = source_name(path)
     try:
-        return av.open(path, metadata_errors="replace")
+        return av.open(name, "r", options=OPTIONS, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise DecodeError(path, f"cannot be opened: {error_text(error)}") from None
 
@@ -74,12 +77,15 @@ def video_stream(container: Any, path: str) -> Any:
     """Return the video stream that FFmpeg considers the best, which is decord's choice too.
 
     Raises:
-        DecodeError: If there is none.
+        DecodeError: If there is none, no decoder for its codec, or its frames are enormous.
     """
     stream = container.streams.best("video")
     # FFmpeg presents the cover picture of a sound file as a video stream.
     if stream is None or av.stream.Disposition.attached_pic in stream.disposition:
         raise DecodeError(path, "has no video stream")
+    if stream.codec_context is None:
+        raise DecodeError(path, f"no decoder here reads its codec, {_codec_name(container)}")
+    require_few_pixels(path, stream.codec_context)
     return stream
 
 
@@ -158,6 +164,19 @@ def error_text(error: BaseException) -> str:
     if isinstance(error, StopIteration):
         return "nothing can be decoded"
     return str(getattr(error, "strerror", None) or error)
+
+
+def _codec_name(container: Any) -> str:
+    """Return the name of a video codec that has no decoder, as FFmpeg describes the container."""
+    av.logging.set_level(av.logging.INFO)
+    try:
+        described = re.search(r"Video: (\w+)(?: \(([^ )]+) /)?", container.dumps_format())
+    finally:
+        av.logging.set_level(None)
+    if described is None:
+        return "which has no name"
+    name, tag = described.groups()
+    return repr(name if name != "none" or tag is None else tag)
 
 
 def _reliable_stamps(

@@ -73,7 +73,7 @@ def test_each_kind_of_fault_and_copy_is_named_in_words(tmp_path: Path) -> None:
     assert {name[0]: row.error[:24] for name, row in rows.items() if row.error} == {
         "b": "exact duplicate of foota",
         "e": "too short (1 frame; 2 ne",
-        "f": "unreadable (cannot be op",
+        "f": "unreadable (is a text, s",
         "g": "unreadable (empty file)",
         "h": "unreadable (cannot be op",
         "i": "unreadable (not a regula",

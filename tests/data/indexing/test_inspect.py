@@ -55,7 +55,7 @@ def test_a_torn_tail_keeps_the_frames_before_it(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_opened_is_described_in_words(tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("not a video")
+    (tmp_path / "text.mp4").write_bytes(b"not a video" + bytes(range(255)))
     text = inspect_video(str(tmp_path / "text.mp4"), "pyav")
     assert text["error"].startswith("unreadable (cannot be opened: Invalid data")
     assert text["video"] == content_id(tmp_path / "text.mp4")

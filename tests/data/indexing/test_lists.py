@@ -86,7 +86,7 @@ def test_a_class_without_a_number_is_the_folder_of_the_clip(tmp_path: Path) -> N
         ("Row/z.avi", "Row", "test", ""),
     ]
     assert described(read_list(tmp_path / "testlist02.txt").entries) == expected
-    (tmp_path / "classInd.txt").write_text("1 Diving\n2 Row ing\n")
+    (tmp_path / "classInd.txt").write_text("1 Diving\n2\n")
     with pytest.raises(InputError, match="must have a number and a class on every line"):
         read_list(tmp_path / "testlist02.txt")
 
@@ -141,3 +141,35 @@ def test_lists_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> No
         with pytest.raises(InputError, match=message) as caught:
             read_list(tmp_path / name)
         assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "label"),
+    [
+        ("v_A 4 0", "v_A", "0"),
+        ("v_A  4   0", "v_A", "0"),
+        ("1234 300 5", "1234", "5"),
+        ("playing guitar/v_A 12 3", "playing guitar/v_A", "3"),
+        ("v_A\t4\t0", "v_A", "0"),
+        ("a.mp4 300 5", "a.mp4", "5"),
+        ("playing guitar/a b.ts 3", "playing guitar/a b.ts", "3"),
+        ("playing guitar/a b.MP4 loud music", "playing guitar/a b.MP4", "loud music"),
+        ("playing guitar/v_A walk", "playing guitar/v_A", "walk"),
+        ("a b.ts", "a b.ts", ""),
+        ("v_A big hug", "v_A", "big hug"),
+        ("1234 -1", "1234", "-1"),
+        ("7", "7", ""),
+    ],
+)
+def test_a_name_may_have_blanks_and_a_folder_its_number_of_frames(
+    tmp_path: Path, line: str, name: str, label: str
+) -> None:
+    (tmp_path / "list.txt").write_text(f"{line}\n")
+    assert described(read_list(tmp_path / "list.txt").entries) == [(name, label, "", "")]
+
+
+def test_names_and_classes_of_ucf_lists_may_have_blanks(tmp_path: Path) -> None:
+    (tmp_path / "classInd.txt").write_text("3 playing guitar\n")
+    (tmp_path / "trainlist01.txt").write_text("guitar solo/a b.ts 3\n")
+    (entry,) = read_list(tmp_path / "trainlist01.txt").entries
+    assert (entry.name, entry.label) == ("guitar solo/a b.ts", "playing guitar")

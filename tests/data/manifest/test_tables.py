@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from selfvid.data.manifest import tables
 from selfvid.data.manifest.tables import Cell, check_suffix, read_table, write_table
 from selfvid.errors import InputError
 
@@ -64,3 +66,29 @@ def test_broken_tables_are_refused_and_named(tmp_path: Path) -> None:
             read_table(path)
     with pytest.raises(InputError, match=r"ends in '.CSV'; expected .csv or .parquet"):
         check_suffix(Path("t.CSV"))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_names_that_are_no_utf8_come_back(tmp_path: Path, name: str) -> None:
+    latin = os.fsdecode(b"caf\xe9.mp4")
+    lines: list[dict[str, Cell]] = [{"path": latin, "label": "é"}, {"path": "a.mp4", "label": None}]
+    write_table(tmp_path / name, ("path", "label"), lines)
+    assert [line["path"] for line in read_table(tmp_path / name).lines] == [latin, "a.mp4"]
+    assert read_table(tmp_path / name).lines[0]["label"] == "é"
+
+
+def test_a_small_file_that_describes_an_enormous_table_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide, long = tmp_path / "wide.csv", tmp_path / "long.parquet"
+    wide.write_text(",".join(f"c{number}" for number in range(10**6)) + "\n")
+    with pytest.raises(InputError, match="has at least 1,000,000 columns; expected at most 10,000"):
+        read_table(wide)
+    write_table(long, ("path", "video"), [{"path": "a" * 99, "video": "b"}] * 3000)
+    assert long.stat().st_size < 2000
+    monkeypatch.setattr(tables, "_MOST_BYTES", 200_000)
+    with pytest.raises(InputError, match="bytes; expected at most 200,000"):
+        read_table(long)
+    monkeypatch.setattr(tables, "_MOST_CELLS", 5999)
+    with pytest.raises(InputError, match="has at least 6,000 cells; expected at most 5,999"):
+        read_table(long)

@@ -59,3 +59,10 @@ def test_images_of_different_sizes_are_no_video_unless_they_are_resized(tmp_path
     with pytest.raises(DecodeError, match="differ in size"):
         ImageFolder(str(tmp_path)).read([0, 1])
     assert ImageFolder(str(tmp_path), size=(4, 4)).read([0, 1]).shape == (2, 4, 4, 3)
+
+
+def test_a_folder_of_several_numberings_is_refused(tmp_path: Path) -> None:
+    for name in ("flow_x_1.png", "flow_y_1.png"):
+        write_grey(tmp_path / name, 100)
+    with pytest.raises(DecodeError, match="found 2 numberings"):
+        open_video(tmp_path)

@@ -64,3 +64,10 @@ def test_errors_are_described_without_their_number() -> None:
     assert error_text(FileNotFoundError(2, "No such file", "x.mp4")) == "No such file"
     assert error_text(StopIteration()) == "nothing can be decoded"
     assert error_text(ValueError("bad value")) == "bad value"
+
+
+def test_a_codec_that_nobody_decodes_is_named(tmp_path: Path) -> None:
+    file = reordered_video(tmp_path / "video.mp4")
+    file.write_bytes(file.read_bytes().replace(b"mp4v", b"zzz1").replace(b"esds", b"free"))
+    with pytest.raises(DecodeError, match="no decoder here reads its codec, 'zzz1'"):
+        packet_index(str(file))
