@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from selfvid.errors import InputError
+from selfvid.saving.loading import is_loading
 
 Published = Literal["imagenet", "kinetics"]
 
@@ -35,7 +36,7 @@ def load_weights(
         network: a torchvision network, possibly without its classifier.
         weights: ``random`` (leave the network unchanged), the value of `published` (torchvision's
             default weights, from its cache or downloaded), or the path of a state dict (.pth or
-            .safetensors).
+            .safetensors). Nothing is fetched or opened while a saved module is loaded.
         name: torchvision's name of the network, such as ``resnet18``.
         published: the data set of torchvision's weights; None if it has none for this network.
         layers: names of layers in other people's files, and the names of the same layers in
@@ -44,7 +45,7 @@ def load_weights(
     Raises:
         InputError: If there is no network connection, or the weights do not fit.
     """
-    if weights == "random":
+    if weights == "random" or is_loading():
         return
     state = _downloaded(name, weights) if weights == published else _from_file(weights, published)
     state = _renamed(state, layers or {})

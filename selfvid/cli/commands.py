@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from selfvid import __version__
+from selfvid.cli.imports import HELP, as_option, restricted_imports, without_allowed
 from selfvid.cli.nulls import with_nulls, without_deep_nulls
 from selfvid.cli.recipes import with_recipe_paths
 from selfvid.cli.terminal import escaped_output, log_to_terminal
@@ -217,6 +218,9 @@ def _parse(
 
     from selfvid.cli.messages import one_line
 
+    words, allowed = without_allowed(words)
+    if "allow" in inspect.signature(function).parameters:
+        words += as_option(allowed)
     parser = ArgumentParser(
         prog=f"selfvid {name}",
         description=f"Example: {command.example}",
@@ -225,6 +229,7 @@ def _parse(
     if command.recipe:
         help_text = "recipe: a file, or the name of one that comes with selfvid"
         parser.add_argument("--config", action="config", help=help_text)
+        parser.add_argument("--allow", type=list[str], help=HELP)
         words = with_recipe_paths(words, inspect.signature(function).parameters)
     # jsonargparse would read a list from a single word; here it is several words.
     skipped: set[str | int] = {command.several} if command.several else set()
@@ -234,24 +239,26 @@ def _parse(
         parser.add_argument(command.several, type=Path, nargs="+", help=help_text)
     words, nulls = without_deep_nulls(_normalised(words, function))
     try:
-        settings = parser.parse_args(words)
-        if nulls:
-            plain = settings.as_dict()
-            plain.pop("config", None)
-            settings = parser.parse_object(with_nulls(plain, nulls))
-        if "seed" in settings:
-            # The objects of a recipe are built next, and their weights are random.
-            import torch
+        with restricted_imports(allowed):
+            settings = parser.parse_args(words)
+            if nulls:
+                plain = settings.as_dict()
+                plain.pop("config", None)
+                settings = parser.parse_object(with_nulls(plain, nulls))
+            if "seed" in settings:
+                # The objects of a recipe are built next, and their weights are random.
+                import torch
 
-            torch.manual_seed(settings["seed"])
-        arguments = parser.instantiate(settings)
+                torch.manual_seed(settings["seed"])
+            arguments = parser.instantiate(settings)
     except (ArgumentError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         options = parser.get_defaults().keys()
         message = one_line(str(error), options=options, example=command.example)
         raise InputError(message) from error
-    return {key: value for key, value in vars(arguments).items() if key != "config"}
+    own = () if not command.recipe else ("config", "allow")
+    return {key: value for key, value in vars(arguments).items() if key not in own}
 
 
 def _normalised(words: list[str], function: Callable[..., Any]) -> list[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib import import_module
 from itertools import groupby
 
 # Patterns of the messages of jsonargparse 4.53.
 KEY = re.compile(r'Parser key "([^"]+)"')
 CLASS = re.compile(r"Problem with given class_path '([^']+)'")
+DENIED = re.compile(r"Importing '([^']+)' is not allowed")
 UNKNOWN = re.compile(
     r"[Oo]ption '([^']+)' is not accepted|[Kk]ey '([^']+)' is not expected"
     r"|does not accept option '([^']+)'|unrecognized arguments: (\S+)"
@@ -37,6 +38,12 @@ def one_line(complaint: str, *, options: Iterable[str] = (), example: str = "") 
     # A message about a group of settings contains the name of the group twice.
     key = ".".join(name for name, _ in groupby(KEY.findall(complaint)))
     where = f"{key}: " if key else ""
+    if denied := DENIED.search(complaint):
+        package = denied.group(1).partition(".")[0]
+        return (
+            f"{where}class path {denied.group(1)!r} is not imported; expected a class of selfvid, "
+            f"torch or torchvision, or --allow {package} if you trust it"
+        )
     owner = CLASS.findall(complaint)[-1:]
     if unknown := UNKNOWN.search(complaint):
         name = unknown.group(unknown.lastindex or 0)
@@ -80,8 +87,8 @@ def _parameters(class_path: str) -> str:
     """Return the arguments of a class as the end of a message."""
     module, _, name = class_path.rpartition(".")
     try:
-        parameters = inspect.signature(getattr(import_module(module), name)).parameters
-    except (ImportError, AttributeError, ValueError):
+        parameters = inspect.signature(getattr(sys.modules[module], name)).parameters
+    except (KeyError, AttributeError, ValueError):
         return ""
     return f"; expected one of {', '.join(parameters)}"
 

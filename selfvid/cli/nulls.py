@@ -8,7 +8,7 @@ set afterwards.
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -71,7 +71,7 @@ def with_nulls(settings: dict[str, Any], options: list[str]) -> dict[str, Any]:
 def _may_be_none(place: dict[str, Any], argument: str) -> bool:
     """Return whether the type of an argument allows None."""
     module, _, name = str(place.get("class_path", "")).rpartition(".")
-    cls = getattr(import_module(module), name, None) if module else None
+    cls = getattr(sys.modules.get(module), name, None)  # it was imported to parse its settings
     if cls is None:
         return True  # plain settings, which jsonargparse checks itself
     hint = get_type_hints(cls.__init__).get(argument)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
+from selfvid.saving.plain_yaml import plain_yaml
 
 
 def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:
@@ -67,10 +68,10 @@ def _checked_recipe(path: Path, settings: Collection[str]) -> str:
     import yaml
 
     try:
-        with path.open(encoding="utf-8") as text:
-            recipe = yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
         raise InputError(f"recipe {str(path)!r} is no YAML: {error}") from error
+    recipe = plain_yaml(text, what=f"recipe {str(path)!r}")
     if not isinstance(recipe, dict):
         raise InputError(f"recipe {str(path)!r} contains {recipe!r}; expected settings and values")
     current = current_recipe(recipe)

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from selfvid.errors import InputError
+from selfvid.saving.loading import is_loading
 from selfvid.saving.modules import (
     CONFIG,
     WEIGHTS,
@@ -111,6 +112,8 @@ def load_encoder(folder: str | Path, *, allow: Sequence[str] = ()) -> Encoder:
     Raises:
         InputError: If the folder has no encoder, or one whose weights do not fit its config.
     """
+    if is_loading():
+        raise InputError(f"{str(folder)!r} is not opened while another folder is loaded")
     folder = encoder_folder(folder)
     # mypy rejects an abstract class as an argument, because it expects it to be instantiated.
     encoder = load_module(folder, kind=KIND, expected=Encoder, allow=allow)  # type: ignore[type-abstract]

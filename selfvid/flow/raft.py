@@ -14,6 +14,7 @@ from torchvision.models import get_model, get_model_weights
 from selfvid.compute import Device, choose_device
 from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
+from selfvid.saving.loading import is_loading
 
 # Frames are padded to a multiple of 8 and to at least 128 pixels on each side: the network computes
 # at an eighth of the size, and its pyramid of four levels needs 16 positions there.
@@ -49,6 +50,8 @@ class RAFT(FlowEstimator):
         updates: int = 12,
         device: Device = "auto",
     ) -> None:
+        if is_loading():
+            raise InputError("RAFT is no part of a saved module")
         if variant not in ("small", "large"):
             raise InputError(f"variant is {variant!r}; expected small or large")
         if updates < 1:

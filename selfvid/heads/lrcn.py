@@ -14,6 +14,7 @@ from selfvid.errors import InputError
 from selfvid.heads.base import Head, averaged, first_state, initialised, without_maps
 from selfvid.pictures import gates
 from selfvid.recurrent import PeepholeLSTM, PeepholeLSTMCell, State, gate_values
+from selfvid.saving.loading import is_loading
 from selfvid.types import Features, Prediction, Widths
 
 
@@ -33,6 +34,7 @@ class LRCN(Head):
         dropout_after: share of the LSTM's outputs that is dropped in training.
         start: run or folder of a pretrained `LSTMEncoder` with whose LSTM training starts; its
             vectors must have the width of the encoder's steps.
+        peepholes: whether the LSTM has peepholes; None means as `start`, and none without it.
         bound: weights are drawn uniformly from -bound to bound; with None the bound depends on
             the number of inputs (fan-in).
 
@@ -51,16 +53,21 @@ class LRCN(Head):
         dropout_before: float = 0.9,
         dropout_after: float = 0.5,
         start: str | Path | None = None,
+        peepholes: bool | None = None,
         bound: float | None = 0.01,
     ) -> None:
         super().__init__(widths, classes)
         inputs = widths.need_steps("LRCN")
         self.before = checked_dropout("dropout_before", dropout_before)
         self.after = checked_dropout("dropout_after", dropout_after)
-        if start is None:
-            self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=False, bound=bound)
+        if start is None or is_loading():  # a saved head has its own weights
+            # Heads of earlier versions do not record it; LSTMs of pretraining have them by default.
+            has_them = start is not None if peepholes is None else peepholes
+            self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=has_them, bound=bound)
         else:
             self.lstm = _pretrained(Path(start), inputs=inputs, hidden=hidden, layers=layers)
+            names = [name for name, _ in self.lstm.named_parameters()]
+            self.construction["peepholes"] = any(name.endswith("peepholes") for name in names)
         self.last = initialised(nn.Linear(hidden, classes), 0.01)  # as in the released networks
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from selfvid.encoders.base import Encoder, encoder_folder, load_encoder
 from selfvid.errors import InputError
+from selfvid.saving.plain_yaml import plain_yaml
 from selfvid.saving.recorded import build, describe
 
 START = "encoder_at_start"
@@ -92,8 +92,8 @@ def random_weights(encoder: Encoder, seed: int, *, allow: Sequence[str] = ()) ->
 def _weights_at_start(recipe: Path) -> str:
     """Return which weights pretraining began with, from the run's recipe."""
     try:
-        plain = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        plain = plain_yaml(recipe.read_text(encoding="utf-8"), what="recipe")
+    except (OSError, ValueError):
         return "unknown weights"
     loaded = [f"{key} {value}" for key, value in _leaves(plain) if _loads_weights(key, value)]
     return f"weights from {', '.join(loaded)}" if loaded else "random weights"

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from selfvid import __version__
@@ -19,6 +18,7 @@ from selfvid.reports.probed import probed
 from selfvid.reports.run import RunReader
 from selfvid.reports.sections import Evaluated, Forecasted, Image, Page, Probed, Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
+from selfvid.saving.plain_yaml import plain_yaml
 from selfvid.saving.whole import write_whole
 
 Settings = dict[str, Any]
@@ -171,8 +171,8 @@ def _repeat(own: Evaluated) -> tuple[tuple[str, str], ...]:
 def _settings(recipe: str) -> Settings:
     """Return the settings in a recipe; none if it is damaged."""
     try:
-        plain: Any = yaml.safe_load(recipe)
-    except yaml.YAMLError:
+        plain: Any = plain_yaml(recipe, what="recipe")
+    except InputError:
         return {}
     return plain if isinstance(plain, dict) else {}
 

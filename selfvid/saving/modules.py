@@ -6,6 +6,7 @@ Loading a module downloads, unpickles and executes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -19,10 +20,12 @@ from torch import Tensor, nn
 
 from selfvid import __version__
 from selfvid.errors import InputError
+from selfvid.saving.loading import bounded_loading
 from selfvid.saving.recorded import build, describe
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+CHECKSUM = "weights_sha256"  # key of the config; folders of earlier versions lack it
 FORMAT = 1  # of config.json; to be increased when older versions cannot read it any more
 
 Saved = TypeVar("Saved", bound=nn.Module)
@@ -47,15 +50,16 @@ def save_module(
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
+        state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
+        save_file(state, unfinished / WEIGHTS)
         config = {
             "format": FORMAT,
             "selfvid": __version__,
+            CHECKSUM: _checksum(unfinished / WEIGHTS),
             kind: _without_downloads(describe(module)),
             **(about or {}),
         }
         (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-        state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
-        save_file(state, unfinished / WEIGHTS)
         # safetensors makes its file readable for its owner only.
         shutil.copymode(unfinished / CONFIG, unfinished / WEIGHTS)
         unfinished.chmod(0o755)
@@ -78,14 +82,18 @@ def load_module(
         allow: prefixes of class paths outside this package whose classes may be built.
 
     Raises:
-        InputError: If the folder contains no such module, or if its weights do not fit.
+        InputError: If the folder contains no such module, if its weights do not fit, or if they
+            are not those that were saved.
     """
-    module = build(read_config(folder, kind=kind)[kind], allow=allow)
+    described = _without_downloads(read_config(folder, kind=kind)[kind])
+    with bounded_loading((folder / WEIGHTS).stat().st_size):
+        module = build(described, allow=allow)
     if not isinstance(module, expected):
         article = "an" if kind[0] in "aeiou" else "a"
         raise InputError(f"{str(folder / CONFIG)!r} describes {type(module)}, not {article} {kind}")
+    weights = read_weights(folder)
     try:
-        module.load_state_dict(read_weights(folder))
+        module.load_state_dict(weights)
     except RuntimeError as error:
         cause = " ".join(str(error).split())[:200]
         raise InputError(f"weights in {str(folder)!r} do not fit its config: {cause}") from None
@@ -105,6 +113,8 @@ def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
     """
     try:
         config = json.loads((folder / CONFIG).read_text())
+    except RecursionError:
+        raise InputError(f"{str(folder / CONFIG)!r} is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{str(folder / CONFIG)!r} is no JSON: {error}") from None
     if not (isinstance(config, dict) and config.get("format") == FORMAT and kind in config):
@@ -116,12 +126,22 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """Return the tensors of ``model.safetensors``.
 
     Raises:
-        InputError: If the file is damaged.
+        InputError: If the file is damaged, or does not have the checksum in ``config.json``.
     """
+    expected = json.loads((folder / CONFIG).read_text()).get(CHECKSUM)
+    if expected is not None and _checksum(folder / WEIGHTS) != expected:
+        raise InputError(
+            f"{str(folder / WEIGHTS)!r} is damaged: its checksum is not the one that {CONFIG} has"
+        )
     try:
         return dict(load_file(folder / WEIGHTS))
     except SafetensorError as error:
         raise InputError(f"{str(folder / WEIGHTS)!r} is damaged: {error}") from None
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _without_downloads(description: Any) -> Any:

@@ -16,8 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from selfvid.errors import InputError
 from selfvid.saving.former import current_class_path
+from selfvid.saving.loading import is_loading
 
 Description = dict[str, Any]
 
@@ -97,12 +100,18 @@ def build(description: Any, *, allow: Sequence[str] = ()) -> Any:
     made = _class_at(description["class_path"], allow)
     if not isinstance(description["init_args"], dict):
         raise InputError(f"init_args of {made.__qualname__} must be named arguments")
-    arguments = {key: build(arg, allow=allow) for key, arg in description["init_args"].items()}
+    try:
+        arguments = {key: build(arg, allow=allow) for key, arg in description["init_args"].items()}
+    except RecursionError:
+        raise InputError(f"the description of {made.__qualname__} is nested too deeply") from None
     try:
         inspect.signature(made).bind(**arguments)
-    except TypeError as error:
-        raise InputError(f"{made.__qualname__} cannot be built as described: {error}") from None
-    return made(**arguments)
+        return made(**arguments)
+    except InputError:
+        raise
+    except Exception as error:  # constructors raise any error for arguments of a wrong type
+        cause = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{made.__qualname__} cannot be built as described: {cause}") from error
 
 
 def _described(value: Any, arguments: dict[str, Any]) -> Description:
@@ -132,4 +141,6 @@ def _class_at(path: Any, allow: Sequence[str]) -> type:
         raise InputError(f"class path {path!r} is not a class of selfvid or of an allowed package")
     if not (issubclass(found, Recorded) or dataclasses.is_dataclass(found)):
         raise InputError(f"class path {path!r} is not a class that records its construction")
+    if is_loading() and not (issubclass(found, nn.Module) or dataclasses.is_dataclass(found)):
+        raise InputError(f"class path {path!r} is no part of a network")
     return found

@@ -20,6 +20,7 @@ from selfvid import __version__
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
+from selfvid.saving.plain_yaml import plain_yaml
 from selfvid.saving.whole import write_whole
 
 logger = logging.getLogger(__name__)
@@ -107,8 +108,8 @@ class RunFolder:
             InputError: If there is no recipe.
         """
         try:
-            plain = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            plain = plain_yaml(self.recipe.read_text(encoding="utf-8"), what="recipe")
+        except (OSError, ValueError):
             plain = None
         if not isinstance(plain, dict):
             raise InputError(

@@ -26,7 +26,7 @@ def test_recipes_are_found_by_bare_name_and_by_path(tmp_path: Path) -> None:
     [
         ("", "contains None; expected settings"),
         ("- a\n- b\n", "contains ['a', 'b']; expected settings"),
-        ("objective: [a\n  b: }", 'is no YAML: while parsing a flow sequence in "mine.yaml"'),
+        ("objective: [a\n  b: }", "is no YAML: while parsing a flow sequence at line 1"),
         ("objective: !!python/object/apply:os.getcwd []", "is no YAML"),
         ("objectiv: 3", "'objectiv' is unknown in recipe 'mine.yaml'; expected objective"),
     ],

@@ -122,3 +122,16 @@ def test_a_config_of_a_later_format_and_damaged_files_are_named(tmp_path: Path) 
     assert not holds_module(folder)
     shutil.rmtree(folder)
     assert not holds_module(folder)
+
+
+def test_a_flipped_bit_is_noticed_and_older_folders_have_no_checksum(tmp_path: Path) -> None:
+    folder = save_module(Scaled(3), tmp_path / "saved", kind="scale")
+    weights = bytearray((folder / WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (folder / WEIGHTS).write_bytes(weights)
+    with pytest.raises(InputError, match="is damaged: its checksum is not the one"):
+        load_module(folder, kind="scale", expected=Scaled, allow=ALLOW)
+    config = json.loads((folder / CONFIG).read_text())
+    del config["weights_sha256"]
+    (folder / CONFIG).write_text(json.dumps(config))
+    load_module(folder, kind="scale", expected=Scaled, allow=ALLOW)

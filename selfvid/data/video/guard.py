@@ -222,7 +222,7 @@ def _start(function: str, timeout: float) -> subprocess.Popen[str]:
     code = f"from selfvid.data.video.guard import serve; serve({function!r}, {timeout!r})"
     paths = os.pathsep.join(str(Path(path).absolute()) for path in sys.path)
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],  # nothing is imported from the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
