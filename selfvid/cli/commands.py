@@ -19,6 +19,7 @@ from typing import Any
 
 from selfvid import __version__
 from selfvid.cli.imports import HELP, as_option, restricted_imports, without_allowed
+from selfvid.cli.lists import with_lists
 from selfvid.cli.nulls import with_nulls, without_deep_nulls
 from selfvid.cli.recipes import with_recipe_paths
 from selfvid.cli.terminal import escaped_output, log_to_terminal
@@ -60,6 +61,7 @@ COMMANDS = {
         "selfvid.data.indexing.command.index",
         "check every video and write a manifest",
         "selfvid index FOLDER -o footage.csv",
+        several="footage",
     ),
     "flow": Command(
         "selfvid.data.flow.command.compute_flow",
@@ -237,7 +239,7 @@ def _parse(
     if command.several:
         help_text = f"{command.several}, separated by spaces"
         parser.add_argument(command.several, type=Path, nargs="+", help=help_text)
-    words, nulls = without_deep_nulls(_normalised(words, function))
+    words, nulls = without_deep_nulls(with_lists(_normalised(words, function), function))
     try:
         with restricted_imports(allowed):
             settings = parser.parse_args(words)

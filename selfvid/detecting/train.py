@@ -67,7 +67,7 @@ def detect_train(
     size: int | list[int] | None = None,
     head: Shape = Shape(),
     streams: ParallelStreams = STREAMS,
-    training: Training = Training(steps=500, batch=8, warmup=20),
+    training: Training = Training(steps=500, batch=8, warmup=0.04),
     folds: int | None = None,
     decoder: DecoderName = "auto",
     device: Device = "auto",

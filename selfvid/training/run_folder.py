@@ -21,6 +21,7 @@ from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
 from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.printable import shell_word
 from selfvid.saving.whole import write_whole
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,10 @@ class RunFolder:
         if not self.recipe.is_file():
             raise InputError(f"{str(self.path)!r} has no run to resume; expected recipe.yaml")
         if self.encoder.exists():
-            raise InputError(f"the run in {str(self.path)!r} is finished; nothing to resume")
+            raise InputError(
+                f"the run in {str(self.path)!r} is finished; nothing to resume: to train its "
+                f"encoder further, begin a new run with --init {shell_word(self.path)}"
+            )
         before = self.read_recipe()
         # These settings do not influence the weights.
         for key in sorted({*before, *recipe} - {"out", "workers", "decoded"}):

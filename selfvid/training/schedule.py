@@ -33,7 +33,8 @@ class Training:
         rate: peak learning rate.
         weight_decay: weight decay; it does not apply to norms and biases.
         momentum: momentum of SGD and LARS.
-        warmup: steps in which the rate rises from zero. Afterwards it falls to zero as a cosine.
+        warmup: steps in which the rate rises from zero, or, below 1, their share of all steps.
+            Afterwards the rate falls to zero as a cosine.
         staircase: a factor and a number of steps, instead of the cosine: each time that many
             steps are done, the rate is multiplied by the factor.
         milestones: steps, instead of the cosine; at each of them the rate is divided by ten.
@@ -58,7 +59,7 @@ class Training:
     rate: float = 1e-3
     weight_decay: float = 1e-4
     momentum: float = 0.9
-    warmup: int = 100
+    warmup: int | float = 0.05
     staircase: tuple[float, int] | None = None
     milestones: tuple[int, ...] | None = None
     clip_norm: float | None = 1.0
@@ -121,8 +122,16 @@ class Training:
                 f"milestones are {list(self.milestones)} and staircase {list(self.staircase)}; "
                 "expected one of them to be null"
             )
-        if not 0 <= self.warmup <= self.steps:
-            raise InputError(f"warmup must lie in 0..{self.steps} (steps), got {self.warmup}")
+        if not 0 <= self.warmup <= self.steps or (self.warmup > 1 and self.warmup % 1):
+            raise InputError(
+                f"warmup must lie in 0..{self.steps} (the steps of the run) or be a share of them "
+                f"below 1, got {self.warmup}; set it with --training.warmup"
+            )
+
+    @property
+    def warmup_steps(self) -> int:
+        """The steps of the warm-up, whether they are given as a number or as a share."""
+        return round(self.warmup * self.steps) if self.warmup < 1 else int(self.warmup)
 
 
 def make_optimiser(
@@ -166,10 +175,10 @@ def make_schedule(
     if decay is not None:
 
         def scale(step: int) -> float:
-            return min(1.0, (step + 1) / (training.warmup + 1)) * decay(step)
+            return min(1.0, (step + 1) / (training.warmup_steps + 1)) * decay(step)
 
         return torch.optim.lr_scheduler.LambdaLR(optimiser, scale)
-    return CosineWarmupScheduler(optimiser, training.warmup, training.steps)
+    return CosineWarmupScheduler(optimiser, training.warmup_steps, training.steps)
 
 
 def _steps_down(training: Training) -> Callable[[int], float] | None:

@@ -60,7 +60,10 @@ def test_frozen_weights_are_left_out() -> None:
     [
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"rate": -1.0}, "rate must be positive, got -1.0"),
-        ({"steps": 5, "warmup": 9}, r"warmup must lie in 0..5 \(steps\), got 9"),
+        (
+            {"steps": 5, "warmup": 9},
+            r"warmup must lie in 0..5 .* got 9; set it with --training.warmup",
+        ),
         ({"batch": 10, "accumulate": 3}, "batch 10 is no multiple of accumulate 3"),
         ({"clip_value": 5.0}, "clip_norm is 1.0 and clip_value 5.0; expected one of them"),
         ({"clip_update": 0.1}, "clip_update is 0.1 but optimiser 'adamw'; expected sgd"),
@@ -80,3 +83,11 @@ def test_nonsense_is_refused_by_name(wrong: dict[str, Any], message: str) -> Non
 
 def test_learning_rates_are_finite() -> None:
     assert all(math.isfinite(rate) for rate in rates(Training(steps=3, warmup=0)))
+
+
+def test_a_warm_up_below_one_is_a_share_of_the_steps() -> None:
+    assert [Training(steps=steps).warmup_steps for steps in (4, 100, 2000)] == [0, 5, 100]
+    assert Training(steps=100, warmup=1).warmup_steps == 1
+    assert rates(Training(steps=40, warmup=0.1)) == rates(Training(steps=40, warmup=4))
+    with pytest.raises(InputError, match=r"share of them below 1, got 2\.5"):
+        Training(steps=100, warmup=2.5)

@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 _FOLDS = 5  # the usual number: each fold trains on 80 % of the rows
 
 
+# What to do with a split that others published and that must stay as it is.
+_PUBLISHED = ", or for a published split `selfvid index` with --near_duplicates false"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Fold:
     """One division of a manifest into two parts; rows in neither part are not used.
@@ -88,11 +92,11 @@ def check_no_leak(manifest: Manifest, fold: Fold) -> None:
     This may be a group, a content id, or videos that are near duplicates of each other.
     """
     kinds = (
-        ("group {!r} is", [row.group for row in manifest.rows]),
-        ("the same content {} is", [row.video for row in manifest.rows]),
-        ("near duplicates of {} are", manifest.groups.tolist()),
+        ("group {!r} is", [row.group for row in manifest.rows], ""),
+        ("the same content {} is", [row.video for row in manifest.rows], ""),
+        ("near duplicates of {} are", manifest.groups.tolist(), _PUBLISHED),
     )
-    for words, keys in kinds:
+    for words, keys, hint in kinds:
         train = {keys[at]: manifest.rows[at].path for at in fold.train}
         test = {keys[at]: manifest.rows[at].path for at in fold.test}
         both = (set(train) & set(test)) - {""}
@@ -100,7 +104,7 @@ def check_no_leak(manifest: Manifest, fold: Fold) -> None:
             shared = min(both)
             raise InputError(
                 f"{words.format(shared)} on both sides of {fold.name} (train: {train[shared]}, "
-                f"test: {test[shared]}); expected all of it on one side"
+                f"test: {test[shared]}); expected all of it on one side{hint}"
             )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.encode import write_video
 from selfvid.data.video.guard import guarded_calls
 from selfvid.errors import InputError
+from selfvid.signals import Stopped, raised_signals
 
 pytestmark = pytest.mark.slow
 
@@ -188,11 +190,13 @@ def test_what_only_hangs_or_crashes_gets_a_row_and_another_try_next_time(
     assert by_name(again)["hang.mp4"].status == "ok"
 
 
+@pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupted_index_continues_where_it_stopped(
     tmp_path: Path,
     read_files: Callable[[], list[str]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    sign: str,
 ) -> None:
     footage, output = tmp_path / "footage", tmp_path / "m.csv"
     for number in range(4):
@@ -203,10 +207,10 @@ def test_an_interrupted_index_continues_where_it_stopped(
         yield next(answers)
         yield next(answers)
         answers.close()
-        raise KeyboardInterrupt
+        signal.raise_signal(getattr(signal, sign))
 
     monkeypatch.setattr("selfvid.data.indexing.survey.guarded_calls", two_calls)
-    with pytest.raises(KeyboardInterrupt):
+    with raised_signals(), pytest.raises((KeyboardInterrupt, Stopped)):
         index(footage, out=output, workers=1, quiet=True)
     assert not output.exists()
     assert "the same command continues from" in capsys.readouterr().err
