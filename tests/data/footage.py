@@ -54,4 +54,4 @@ def manifest_of(folder: Path, *lengths: int, decoder: str = "pyav") -> Manifest:
 
 def spoil(file: Path) -> None:
     """Make a video unreadable without changing its name."""
-    file.write_bytes(b"no video any more" * 10)
+    file.write_bytes(b"\xffno video any more" * 10)

@@ -70,7 +70,10 @@ def test_the_split_of_the_manifest_is_used_unchanged(caplog: pytest.LogCaptureFi
     [
         ({"group": "g0"}, "group 'g0' is on both sides of split"),
         ({"video": "v0-0"}, "the same content v0-0 is on both sides of split"),
-        ({"near_duplicate_of": "0-1"}, "near duplicates of g0 are on both sides of split.*--near_duplicates false"),
+        (
+            {"near_duplicate_of": "0-1"},
+            "near duplicates of g0 are on both sides of split.*--near_duplicates false",
+        ),
     ],
 )
 def test_a_split_that_leaks_is_refused(changes: dict[str, str], message: str) -> None:

@@ -34,7 +34,7 @@ from tests.data.video.assets import (
 
 def test_an_unreadable_file_is_named_with_its_cause(tmp_path: Path) -> None:
     file = tmp_path / "broken.mp4"
-    file.write_bytes(b"text, no video")
+    file.write_bytes(b"\xffno video")
     with pytest.raises(DecodeError, match=r"broken\.mp4: cannot be opened: Invalid data") as caught:
         open_video(file)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
