@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from selfvid.encoders.vectors import FlatFrames
 from selfvid.errors import InputError
 from selfvid.heads.base import Head
 from selfvid.heads.lrcn import LRCN
+from selfvid.saving.modules import load_module, save_module
 from selfvid.types import Features, Widths
 from tests.heads.features import CLASSES, WIDTHS, features
 from tests.heads.kinds import made
@@ -58,6 +60,15 @@ def test_a_head_starts_with_the_weights_of_a_pretrained_lstm(tmp_path: Path) -> 
     outputs, _ = head.lstm(steps)
     torch.testing.assert_close(outputs, wanted)
     assert any("peepholes" in name for name in head.lstm.state_dict()) == encoder.peepholes
+
+
+def test_a_saved_head_needs_the_run_that_it_started_from_no_more(tmp_path: Path) -> None:
+    pretrained(tmp_path / "encoder")
+    head = LRCN(WIDTHS, CLASSES, hidden=5, layers=2, start=tmp_path)
+    folder = save_module(head, tmp_path / "head", kind="head")
+    shutil.rmtree(tmp_path / "encoder")
+    loaded = load_module(folder, kind="head", expected=LRCN)
+    assert all(map(torch.equal, loaded.state_dict().values(), head.state_dict().values()))
 
 
 def test_a_pretrained_lstm_of_other_sizes_is_refused(tmp_path: Path) -> None:
