@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from selfvid.encoders.input import Input
+from selfvid.encoders.input import Input, Scale, check_scale
 from selfvid.errors import InputError
 from selfvid.flow.stack import Along, flow_image, stack_flow
 
@@ -77,26 +77,29 @@ class FlowImage(Input):
     """Converts each field to an image of x, y and length, for networks pretrained on images.
 
     After Donahue et al. (2015): 16 grey levels per pixel of displacement around 128, clipped to 0
-    to 255. Then 128 is subtracted, and the result is divided by 255 and by `deviation`.
+    to 255. Then 128 is subtracted, and the result is divided by 255 and by `deviation`. Networks
+    that were trained in Caffe divide by neither: ``FlowImage(scale=255, deviation=1.0)``.
 
     Args:
         levels: grey levels per pixel of displacement.
-        deviation: the image, on the 0..1 scale, is divided by it.
+        deviation: the image is divided by it.
+        scale: the scale of the deviation: 1 if white is 1, 255 if white is 255.
 
     Raises:
-        InputError: If a number is not positive.
+        InputError: If a number is not positive, or the scale is unknown.
     """
 
     channels = 3
     in_channels = 2
 
-    def __init__(self, *, levels: float = 16.0, deviation: float = 0.226) -> None:
+    def __init__(self, *, levels: float = 16.0, deviation: float = 0.226, scale: Scale = 1) -> None:
         super().__init__()
+        check_scale(scale)
         if levels <= 0 or deviation <= 0:
             raise InputError(
                 f"levels are {levels} and deviation {deviation}; expected both positive"
             )
-        self.levels, self.deviation = levels, deviation
+        self.levels, self.deviation = levels, deviation / scale
 
     def forward(self, clip: Tensor) -> Tensor:
         """Map fields (B, T, 2, H, W) in pixels to images (B, T, 3, H, W)."""

@@ -16,12 +16,16 @@ from selfvid.errors import InputError
 from selfvid.saving.recorded import Recorded
 
 Colour = Literal["rgb", "bgr", "grey"]
+Scale = Literal[1, 255]
+"""The value of a white pixel in the unit of a mean and a deviation."""
 
 # Statistics of ImageNet's red, green and blue on the 0..1 scale, which pretrained networks expect.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 # Weights of red, green and blue in grey, after ITU-R BT.601.
 LUMA = (0.299, 0.587, 0.114)
+# ImageNet's means of blue, green and red from 0 to 255, which networks trained in Caffe expect.
+CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 
 class Input(Recorded, nn.Module, ABC):
@@ -50,14 +54,18 @@ class Input(Recorded, nn.Module, ABC):
 class PixelInput(Input):
     """Scales pixels to 0..1, optionally converts them to grey, and standardises them.
 
+    Networks that were trained in Caffe expect blue, green and red from 0 to 255 less the means of
+    ImageNet: ``PixelInput("bgr", scale=255, mean=CAFFE_MEAN, deviation=[1, 1, 1])``.
+
     Args:
         colour: ``rgb`` keeps three channels, ``bgr`` reverses their order, ``grey`` makes one.
-        mean: value per channel that is subtracted, on the 0..1 scale; None uses ImageNet's.
-        deviation: value per channel to divide by, on the 0..1 scale; None uses ImageNet's.
+        mean: value per channel that is subtracted, in the channels' order; None uses ImageNet's.
+        deviation: value per channel to divide by; None uses ImageNet's.
+        scale: the scale of mean and deviation: 1 if white is 1, 255 if white is 255.
 
     Raises:
-        InputError: If mean or deviation do not have one value per channel, or if a deviation is
-            not positive.
+        InputError: If mean or deviation do not have one value per channel, if a deviation is not
+            positive, or if the scale is unknown.
     """
 
     mix: Tensor
@@ -70,15 +78,21 @@ class PixelInput(Input):
         *,
         mean: Sequence[float] | None = None,
         deviation: Sequence[float] | None = None,
+        scale: Scale = 1,
     ) -> None:
         super().__init__()
+        check_scale(scale)
         self.channels = 1 if colour == "grey" else 3
         self.backwards = colour == "bgr"
         self.register_buffer("mix", _mix(colour), persistent=False)
-        default_mean = _imagenet_statistic(IMAGENET_MEAN, colour)
-        default_deviation = _imagenet_statistic(IMAGENET_DEVIATION, colour)
-        self._register("mean", default_mean if mean is None else mean)
-        self._register("deviation", default_deviation if deviation is None else deviation)
+        for name, given, default in (
+            ("mean", mean, IMAGENET_MEAN),
+            ("deviation", deviation, IMAGENET_DEVIATION),
+        ):
+            if given is None:
+                self._register(name, _imagenet_statistic(default, colour))
+            else:
+                self._register(name, given, scale)
         if bool((self.deviation <= 0).any()):
             raise InputError(f"deviation must be positive, got {list(deviation or ())}")
 
@@ -94,13 +108,14 @@ class PixelInput(Input):
         """Standardise `colours` (..., C, H, W) with the mean and deviation of each channel."""
         return (colours - self.mean) / self.deviation
 
-    def _register(self, name: str, values: Sequence[float]) -> None:
+    def _register(self, name: str, values: Sequence[float], scale: Scale = 1) -> None:
         """Register a buffer (C, 1, 1) with one value per channel."""
         if len(values) != self.channels:
             raise InputError(
                 f"{name} must have one value per channel ({self.channels}), got {list(values)}"
             )
-        self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
+        shares = torch.tensor(values) / scale
+        self.register_buffer(name, shares.view(-1, 1, 1), persistent=False)
 
 
 class DifferenceInput(Input):
@@ -135,6 +150,16 @@ class DifferenceInput(Input):
         """Map pixels (B, T, 3, H, W) to (B, T - 1, C, H, W)."""
         pixels = _convert_colours(clip, self.mix, backwards=self.backwards)
         return (pixels[:, 1:] - pixels[:, :-1]) / self.deviation
+
+
+def check_scale(scale: Scale) -> None:
+    """Raise an error unless `scale` is one of the two scales of pixels.
+
+    Raises:
+        InputError: If it is neither 1 nor 255.
+    """
+    if scale not in (1, 255):
+        raise InputError(f"scale is {scale}; expected 1 or 255, the value of white")
 
 
 def _mix(colour: Colour) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from selfvid.backbones.layered import checked_dropout
 from selfvid.errors import InputError
-from selfvid.heads.base import Head, log_mean_probability
+from selfvid.heads.base import Head, log_mean_probability, without_maps
 from selfvid.recurrent import BottomUpGRUCell, Cell, ConvGRUCell, Recurrent, State
 from selfvid.types import Features, Prediction, Widths
 
@@ -33,6 +33,7 @@ class GRURCN(Head):
         widths: C_l of the encoder's maps, D of its steps.
         classes: K.
         levels: numbers of the maps to use, from fine to coarse, counted from 0; None takes all.
+            No number leaves the vectors alone, the paper's VGG-16 RNN.
         vector: whether the step vectors are one more level, as maps of 1x1.
         hidden: channels of each level's GRU, with that of the vectors last; None takes half of
             the level's channels, at most 512.
@@ -44,7 +45,8 @@ class GRURCN(Head):
         dropout: share of the pooled state that is dropped in training.
 
     Raises:
-        InputError: If the encoder has no such levels, or an argument is invalid.
+        InputError: If the encoder has no such levels, if neither maps nor vectors are levels, or
+            an argument is invalid.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class GRURCN(Head):
         dropout: float = 0.7,
     ) -> None:
         super().__init__(widths, classes)
-        self.levels = _checked_levels(widths, levels)
+        self.levels = _checked_levels(widths, levels, vector=vector)
         self.vector, self.stacked = vector, stacked
         channels = [widths.maps[level] for level in self.levels]
         kernels = [kernel] * len(channels)
@@ -79,7 +81,7 @@ class GRURCN(Head):
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """Compute a vote of each level's classifier; there is no state to continue from."""
         del state
-        maps = features.need_maps("GRURCN")
+        maps = features.need_maps("GRURCN") if self.levels else ()
         x = [maps[level] for level in self.levels]
         if self.vector:
             x.append(features.need_steps("GRURCN")[..., None, None])  # (B, S, D, 1, 1)
@@ -94,6 +96,8 @@ class GRURCN(Head):
 
     def reads(self, features: Features) -> Features:
         """Return the maps of the head's levels, and the vectors if they are a level too."""
+        if not self.levels:
+            return without_maps(features)
         maps = tuple(
             level if number in self.levels else level[:, :0]
             for number, level in enumerate(features.need_maps("GRURCN"))
@@ -136,7 +140,9 @@ def _shrunk(states: Tensor, size: Sequence[int]) -> Tensor:
     return pooled.unflatten(0, states.shape[:2])
 
 
-def _checked_levels(widths: Widths, levels: Sequence[int] | None) -> list[int]:
+def _checked_levels(widths: Widths, levels: Sequence[int] | None, *, vector: bool) -> list[int]:
+    if vector and levels is not None and not len(levels):
+        return []
     count = len(widths.maps)
     if not count:
         raise InputError("GRURCN reads feature maps (B, S, C, H, W); this encoder has none")

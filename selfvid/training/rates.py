@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from torch import nn
 
@@ -16,8 +17,9 @@ class Rates:
     """Factors of the learning rate for parts of a model.
 
     A part is given by the beginning of its weights' names in ``named_parameters``, such as
-    ``encoder`` or ``encoder.backbone.network.layer1``. If several parts contain a weight, the
-    longest name counts.
+    ``encoder`` or ``encoder.backbone.network.layer1``; a ``*`` in it stands for any text, so that
+    ``encoder.*.bias`` is all biases of the encoder. If several parts contain a weight, the longest
+    name counts.
 
     Attributes:
         factors: the factor of each part. 0 freezes a part; weights of no part have the factor 1.
@@ -88,4 +90,4 @@ def freeze_statistics(model: nn.Module) -> None:
 
 def _contains(part: str, name: str) -> bool:
     """Whether the weight called `name` belongs to `part`."""
-    return name == part or name.startswith(f"{part}.")
+    return any(fnmatchcase(name, pattern) for pattern in (part, f"{part}.*"))

@@ -54,6 +54,14 @@ def test_a_field_as_a_picture_is_grey_where_nothing_moves() -> None:
     torch.testing.assert_close(picture[2], torch.tensor(x))
 
 
+def test_networks_of_caffe_get_flow_images_less_128() -> None:
+    flow = torch.tensor([1.5, -20.0]).view(1, 1, 2, 1, 1)
+    picture = FlowImage(scale=255, deviation=1.0)(flow).flatten()
+    torch.testing.assert_close(picture, torch.tensor([24.0, -128.0, 127.0]))
+    with pytest.raises(InputError, match="scale is 2; expected 1 or 255"):
+        FlowImage(scale=2)  # type: ignore[arg-type]
+
+
 def test_encoders_take_as_many_channels_as_their_input() -> None:
     temporal = FrameEncoder(SmallNet(channels=8, stages=(8,)), input=FlowStack(4))
     assert (temporal.in_channels, temporal.window) == (2, 4)

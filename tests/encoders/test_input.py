@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from selfvid.encoders.input import (
+    CAFFE_MEAN,
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
     LUMA,
@@ -28,6 +29,17 @@ def test_rgb_pixels_are_normalised_as_imagenet_networks_expect() -> None:
     moving = torch.cat([frames, frames.flip(3)], 1)
     backwards = DifferenceInput("rgb")(moving).flip(2)
     torch.testing.assert_close(DifferenceInput("bgr")(moving), backwards)
+
+
+def test_networks_of_caffe_get_blue_first_from_0_to_255_less_the_mean() -> None:
+    frames = clip(1, 2, 3, 2, 2)
+    layer = PixelInput("bgr", scale=255, mean=CAFFE_MEAN, deviation=[1, 1, 1])
+    by_hand = frames.float()[:, :, [2, 1, 0]] - torch.tensor(CAFFE_MEAN).view(3, 1, 1)
+    torch.testing.assert_close(layer(frames), by_hand, atol=1e-4, rtol=0)
+    # A scale says how mean and deviation are counted; without them it changes nothing.
+    assert torch.equal(PixelInput("bgr", scale=255)(frames), PixelInput("bgr")(frames))
+    with pytest.raises(InputError, match="scale is 100; expected 1 or 255"):
+        PixelInput(scale=100)  # type: ignore[arg-type]
 
 
 def test_differences_forget_what_does_not_move() -> None:

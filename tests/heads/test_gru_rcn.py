@@ -41,6 +41,18 @@ def test_published_gru_rcn_has_the_papers_levels() -> None:
     assert found["last.4.weight"] == (101, 512)
 
 
+def test_without_maps_the_vectors_alone_are_a_level() -> None:
+    torch.manual_seed(0)
+    both = GRURCN(WIDTHS, CLASSES, levels=[0], hidden=[3, 5]).eval()
+    alone = GRURCN(Widths(clip=6, steps=WIDTHS.steps), CLASSES, levels=[], hidden=[5]).eval()
+    alone.forwards[0].load_state_dict(both.forwards[1].state_dict())
+    alone.last[0].load_state_dict(both.last[1].state_dict())
+    whole = features()
+    seen = alone.reads(whole)
+    assert seen.maps is None
+    torch.testing.assert_close(alone(seen).votes[:, 0], both(whole).votes[:, 1])
+
+
 def test_gates_of_a_stacked_level_see_the_pooled_state_of_the_level_below() -> None:
     torch.manual_seed(0)
     head = GRURCN(WIDTHS, CLASSES, vector=False, stacked=True).eval()
@@ -89,6 +101,7 @@ def test_by_default_a_level_has_half_its_channels_up_to_512(channels: int, hidde
         (lambda: GRURCN(Widths(clip=6, maps=(4,)), 3), "GRURCN with vector needs step vectors"),
         (lambda: GRURCN(WIDTHS, 3, levels=[2]), r"levels are \[2\]; expected increasing numbers"),
         (lambda: GRURCN(WIDTHS, 3, levels=[1, 0]), r"levels are \[1, 0\]"),
+        (lambda: GRURCN(WIDTHS, 3, levels=[], vector=False), r"levels are \[\]; expected incr"),
         (lambda: GRURCN(WIDTHS, 3, hidden=[4]), "hidden has 1 entries; expected 3"),
         (lambda: GRURCN(WIDTHS, 3, kernel=2), "needs an odd kernel"),
     ],

@@ -17,6 +17,16 @@ def test_the_longest_part_that_contains_a_weight_decides() -> None:
     assert all(UNIFORM.of(name) == 1 for name in names)
 
 
+def test_a_star_stands_for_any_text() -> None:
+    rates = Rates({"encoder.*.bias": 2.0, "encoder.1": 0.5, "*.weight": 3.0, "head": 10.0})
+    names = ["encoder.0.bias", "encoder.1.weight", "encoder.0.weight", "head.bias", "head.weight"]
+    assert [rates.of(name) for name in names] == [2.0, 0.5, 3.0, 10.0, 3.0]
+    rates = Rates({"encoder.*.bias": 2.0})
+    rates.check(model())
+    with pytest.raises(InputError, match=r"rates name 'encoder\.\*\.biases'"):
+        Rates({"encoder.*.biases": 2.0}).check(model())
+
+
 def test_a_part_that_the_model_lacks_is_named_with_those_that_it_has() -> None:
     Rates({"encoder.1": 0.5, "encoder_two.bias": 2}).check(model())
     with pytest.raises(InputError, match=r"rates name 'enc'.* one of encoder\.0, encoder\.1"):
