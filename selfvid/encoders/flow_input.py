@@ -20,6 +20,8 @@ class FlowStack(Input):
 
     After Simonyan and Zisserman (2014): the channels are x1, y1, x2, y2 and so on, and the mean
     displacement of each field is subtracted from it. A clip of T fields gives S = T - L + 1 steps.
+    Where crops are encoded, they are cut from the stacks, so that mean and paths are those of the
+    whole fields.
 
     Args:
         length: L.
@@ -54,6 +56,7 @@ class FlowStack(Input):
         self.in_channels = 2 if ways == "forward" else 4
         self.ways, self.along = ways, along
         self.subtract_mean, self.scale = subtract_mean, scale
+        self.whole = subtract_mean or along == "path"
 
     def forward(self, clip: Tensor) -> Tensor:
         """Map fields (B, T, 2 or 4, H, W) in pixels to stacks (B, T - L + 1, 2L, H, W)."""

@@ -35,11 +35,14 @@ class Input(Recorded, nn.Module, ABC):
         channels: C of the network input.
         window: number of frames from which one step is computed; S = T - window + 1.
         in_channels: C of the clips: 3 for pixels, 2 or 4 for flow.
+        whole: whether each pixel of the network input depends on whole frames; crops are then cut
+            from the network input, see `selfvid.encoders.crops`.
     """
 
     channels: int
     window: int = 1
     in_channels: int = 3
+    whole: bool = False
 
     @abstractmethod
     def forward(self, clip: Tensor) -> Tensor:

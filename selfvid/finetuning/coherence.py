@@ -227,7 +227,7 @@ class JointTraining(SupervisedTraining):
             losses = super().losses_of(clip, batch)
             figures = {"loss": losses.total} | losses.parts
         else:
-            z = self.classifier.encoder(self.cropped(clip)).need_steps("coherence")  # (B, S, D)
+            z = self.features_of(clip).need_steps("coherence")  # (B, S, D)
             loss = pull_loss(z) if kind == "pull" else self._push(z, batch)
             losses, figures = Losses(self.coherence.weight * loss), {kind: loss}
         self._figures |= {name: figure.detach() for name, figure in figures.items()}

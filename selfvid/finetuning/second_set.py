@@ -208,7 +208,7 @@ class MultiTaskTraining(SupervisedTraining):
         both = self.classifier
         assert isinstance(both, TwoHeads)
         assert batch.labels is not None
-        features = both.encoder(self.cropped(clip))
+        features = self.features_of(clip)
         count = int((batch.labels < both.head.classes).sum())  # clips of the first data set
         if not 0 < count < len(batch):
             raise InputError(

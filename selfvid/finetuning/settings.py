@@ -12,6 +12,7 @@ from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.crops import Crop
 from selfvid.data.clips.sampling import Sampling
 from selfvid.encoders.base import Encoder
+from selfvid.encoders.crops import check_crops, cuts_input
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import Classifier, TwoHeads
 from selfvid.finetuning.coherence import Coherence
@@ -66,6 +67,8 @@ class FinetuneSettings:
                 f"{self.training.accumulate} times clips per video {self.clips_per_video}"
             )
         check_input(self.encoder, self.reading.flow)
+        if self.crop is not None:
+            check_crops(self.encoder)
         if self.reading.flow is not None and self.augment is not None:
             raise InputError("augment changes colours, and flow is no picture; expected null")
         if self.augment is not None:
@@ -91,6 +94,11 @@ class FinetuneSettings:
                 raise InputError(
                     f"compiled is true but {name} is given; expected one of them to be unset"
                 )
+        if self.training.compiled and self.crop is not None and cuts_input(self.encoder):
+            raise InputError(
+                "compiled is true but crops are cut between the stacks of flow and the network; "
+                "expected compiled to be false, or no crop"
+            )
 
     def _check_cache(self) -> None:
         if self.cache is None and self.cache_folder is not None:

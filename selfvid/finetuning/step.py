@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from selfvid.data.clips.crops import Crop
+from selfvid.encoders.crops import on_crops
 from selfvid.finetuning.classifier import Classifier
 from selfvid.heads.base import Head
 from selfvid.training.module import ClipTraining
 from selfvid.training.rates import Rates, freeze_statistics
-from selfvid.types import ClipBatch, Losses, Prediction
+from selfvid.types import ClipBatch, Features, Losses, Prediction
 
 
 class SupervisedTraining(ClipTraining):
@@ -43,14 +44,15 @@ class SupervisedTraining(ClipTraining):
         """Put frozen parts into evaluation mode, so that their running averages stay too."""
         freeze_statistics(self.classifier)
 
-    def cropped(self, clip: Tensor) -> Tensor:
-        """Return clips (B, T, C, H, W) with the frames that the crop cuts, if there is a crop."""
-        return clip if self.crop is None else self.crop(clip)
+    def features_of(self, clip: Tensor) -> Features:
+        """Return the features of clips (B, T, C, H, W), or of a random crop of each."""
+        features: Features = on_crops(self.classifier.encoder, clip, self.crop)
+        return features
 
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
         """Return the head's loss and the share of clips that it classifies correctly."""
         assert batch.labels is not None
-        prediction, _ = self.classifier(self.cropped(clip))
+        prediction, _ = on_crops(self.classifier, clip, self.crop)
         return supervised_losses(self.classifier.head, prediction, batch.labels)
 
 

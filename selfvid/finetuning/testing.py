@@ -19,6 +19,7 @@ from selfvid.data.clips.crops import Crop
 from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.loader import clip_loader
 from selfvid.data.manifest.rows import segment_id
+from selfvid.encoders.crops import on_crops
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import Classifier
 from selfvid.results.scores import Scores
@@ -113,17 +114,14 @@ class Tester:
             yield self._of(classifier, batch)
 
     def _of(self, classifier: Classifier, batch: ClipBatch) -> NDArray[np.float64]:
-        views = self._views(batch.to(self.device).clip())  # (V, T, C, H, W), V = clips x crops
+        clips = batch.to(self.device).clip()  # (B, T, C, H, W)
+        cut, crops = (None, 1) if self.crop is None else (self.crop.views, self.crop.count)
         found = []
         with autocast(self.precision, self.device):
-            for first in range(0, len(views), self.batch):
-                part = slice(first, first + self.batch)
-                prediction, _ = classifier(views[part])
+            for part in clips.split(max(1, self.batch // crops)):
+                prediction, _ = on_crops(classifier, part, cut)
                 found.append(prediction.probabilities)
         return self.of_clips(found)
-
-    def _views(self, clips: Tensor) -> Tensor:
-        return clips if self.crop is None else self.crop.views(clips)
 
     def of_clips(self, found: Sequence[Tensor]) -> NDArray[np.float64]:
         """Average over the crops of each clip.

@@ -4,7 +4,9 @@ import torch
 from selfvid.backbones.small import SmallNet
 from selfvid.data.clips.crops import Crop
 from selfvid.data.clips.faults import FaultCounter, FaultPolicy
+from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import Input
 from selfvid.finetuning.classifier import Classifier
 from selfvid.finetuning.step import SupervisedTraining, supervised_losses
 from selfvid.heads.average import Average
@@ -15,9 +17,12 @@ from selfvid.types import ClipBatch
 from tests.heads.features import BATCH, WIDTHS, features
 
 
-def learning(*, crop: Crop | None = None, **rates: float) -> SupervisedTraining:
+def learning(
+    *, crop: Crop | None = None, input: Input | None = None, **rates: float
+) -> SupervisedTraining:
     torch.manual_seed(0)
-    encoder = FrameEncoder(SmallNet(channels=1, stages=(8, 8), norm="batch"))
+    channels = 1 if input is None else input.channels
+    encoder = FrameEncoder(SmallNet(channels=channels, stages=(8, 8), norm="batch"), input=input)
     return SupervisedTraining(
         Classifier(encoder, Average(encoder.widths, 3)),
         rates=Rates(rates),
@@ -84,5 +89,16 @@ def test_the_crop_is_cut_before_the_encoder() -> None:
     module.classifier.encoder.register_forward_pre_hook(lambda _, clip: sizes.append(clip[0].shape))
     module.training_step(batch(), 0)
     assert sizes == [(4, 2, 3, 12, 12)]
-    whole = torch.zeros(1, 2, 3, 16, 16)
-    assert learning().cropped(whole) is whole
+
+
+def test_flow_is_stacked_before_it_is_cut() -> None:
+    module = learning(crop=Crop(12), input=FlowStack(2))
+    flow = torch.zeros(1, 2, 2, 16, 16)
+    flow[..., 0] = 16.0  # all motion is in one column, so the mean of the field is 1
+    seen: list[torch.Tensor] = []
+    network = module.classifier.encoder.get_submodule("backbone")
+    network.register_forward_pre_hook(lambda _, frames: seen.append(frames[0]))
+    torch.manual_seed(2)  # a crop that does not hold the column
+    module.features_of(flow)
+    assert seen[0].shape == (1, 4, 12, 12)
+    torch.testing.assert_close(seen[0], torch.full((1, 4, 12, 12), -1.0))

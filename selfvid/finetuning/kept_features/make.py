@@ -20,6 +20,7 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.data.video.decode import resolve_decoder
 from selfvid.encoders.base import Encoder, fingerprint
+from selfvid.encoders.crops import Cut, cuts_input, on_crops
 from selfvid.errors import InputError
 from selfvid.features.store import joined, tensors_of
 from selfvid.finetuning.clips import check_frames, labelled_clips
@@ -40,15 +41,14 @@ class _Part:
         name: name of the part, for messages.
         kept: the features of the videos.
         dataset: the clips of the videos.
-        change: maps decoded clips (B, T, C, H, W) and the index of their video to the clips that
-            the encoder takes.
-        views: number of clips that `change` makes of one.
+        encode: maps decoded clips (B, T, C, H, W) and the index of their video to features.
+        views: number of crops of a clip that `encode` encodes.
     """
 
     name: str
     kept: KeptClips
     dataset: ClipDataset
-    change: Callable[[Tensor, int], Tensor]
+    encode: Callable[[Tensor, int], Features]
     views: int = 1
 
     @cached_property
@@ -127,8 +127,8 @@ class FeatureMaker:
         kept, crop = self.opened, self.settings.crop
         crops = 1 if crop is None else crop.count
         parts = [
-            _Part("training clips", kept.training, self.train, self._augmented),
-            _Part("test views", kept.views, self.test, self._cropped, crops),
+            _Part("training clips", kept.training, self.train, self._encode_training),
+            _Part("test views", kept.views, self.test, self._encode_views, crops),
         ]
         self._announce(parts)
         for part in parts:
@@ -143,15 +143,16 @@ class FeatureMaker:
             loader, f"features of {part.name}", len(batches), unit="video", disable=self.quiet
         )
         for place, decoded in zip(part.missing, shown, strict=True):
-            clips = part.change(decoded.to(self.device).clip(), place)  # (B, T, C, H, W)
-            features = joined([self._features(batch) for batch in clips.split(_BATCH)])
+            features = part.encode(decoded.to(self.device).clip(), place)
             part.kept.write(part.dataset.manifest.rows[place], features)
 
     @torch.no_grad()
-    def _features(self, clips: Tensor) -> Features:
+    def _features(self, clips: Tensor, cut: Cut | None = None, *, views: int = 1) -> Features:
         """Return the features of clips (B, T, C, H, W), without those that the head never reads."""
+        parts = clips.split(max(1, _BATCH // views))
         with autocast(self.settings.precision, self.device):
-            return self.settings.head.reads(self.encoder(clips))
+            found = [on_crops(self.encoder, part, cut) for part in parts]
+            return joined([self.settings.head.reads(features) for features in found])
 
     def _features_of_nothing(self, dataset: ClipDataset) -> Features:
         """Return the features of one empty clip; those of all other clips have the same sizes."""
@@ -159,19 +160,22 @@ class FeatureMaker:
         shape = (1, dataset.sampling.length, self.encoder.in_channels, *size)
         return self._features(torch.zeros(shape, device=self.device))
 
-    def _augmented(self, clips: Tensor, place: int) -> Tensor:
-        """Augment and crop training clips; what is random follows from seed and place alone."""
+    def _encode_training(self, clips: Tensor, place: int) -> Features:
+        """Augment, crop and encode clips; what is random follows from seed and place alone."""
         seed = np.random.SeedSequence((self.settings.seed, place)).generate_state(1, np.uint64)[0]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed) & (2**63 - 1))
             if self.settings.augment is not None:
                 clips = self.settings.augment(clips)
-            return clips if self.settings.crop is None else self.settings.crop(clips)
+            return self._features(clips, self.settings.crop)
 
-    def _cropped(self, clips: Tensor, place: int) -> Tensor:
-        """Return the views of test clips; the views of one clip follow one another."""
+    def _encode_views(self, clips: Tensor, place: int) -> Features:
+        """Encode the views of test clips; the views of one clip follow one another."""
         del place
-        return clips if self.settings.crop is None else self.settings.crop.views(clips)
+        crop = self.settings.crop
+        if crop is None:
+            return self._features(clips)
+        return self._features(clips, crop.views, views=crop.count)
 
     def _about(self) -> dict[str, Any]:
         """Return everything that the values of the features depend on, as plain data."""
@@ -184,6 +188,8 @@ class FeatureMaker:
             "flow": settings.reading.flow,
             "decoder": resolve_decoder(settings.reading.decoder),
             "crop": describe(settings.crop),
+            # Former versions cut crops from the clips of every encoder, and had no such entry.
+            **({"cut": "input"} if settings.crop and cuts_input(settings.encoder) else {}),
             "augment": describe(settings.augment),
             "seed": settings.seed,
             "precision": resolve_precision(settings.precision, device=self.device),
