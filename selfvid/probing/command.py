@@ -40,6 +40,7 @@ def probe(
     motion: bool = True,
     flow: Path | str | None = None,
     histograms: bool = False,
+    tracks: bool = False,
     baselines: list[Baseline] | None = None,
     out: Path | str | None = None,
     fresh: bool = False,
@@ -85,6 +86,8 @@ def probe(
             directions are one more baseline.
         histograms: add a classical baseline: histograms of hand-made visual words (gradients,
             motion and colours), classified by a small network.
+        tracks: with histograms, also count words along tracks of corners that are followed
+            through 16 frames.
         baselines: further baselines besides metadata.
         out: folder of the result; by default the run's probe/, or a folder beside the encoder.
         fresh: extract features again even if they are kept.
@@ -129,6 +132,7 @@ def probe(
             *(baselines or ()),
         ),
         histograms=histograms,
+        tracks=tracks,
         flow=None if flow is None else FlowFolder(flow),
         allow=tuple(allow or ()),
     )

@@ -52,6 +52,7 @@ class Plan:
         motion: whether clips with frozen and with shuffled frames are probed too.
         baselines: baselines that compute features without learning.
         histograms: whether histograms of visual words are a baseline too.
+        tracks: whether words along tracks of corners belong to these histograms.
         flow: stored flow from which the histograms of visual words describe motion; None
             estimates flow from the frames.
         allow: prefixes of the class paths that may be built.
@@ -65,12 +66,15 @@ class Plan:
     motion: bool
     baselines: tuple[Baseline, ...]
     histograms: bool
+    tracks: bool
     flow: FlowFolder | None
     allow: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise InputError(f"seeds is {self.seeds}; expected at least 1")
+        if self.tracks and not self.histograms:
+            raise InputError("tracks is true and histograms false; expected histograms true too")
         if min(self.counts, default=1) < 1:
             raise InputError(f"label_curve is {list(self.counts)}; expected 1 or more per class")
 
@@ -180,6 +184,7 @@ class Plan:
             videos.select(gathered.read),
             cut.sampling,
             flow=self.flow,
+            tracks=self.tracks,
             decoder=cut.decoder,
             workers=how.workers,
             quiet=how.quiet,
@@ -194,7 +199,7 @@ class Plan:
         """Return how histograms are made, as plain data; None without histograms."""
         if not self.histograms:
             return None
-        return histograms.about_histograms(stored_flow=self.flow is not None)
+        return histograms.about_histograms(stored_flow=self.flow is not None, tracks=self.tracks)
 
     def _curve(self, gathered: Gathered, comparison: Comparison, task: Task) -> LabelCurve | None:
         """Return the label curve of the encoder and of random weights, or None."""

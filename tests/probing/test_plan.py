@@ -43,6 +43,7 @@ def a_plan(**changes: Any) -> Plan:
         "motion": True,
         "baselines": (),
         "histograms": False,
+        "tracks": False,
         "flow": None,
         "allow": (),
     }
@@ -142,6 +143,17 @@ def test_histograms_of_hand_made_words_are_one_more_baseline(
 
     probe(encoder, drifts, out=tmp_path / "a", **FEW)
     assert not (tmp_path / "a" / "scores_histograms.csv").exists()
+
+
+def test_words_along_tracks_are_part_of_the_histograms(
+    encoder: Path, drifts: Path, tmp_path: Path
+) -> None:
+    found = probe(encoder, drifts, histograms=True, tracks=True, out=tmp_path, **FEW)
+    assert found.row("feature histograms").accuracy.mean > 0.9
+    protocol = json.loads((tmp_path / "result.json").read_text())["protocol"]
+    assert "16 frames" in protocol["histograms"]["tracks"]
+    with pytest.raises(InputError, match="tracks is true and histograms false"):
+        probe(encoder, drifts, tracks=True, out=tmp_path / "b", **FEW)
 
 
 def test_a_video_that_histograms_cannot_read_is_left_out_everywhere(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,6 +29,12 @@ from selfvid.probing.baselines.histograms.descriptors import (
     hue_saturation,
     motion,
     patches,
+)
+from selfvid.probing.baselines.histograms.tracks import (
+    TRACK_FRAMES,
+    along,
+    follow_corners,
+    shapes,
 )
 
 SIDE = 128  # pixels: height and width of described pictures; small ones are described faster
@@ -81,7 +87,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Pairs(Sampling):
-    """Pairs of neighbouring frames, whose first frames another rule chooses.
+    """Pairs of neighbouring frames, or longer runs, whose first frames another rule chooses.
 
     If the rule chooses too many frames, some are taken, spread evenly over all. Four frames of a
     rule, and the pairs made of them; the last frame is paired with the one before it::
@@ -92,24 +98,26 @@ class Pairs(Sampling):
     Attributes:
         rule: the rule that chooses the first frames.
         most: largest number of pairs.
+        frames: number of frames of a run; a pair is a run of two.
     """
 
     rule: Sampling
     most: int = _MOST_PAIRS
+    frames: int = 2
 
     @property
     def length(self) -> int:
-        """The two frames of a pair."""
-        return 2
+        """The frames of a pair or run."""
+        return self.frames
 
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
-        """Return the frame numbers of the pairs, int64 (n, 2); (0, 2) if the rule skips a video."""
+        """Return frame numbers, int64 (n, frames); n is 0 if the rule skips a video."""
         picked = np.unique(self.rule.choose(timeline, rng))
         if len(picked) > self.most:
             picked = picked[np.linspace(0, len(picked) - 1, self.most).round().astype(np.int64)]
         first, past = timeline.bounds
-        earlier = np.unique(picked.clip(max=max(past - 2, first)))
-        return np.stack((earlier, (earlier + 1).clip(max=past - 1)), axis=1)
+        earlier = np.unique(picked.clip(max=max(past - self.frames, first)))
+        return (earlier[:, None] + np.arange(self.frames)).clip(max=past - 1)
 
 
 def describe_videos(
@@ -117,6 +125,7 @@ def describe_videos(
     sampling: Sampling,
     *,
     flow: FlowFolder | None = None,
+    tracks: bool = False,
     decoder: DecoderName = "auto",
     workers: int = 0,
     quiet: bool = False,
@@ -127,6 +136,7 @@ def describe_videos(
         manifest: the videos.
         sampling: the rule by which an encoder's clips are cut.
         flow: stored flow of all videos; if None, flow is estimated by DIS.
+        tracks: also describe tracks of corners, which begin in these frames.
         decoder: the decoder to use.
         workers: number of decoding processes.
         quiet: show no progress bar.
@@ -134,7 +144,7 @@ def describe_videos(
     Raises:
         InputError: If no video can be read.
     """
-    rule = Pairs(sampling)
+    rule = Pairs(sampling, frames=TRACK_FRAMES if tracks else 2)
     estimate = DIS()
     videos: list[Description | None] = []
     faults = []
@@ -150,7 +160,11 @@ def describe_videos(
             videos.append(None)
             faults.append(read.fault or f"flow of {error}")
             continue
-        videos.append(describe((clip.frames[0] for clip in read.clips), fields))
+        described = describe((clip.frames[0] for clip in read.clips), fields)
+        if tracks:
+            runs = [track_bags(clip.frames) for clip in read.clips]
+            described = Description({**described.bags, **_joined(runs)}, described.whole)
+        videos.append(described)
     if len(faults) == len(manifest):
         raise InputError(
             f"none of the {len(manifest)} videos could be read; the first: {faults[0]}"
@@ -165,28 +179,51 @@ def describe(frames: Iterable[Tensor], fields: Iterable[Tensor]) -> Description:
         frames: uint8 (3, SIDE, SIDE) each.
         fields: flow from each frame to its neighbour, float (2, SIDE, SIDE), in pixels.
     """
-    bags: dict[str, list[Bag]] = {}
+    bags: list[dict[str, Bag]] = []
     whole = []
     for frame, field in zip(frames, fields, strict=True):
         picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())  # (SIDE, SIDE, 3)
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         flow = field.permute(1, 2, 0).numpy()  # (SIDE, SIDE, 2)
         kinds_of_places = {"grid": grid_places(SIDE, SIDE), "corners": corner_places(grey)}
-        for where, places in kinds_of_places.items():
-            for kind, bag in _bags(places, picture, grey, flow).items():
-                bags.setdefault(f"{kind} on {where}", []).append(bag)
+        bags.append(
+            {
+                f"{kind} on {where}": bag
+                for where, places in kinds_of_places.items()
+                for kind, bag in _bags(places, picture, grey, flow).items()
+            }
+        )
         moments = colour_moments(frame.numpy()[None])[0]
         whole.append(np.concatenate((hue_saturation(picture), moments)))
-    return Description(
-        {
-            name: Bag(
-                np.concatenate([bag.vectors for bag in some]),
-                np.concatenate([bag.places for bag in some]),
-            )
-            for name, some in bags.items()
-        },
-        np.mean(whole, axis=0),
-    )
+    return Description(_joined(bags), np.mean(whole, axis=0))
+
+
+def track_bags(frames: Tensor) -> dict[str, Bag]:
+    """Describe the tracks of corners through some frames, by kind of descriptor.
+
+    Args:
+        frames: uint8 (T, 3, SIDE, SIDE).
+    """
+    pictures = frames.permute(0, 2, 3, 1).numpy()  # (T, SIDE, SIDE, 3)
+    greys = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures])
+    tracks = follow_corners(greys)
+    places = (tracks[:, 0] / SIDE).astype(np.float32)
+    return {
+        "shapes of tracks": Bag(shapes(tracks), places),
+        "gradients along tracks": Bag(along(tracks, greys, gradients), places),
+        "colours along tracks": Bag(along(tracks, pictures, colour_moments), places),
+    }
+
+
+def _joined(parts: Sequence[Mapping[str, Bag]]) -> dict[str, Bag]:
+    """Return the descriptors of each kind from all parts, of which there is at least one."""
+    return {
+        name: Bag(
+            np.concatenate([part[name].vectors for part in parts]),
+            np.concatenate([part[name].places for part in parts]),
+        )
+        for name in parts[0]
+    }
 
 
 def _bags(
@@ -206,7 +243,7 @@ def _bags(
 
 def _estimated(read: Read, estimate: DIS) -> list[Tensor]:
     """Return the flow of each pair of frames, estimated, (2, SIDE, SIDE) each."""
-    return [estimate(clip.frames)[0] for clip in read.clips]
+    return [estimate(clip.frames[:2])[0] for clip in read.clips]
 
 
 def _stored(flow: FlowFolder, row: Row, read: Read) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from selfvid.data.manifest.splits import Fold
 from selfvid.probing.baselines.histograms.describe import SIDE, Description
+from selfvid.probing.baselines.histograms.tracks import TRACK_FRAMES
 from selfvid.probing.baselines.histograms.words import Vocabulary, pyramid_histogram
 from selfvid.probing.classifiers import network
 from selfvid.probing.variants import FoldResult, LearnedFeatures, Task, classify_fold
@@ -24,6 +25,11 @@ PROTOCOL = (
     "flow's directions and colour moments of patches, on a grid and at corners; k-means words of "
     "each kind, fitted on the training part of each fold; soft assignment; spatial pyramid; "
     "roots; hue-saturation histogram and colour moments of whole pictures are added"
+)
+TRACKS = (
+    f"corners of each frame followed through {TRACK_FRAMES} frames by Lucas and Kanade, lost if "
+    "the path back ends elsewhere; shapes of tracks, gradients and colour moments along them are "
+    "three more kinds of words"
 )
 
 
@@ -90,10 +96,11 @@ class FeatureHistograms(LearnedFeatures):
         return np.concatenate((*(np.sqrt(histogram) for histogram in made), video.whole))
 
 
-def about_histograms(*, stored_flow: bool) -> dict[str, Any]:
+def about_histograms(*, stored_flow: bool, tracks: bool) -> dict[str, Any]:
     """Return how videos become histograms, as plain data."""
     return {
         "features": PROTOCOL,
+        "tracks": TRACKS if tracks else None,
         "side": SIDE,
         "words": WORDS,
         "levels": LEVELS,

@@ -20,6 +20,7 @@ from selfvid.probing.baselines.histograms.describe import (
     describe,
     describe_videos,
 )
+from selfvid.probing.baselines.histograms.tracks import TRACK_FRAMES
 
 RNG = np.random.default_rng(0)
 
@@ -53,6 +54,22 @@ def test_every_kind_is_described_everywhere(drifting: Manifest) -> None:
             assert len(bag.places) == len(bag.vectors)
             assert (bag.places >= 0).all()
             assert (bag.places < 1).all()
+
+
+def test_tracks_are_three_more_kinds_of_words(drifting: Manifest) -> None:
+    plain = describe_videos(drifting, WholeVideo(frames=4), quiet=True).videos
+    found = describe_videos(drifting, WholeVideo(frames=4), tracks=True, quiet=True).videos
+    for before, video in zip(plain, found, strict=True):
+        assert before is not None
+        assert video is not None
+        more = {name: bag for name, bag in video.bags.items() if name not in before.bags}
+        assert {name: bag.vectors.shape[1] for name, bag in more.items()} == {
+            "shapes of tracks": 2 * (TRACK_FRAMES - 1),
+            "gradients along tracks": 32,
+            "colours along tracks": 9,
+        }
+        assert len({len(bag.vectors) for bag in more.values()}) == 1
+        assert len(more["shapes of tracks"].vectors) > 0
 
 
 @pytest.mark.parametrize("stored", [False, True])
