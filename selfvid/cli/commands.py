@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from selfvid.cli.nulls import with_nulls, without_deep_nulls
 from selfvid.cli.recipes import with_recipe_paths
 from selfvid.cli.terminal import escaped_output, log_to_terminal
 from selfvid.errors import InputError
+from selfvid.saving.full_disk import full_disk, no_room
 from selfvid.saving.printable import escaped
 from selfvid.signals import Stopped, raised_signals
 
@@ -309,6 +311,13 @@ def _print_error(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Interrupted":
         print(f"selfvid: {line or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
+    cause = full_disk(error)
+    if cause is not None:
+        # Most files are named where they are written; of the others only the disks are known.
+        named = error.filename if isinstance(error, OSError) else None
+        path = Path(os.fsdecode(named)) if named else Path(tempfile.gettempdir())
+        print(f"selfvid: {no_room(path, cause)}", file=sys.stderr)
+        return USER_ERROR
     hint = "" if debug else "; --debug shows the traceback"
     if isinstance(error, OSError) and error.filename is not None:
         reason = (error.strerror or type(error).__name__).lower()

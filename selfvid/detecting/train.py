@@ -138,7 +138,8 @@ def detect_train(
     corpus = find_corpus(options, quiet=quiet)
     check_unseen(encoders, corpus, corpus.parts(folds, seed=seed), source=encoder)
     run = RunFolder(out)
-    start_or_resume(run, recipe, resume=resume)
+    footage = {"annotations": corpus.manifest.reading_hash("label", "split", "group")}
+    start_or_resume(run, recipe, resume=resume, manifests=footage)
     store = run.path / "features" if features is None else Path(features)
     encoded = [
         extract(stream_encoder.with_encoder(each), corpus, store, problems=problems, quiet=quiet)

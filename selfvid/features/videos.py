@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.loader import ClipDataset, ClipLoader
 from selfvid.data.clips.sampling import Indices, Sampling, Timeline
+from selfvid.data.clips.workers import share
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import BrokenDecoderError, DecoderName
 from selfvid.data.video.guard import Board
@@ -125,7 +126,7 @@ class _Parts(Dataset[Any]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __getitem__(self, item: int) -> Read | BrokenDecoderError:
+    def __getitem__(self, item: int) -> Read | InputError:
         row, first, last = self._items[item]
         self._part.first, self._part.past = first, None if last else first + PART
         try:
@@ -134,6 +135,10 @@ class _Parts(Dataset[Any]):
             return error  # returned, because a worker process would lose its type
         except InputError as error:
             return Read(row, first, last, (), str(error))
+        try:
+            share([each for clip in clips for each in (clip.frames, clip.times, clip.places)])
+        except InputError as error:
+            return error
         path = self.dataset.manifest.rows[row].path
         fault = "" if clips or first else f"{path}: shorter than a clip"
         return Read(row, first, last, tuple(clips), fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 import time
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class FinetuneRun:
         recipe = settings.recipe() | {"folds": self.folds, "score_training": self.score_training}
         if self.features is not None and settings.cache_folder is not None:
             _ = self.features.opened  # raises for other features before the run's folder is made
-        start_or_resume(run, recipe, resume=resume)
+        start_or_resume(run, recipe, resume=resume, manifests=self._manifests())
         scores = pooled([self._fold_scores(place) for place in range(len(parts))])
         scores.write(run.path / SCORES)
         folders = [self._folder(place) for place in range(len(parts))]
@@ -135,6 +136,19 @@ class FinetuneRun:
     def second(self) -> SecondFolds | None:
         """The parts of the second data set for the folds; None if there is no second data set."""
         return SecondFolds.of(self.settings, self.videos, self.parts)
+
+    def _manifests(self) -> dict[str, str]:
+        """Return the hash of what the run reads of each of its manifests, by option."""
+        settings = self.settings
+        found = {"data": self.videos.reading_hash(settings.label)}
+        places = [[fold.train.tolist(), fold.test.tolist()] for fold in self.parts]
+        found["folds"] = hashlib.blake2b(repr(places).encode(), digest_size=8).hexdigest()
+        if settings.coherence is not None:
+            found["coherence"] = settings.coherence.footage.reading_hash()
+        if settings.second is not None:
+            second = settings.second
+            found["second"] = second.videos.reading_hash(second.label, "split", "group")
+        return found
 
     def _folder(self, place: int) -> Path:
         """Return the folder of a fold; a single fold has the folder of the run."""

@@ -24,6 +24,7 @@ from selfvid.training.batches import BalancedStream, BatchStream
 from selfvid.training.checkpoints import Checkpoints
 from selfvid.training.fit import RunClips, fit
 from selfvid.training.history import History
+from selfvid.training.put_aside import putting_aside
 from selfvid.training.run_folder import RunFolder
 from selfvid.training.sources import BatchSource, LoadedClips
 from selfvid.training.start import resume_point
@@ -77,22 +78,24 @@ def train_classifier(
         faults=FaultCounter(settings.reading.faults),
         seed=settings.seed,
     )
+    module.paths = train.paths | ({} if second is None else second.paths)
     every = steps.updates * settings.training.checkpoint_every
     checkpoints = Checkpoints(run.checkpoints, every=every)
     checkpoint = resume_point(run, updates=steps.updates)
     torch.manual_seed(settings.seed)
-    fit(
-        module,
-        RunClips(steps.source, steps.stream),
-        training=replace(settings.training, steps=steps.updates * settings.training.steps),
-        device=settings.device,
-        precision=settings.precision,
-        callbacks=[History(run.history, run.tensorboard, updates=steps.updates), checkpoints],
-        checkpoint=checkpoint,
-        out=run.path,
-        what=what,
-        quiet=quiet,
-    )
+    with putting_aside(run.put_aside, steps.source):
+        fit(
+            module,
+            RunClips(steps.source, steps.stream),
+            training=replace(settings.training, steps=steps.updates * settings.training.steps),
+            device=settings.device,
+            precision=settings.precision,
+            callbacks=[History(run.history, run.tensorboard, updates=steps.updates), checkpoints],
+            checkpoint=checkpoint,
+            out=run.path,
+            what=what,
+            quiet=quiet,
+        )
     checkpoints.raise_if_stopped()
     labelled = {row.video for part in (train, second) if part is not None for row in part.rows}
     classifier.encoder.provenance = provenance(

@@ -27,6 +27,7 @@ from selfvid.training.checkpoints import Checkpoints
 from selfvid.training.clips import ClipReading
 from selfvid.training.fit import RunClips, fit, is_first_process
 from selfvid.training.module import Pretraining
+from selfvid.training.put_aside import putting_aside
 from selfvid.training.run_folder import RunFolder, hardware, warm_start
 from selfvid.training.schedule import Training
 from selfvid.training.start import resume_point, start_or_resume
@@ -116,13 +117,15 @@ def pretrain(
     if settings.init is not None:
         warm_start(objective.encoder, settings.init)
     objective.begin()
-    start_or_resume(run, settings.recipe(), resume=resume)
+    manifests = {} if source.manifest is None else {"data": source.manifest.reading_hash()}
+    start_or_resume(run, settings.recipe(), resume=resume, manifests=manifests)
     checkpoint = resume_point(run)
     if checkpoint is None and is_first_process() and not run.start.exists():
         objective.encoder.provenance = provenance_at_start(settings, source)
         objective.encoder.save(run.start)
     started = time.perf_counter()
-    module, observer = _train(run, settings, source, checkpoint, quiet=quiet)
+    with putting_aside(run.put_aside, source):
+        module, observer = _train(run, settings, source, checkpoint, quiet=quiet)
     if is_first_process():
         seconds = time.perf_counter() - started
         _finish(run, settings, source, module, observer, seconds=seconds, quiet=quiet)
@@ -153,6 +156,8 @@ def _train(
         faults=FaultCounter(settings.reading.faults),
         seed=settings.seed,
     )
+    if source.manifest is not None:
+        module.paths = source.manifest.paths
     observer = Previews(
         run,
         objective,

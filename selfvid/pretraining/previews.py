@@ -100,6 +100,8 @@ class Previews(History):
             self._write_picture(name, picture.cpu(), step)
 
     def _write_picture(self, name: str, picture: Tensor, step: int) -> None:
-        self.events.add_image(name, picture, step)
+        with self.optional_log() as events:
+            if events is not None:
+                events.add_image(name, picture, step)
         pixels = picture.permute(1, 2, 0)  # (H, W, 3)
         write_png(pixels.numpy(), self.run.pictures / f"{name}-{step:08d}.png")

@@ -14,6 +14,7 @@ from selfvid.data.clips.loader import clip_loader
 from selfvid.data.clips.sampling import EvenClips
 from selfvid.data.digits.moving_digits import MovingDigits
 from selfvid.data.digits.stream import DigitStream
+from selfvid.data.manifest.manifest import Manifest
 from selfvid.training.batches import BatchStream
 from selfvid.training.sources import BatchSource, LoadedClips
 from selfvid.types import ClipBatch
@@ -37,6 +38,7 @@ class ClipSource(BatchSource):
         videos: content ids of all videos; empty for generated clips, whose number is unlimited.
         hours: length of all videos together.
         maker: description of the generator of the clips; empty for clips cut from files.
+        manifest: the videos that clips are cut from; None for clips from elsewhere.
     """
 
     frames: int
@@ -47,6 +49,7 @@ class ClipSource(BatchSource):
     videos: tuple[str, ...] = ()
     hours: float = 0.0
     maker: str = ""
+    manifest: Manifest | None = None
 
     @abstractmethod
     def sample(self) -> ClipBatch:
@@ -63,7 +66,7 @@ class VideoSource(LoadedClips, ClipSource):
 
     def __init__(self, dataset: ClipDataset, *, workers: int) -> None:
         super().__init__(dataset, workers=workers)
-        self.clips = dataset
+        self.clips, self.manifest = dataset, dataset.manifest
         rule, rows = dataset.sampling, dataset.manifest.rows
         self.frames, self.size = rule.length, dataset.size
         self.clips_per_video = int(getattr(rule, "clips", 1))

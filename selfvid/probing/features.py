@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from selfvid.data.manifest.identity import differences
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import decoder_versions, resolve_decoder
 from selfvid.encoders.base import fingerprint
@@ -83,14 +84,18 @@ class ProbeFeatures:
 
     Args:
         folder: folder of the files.
-        manifest: the videos; their content ids and order are part of every key.
+        manifest: the videos; their content ids and order are part of every key, and how their
+            files differ from it.
         cut: how the videos become vectors.
         device: type of the device that computes, because the last digits depend on it.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, cut: Cut, *, device: str) -> None:
         self.store = FeatureStore(folder)
-        rows = [f"{row.video} {row.start} {row.end}" for row in manifest.rows]
+        rows = [
+            f"{row.video} {row.start} {row.end} {difference}"
+            for row, difference in zip(manifest.rows, differences(manifest), strict=True)
+        ]
         decoder = resolve_decoder(cut.decoder)
         self._shared = {
             "videos": hashlib.sha256("\n".join(rows).encode()).hexdigest(),

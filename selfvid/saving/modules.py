@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from selfvid import __version__
 from selfvid.errors import InputError
+from selfvid.saving.full_disk import writing
 from selfvid.saving.loading import bounded_loading
 from selfvid.saving.recorded import build, describe
 
@@ -51,7 +52,8 @@ def save_module(
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
-        save_file(state, unfinished / WEIGHTS)
+        with writing(folder / WEIGHTS):
+            save_file(state, unfinished / WEIGHTS)
         config = {
             "format": FORMAT,
             "selfvid": __version__,
@@ -59,7 +61,8 @@ def save_module(
             kind: _without_downloads(describe(module)),
             **(about or {}),
         }
-        (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        with writing(folder / CONFIG):
+            (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         # safetensors makes its file readable for its owner only.
         shutil.copymode(unfinished / CONFIG, unfinished / WEIGHTS)
         unfinished.chmod(0o755)

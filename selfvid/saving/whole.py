@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selfvid.errors import InputError
+from selfvid.saving.full_disk import writing
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     by the suffix.
 
     Raises:
-        InputError: If the folder of `path` does not exist.
+        InputError: If the folder of `path` does not exist, or the disk is full.
     """
     if not path.parent.is_dir():
         raise InputError(
@@ -27,8 +28,9 @@ def replacing(path: Path) -> Iterator[Path]:
         )
     draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
     try:
-        yield draft
-        draft.replace(path)
+        with writing(path):
+            yield draft
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
 

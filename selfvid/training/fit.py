@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from selfvid.compute import Device, NumberFormat, Precision, choose_device, resolve_precision
 from selfvid.training.batches import BatchStream, ResumableLoader
+from selfvid.training.checkpoint_files import CheckpointFiles
 from selfvid.training.compiled import compile_module
 from selfvid.training.module import SeededTraining
 from selfvid.training.schedule import Training
@@ -170,6 +171,7 @@ def fit(
             enable_progress_bar=False,
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
+            plugins=[CheckpointFiles()],
         )
         # Checkpoints are read without unpickling: a run's folder may come from a stranger.
         trainer.fit(module, clips, ckpt_path=checkpoint, weights_only=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.tensorboard import SummaryWriter
 
+from selfvid.saving.full_disk import full_disk, writing
 from selfvid.training.checkpoints import accumulating
 from selfvid.training.module import SeededTraining
+
+logger = logging.getLogger(__name__)
 
 LOG_EVERY = 10  # steps: enough points for a curve, and reading the loss does not slow training
 
@@ -33,6 +39,7 @@ class History(Callback):
         self.tensorboard = tensorboard
         self.updates = updates
         self.latest: dict[str, float] = {}
+        self.events: SummaryWriter | None = None
         self._since, self._clips = 0.0, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -41,7 +48,8 @@ class History(Callback):
         self._since, self._clips = time.perf_counter(), 0
         if trainer.is_global_zero:
             done = trainer.global_step // self.updates
-            self.events = SummaryWriter(str(self.tensorboard), purge_step=done + 1)
+            with self.optional_log():
+                self.events = SummaryWriter(str(self.tensorboard), purge_step=done + 1)
 
     def on_train_batch_end(
         self,
@@ -77,14 +85,32 @@ class History(Callback):
 
     def note(self, step: int, values: dict[str, float]) -> None:
         """Write named numbers of a step to both logs."""
-        with self.history.open("a") as history:
+        with writing(self.history), self.history.open("a") as history:
             history.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items():
-            self.events.add_scalar(name, value, step)
+        with self.optional_log() as events:
+            if events is not None:
+                for name, value in values.items():
+                    events.add_scalar(name, value, step)
 
     def _close(self) -> None:
-        if hasattr(self, "events"):
-            self.events.close()
+        with self.optional_log() as events:
+            if events is not None:
+                events.close()
+
+    @contextmanager
+    def optional_log(self) -> Iterator[SummaryWriter | None]:
+        """Context manager that gives TensorBoard's log up after its first error.
+
+        The log repeats the history, and no run needs it.
+        """
+        try:
+            yield self.events
+        except Exception as error:
+            self.events = None
+            cause = full_disk(error) or str(error) or type(error).__name__
+            logger.warning(
+                "TensorBoard's log in %s ends here (%s); the run goes on", self.tensorboard, cause
+            )
 
     def _speed(self, trainer: Trainer) -> dict[str, float]:
         now, clips = time.perf_counter(), self._clips

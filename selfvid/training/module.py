@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,12 @@ class SeededTraining(LightningModule, ABC):
     Attributes:
         losses: the losses of the latest batch.
         rates: factors of the learning rate for parts of the model.
+        paths: path of each video by its content id, for error messages.
     """
 
     losses: Losses
     rates: Rates = UNIFORM
+    paths: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, *, training: Training, stream: BatchStream, seed: int) -> None:
         super().__init__()
@@ -65,10 +68,10 @@ class SeededTraining(LightningModule, ABC):
             InputError: If the loss is not finite.
         """
         if not torch.isfinite(self.losses.total):
+            named = ", ".join(self.paths.get(video, video) for video in videos[:8])
             raise InputError(
                 f"loss is {float(self.losses.total.detach())} at step {self.global_step}, videos "
-                f"{', '.join(videos[:8])}; expected a finite one: lower the rate, "
-                "the last checkpoint is kept"
+                f"{named}; expected a finite one: lower the rate, the last checkpoint is kept"
             )
         self.stream.done += 1
         return self.losses.total

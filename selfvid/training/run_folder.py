@@ -53,6 +53,8 @@ class RunFolder:
     features = property(lambda self: self.path / "features")
     pictures = property(lambda self: self.path / "pictures")
     summary = property(lambda self: self.path / "summary.json")
+    put_aside = property(lambda self: self.path / "put_aside.txt")
+    manifests = property(lambda self: self.path / "manifests.json")
 
     def fold(self, number: int) -> Path:
         """Return the folder of a fold, counted from 1, in a run with several folds."""

@@ -25,6 +25,10 @@ class BatchSource(ABC):
             device: the device that training runs on.
         """
 
+    def put_aside(self, paths: frozenset[str]) -> None:
+        """Leave out files that killed the process that read them, if the source reads files."""
+        del paths
+
 
 class LoadedClips(BatchSource):
     """A source that reads clips from files, in loading processes that work ahead.
@@ -37,6 +41,10 @@ class LoadedClips(BatchSource):
     def __init__(self, dataset: ClipDataset | SideBySide, *, workers: int) -> None:
         self.dataset = dataset
         self.workers = workers
+
+    def put_aside(self, paths: frozenset[str]) -> None:
+        """Replace the clips of some files by others, as those of unreadable files are."""
+        self.dataset.put_aside = paths
 
     def batches(self, stream: BatchStream, device: torch.device) -> Iterable[ClipBatch]:
         """Return the batches of clips from the stream's position on."""

@@ -112,3 +112,17 @@ def test_numbers_are_noted_under_their_step(tmp_path: Path) -> None:
     run.callback.note(7, {"rank": math.pi})
     assert lines(tmp_path) == [{"step": 7, "rank": math.pi}]
     run.callback.on_exception(cast(Trainer, run.trainer), run.module, ValueError())
+
+
+def test_a_failing_tensorboard_does_not_end_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("selfvid.training.history.SummaryWriter.add_scalar", full)
+    Run(tmp_path).go(0, 3 * LOG_EVERY)
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 3
+    assert [record.message for record in caplog.records] == [
+        f"TensorBoard's log in {tmp_path / 'events'} ends here (the disk is full); the run goes on"
+    ]

@@ -159,3 +159,17 @@ def test_a_finished_run_is_not_resumed(digits_manifest: Path, tmp_path: Path) ->
     run = tiny_run(digits_manifest, tmp_path / "run")
     with pytest.raises(InputError, match="is finished"):
         tiny_run(digits_manifest, run, resume=True)
+
+
+def test_a_run_is_not_resumed_with_other_videos(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    recipe = RECIPE | {"data": "m.csv"}
+    start_or_resume(run, recipe, resume=False, manifests={"data": "1a", "folds": "2b"})
+    start_or_resume(run, recipe, resume=True, manifests={"data": "1a", "folds": "2b"})
+    with pytest.raises(InputError, match=r"data 'm\.csv' lists other videos, labels or folds"):
+        start_or_resume(run, recipe, resume=True, manifests={"data": "3c", "folds": "2b"})
+    run.manifests.write_text("[1]")
+    with pytest.raises(InputError, match=r"manifests\.json' is damaged"):
+        start_or_resume(run, recipe, resume=True, manifests={"data": "1a", "folds": "2b"})
+    run.manifests.unlink()  # as in a run of a version that did not write it
+    start_or_resume(run, recipe, resume=True, manifests={"data": "3c"})

@@ -16,6 +16,7 @@ from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.frame_store import FrameStore
 from selfvid.data.clips.sampling import Sampling, Timeline
 from selfvid.data.manifest.decoding import decoding_of
+from selfvid.data.manifest.identity import unchanged_path
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import (
     DecodeError,
@@ -46,7 +47,7 @@ class Loaded:
 
     Attributes:
         clips: as many clips as the sampling chose; empty if an evaluation skips a short video.
-        faults: one line for each clip that replaces one that could not be read.
+        faults: one line for each clip that replaces one that could not be read; at most one each.
     """
 
     clips: list[Clip]
@@ -79,6 +80,7 @@ class ClipDataset(Dataset[Loaded]):
         labels: class index of each row, int64 (N,), or None.
         keep_open: whether a video stays open until another one is read, so that a long video that
             is read in parts is opened, and its packets are read, only once.
+        put_aside: paths of files that are never opened, because one killed its reader.
 
     Raises:
         InputError: If the manifest is empty, the size is not positive, a column or class is
@@ -115,13 +117,14 @@ class ClipDataset(Dataset[Loaded]):
         self.board: Board | None = None
         self.keep_open = False
         self._kept: tuple[Row, VideoReader] | None = None
+        self.put_aside: frozenset[str] = frozenset()
         self.labels = None if label is None else manifest.labels(label, classes=classes)
         self._stand_ins = self._rows_with_clips()
         self._working: set[str] = set()
 
     def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
         """Return a data set with the same settings, for other rows and another sampling rule."""
-        return ClipDataset(
+        other = ClipDataset(
             manifest,
             sampling,
             size=self.size,
@@ -130,6 +133,8 @@ class ClipDataset(Dataset[Loaded]):
             faults=self.faults,
             decoded=self.decoded,
         )
+        other.put_aside = self.put_aside
+        return other
 
     def __len__(self) -> int:
         return len(self.manifest.rows)
@@ -157,7 +162,8 @@ class ClipDataset(Dataset[Loaded]):
                 faults.append(str(error))
                 continue
             if clips or self.faults.strict:
-                return Loaded(clips, tuple(faults) * len(clips))
+                # One fault for each clip that was replaced, not one for each video that was tried.
+                return Loaded(clips, tuple(faults * len(clips))[: len(clips)])
         cause = faults[0] if faults else "shorter than a clip"
         raise InputError(f"{_ATTEMPTS} videos in a row gave no clip; the first: {cause}")
 
@@ -248,16 +254,21 @@ class ClipDataset(Dataset[Loaded]):
                 self.close()
 
     def _open(self, row: Row) -> VideoReader:
-        path = self.manifest.path_of(row)
         if self.board is not None and (worker := get_worker_info()) is not None:
-            self.board.write(worker.id, str(path))
-        if not path.exists():
-            raise DecodeError(str(path), "does not exist any more")
+            self.board.write(worker.id, str(self.manifest.path_of(row)))
+        path = unchanged_path(self.manifest, row)
+        if str(path) in self.put_aside:
+            raise DecodeError(str(path), "killed the process that read it, and is put aside")
         decoding = decoding_of(row, self.decoder)
         video = partial(open_video, path, size=self.size, **asdict(decoding))
         if self._store is None:
             return video()
-        return self._store.open(row.video, decoder=decoding.decoder, otherwise=video)
+        return self._store.open(
+            row.video,
+            decoder=decoding.decoder,
+            otherwise=video,
+            unchanged=partial(unchanged_path, self.manifest, row),
+        )
 
     def _blame_decoder_or(self, error: DecodeError, row: Row) -> None:
         """Find out whether the decoder is broken or the file.
@@ -307,3 +318,12 @@ class SideBySide(Dataset[Loaded]):
     @board.setter
     def board(self, board: Board | None) -> None:
         self.first.board = self.second.board = board
+
+    @property
+    def put_aside(self) -> frozenset[str]:
+        """Paths of files that are never opened."""
+        return self.first.put_aside
+
+    @put_aside.setter
+    def put_aside(self, paths: frozenset[str]) -> None:
+        self.first.put_aside = self.second.put_aside = paths

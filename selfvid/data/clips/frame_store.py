@@ -56,7 +56,12 @@ class FrameStore:
         return needed
 
     def open(
-        self, video: str, *, decoder: str, otherwise: Callable[[], VideoReader]
+        self,
+        video: str,
+        *,
+        decoder: str,
+        otherwise: Callable[[], VideoReader],
+        unchanged: Callable[[], object],
     ) -> VideoReader:
         """Return a reader of a video's stored frames, after decoding them if they are missing.
 
@@ -64,6 +69,8 @@ class FrameStore:
             video: content id of the video.
             decoder: the decoder to use; frames of different decoders are stored in separate files.
             otherwise: opens the video itself, at the size of this store.
+            unchanged: raises an error if the file is not the video any more; called after all
+                frames were decoded, so that no frames of another file are kept.
 
         Raises:
             DecodeError: If a frame cannot be decoded.
@@ -71,7 +78,7 @@ class FrameStore:
         path = self.folder / f"{self._stem(video)}-{decoder}.safetensors"
         if not path.is_file():
             with otherwise() as reader:
-                _keep(reader, path)
+                _keep(reader, path, unchanged)
         return StoredReader(path)
 
     def _stem(self, video: str) -> str:
@@ -113,7 +120,7 @@ class StoredReader(VideoReader):
         """Do nothing: the file is closed when the reader is deleted."""
 
 
-def _keep(reader: VideoReader, path: Path) -> None:
+def _keep(reader: VideoReader, path: Path, unchanged: Callable[[], object]) -> None:
     """Decode a whole video and store its frames in a file."""
     blocks = [
         torch.from_numpy(reader.read(range(first, min(first + _BLOCK, reader.frames))))
@@ -132,3 +139,4 @@ def _keep(reader: VideoReader, path: Path) -> None:
     }
     with replacing(path) as draft:
         save_file(kept, draft, metadata=about)
+        unchanged()

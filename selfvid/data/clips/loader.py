@@ -5,17 +5,23 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Generator, Iterable, Sequence
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from selfvid.data.clips.dataset import ClipDataset, ClipKey, Loaded, SideBySide
+from selfvid.data.clips.workers import death, end, share, silence, unblocked
 from selfvid.data.video.guard import Board
 from selfvid.errors import InputError
 from selfvid.signals import SIGNALS
 from selfvid.types import ClipBatch
+
+_LOOK = 2.0  # seconds between two looks at workers that give no batch
 
 __all__ = ["ClipDataset", "ClipKey", "ClipLoader", "Loaded", "clip_loader", "collate"]
 
@@ -35,32 +41,81 @@ def collate(items: list[Loaded]) -> ClipBatch:
 class ClipLoader(DataLoader[Any]):
     """A DataLoader of `ClipBatch` that raises errors of its workers as one line.
 
-    If no batch arrives before the time-out, the error names the files that were being read.
+    If a worker dies, or no batch arrives before the time-out, the error says why and names the
+    files that were being read.
+
+    Args:
+        dataset: a data set whose attribute `dataset` has a `board`.
+        timeout: seconds to wait for a batch; 0 waits for ever.
+        more: further arguments of `DataLoader`.
     """
 
+    def __init__(self, dataset: Dataset[Any], *, timeout: float = 0.0, **more: Any) -> None:
+        super().__init__(dataset, timeout=min(timeout, _LOOK), **more)
+        self.patience = timeout
+
     def __iter__(self) -> Generator[ClipBatch]:  # type: ignore[override]
-        if self.num_workers:
-            # Collect decoders that are no longer used before the workers are forked: closing one
-            # in a worker would wait for threads that do not exist there.
-            gc.collect()
-        batches = super().__iter__()
-        while True:
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            except RuntimeError as error:
-                if "timed out" not in str(error):
+        if not self.num_workers:
+            yield from map(_raised, super().__iter__())
+            return
+        # Collect decoders that are no longer used before the workers are forked: closing one
+        # in a worker would wait for threads that do not exist there.
+        gc.collect()
+        with _child_signals_as_they_were():
+            batches: Any = super().__iter__()
+        try:
+            while True:
+                try:
+                    batch = self._next(batches)
+                except StopIteration:
+                    return
+                yield _raised(batch)
+        finally:
+            end(batches._workers, batches._shutdown_workers)
+
+    def _next(self, batches: Any) -> Any:
+        """Return the next batch, and look after the workers as long as there is none."""
+        workers, board = batches._workers, self.dataset.dataset.board  # type: ignore[attr-defined]
+        began = time.monotonic()
+        with unblocked(workers, after=self.patience + _LOOK) as stopped:
+            while True:
+                try:
+                    return next(batches)
+                except StopIteration:
                     raise
-                board = self.dataset.dataset.board  # type: ignore[attr-defined]
-                raise InputError(
-                    f"no clip came within {self.timeout:g} s; the workers were reading "
-                    f"{', '.join(board.read()) or 'nothing'}; remove the file that hangs, or "
-                    "choose another decoder with SELFVID_DECODER"
-                ) from None
-            if isinstance(batch, InputError):
-                raise batch
-            yield batch
+                except Exception as error:
+                    late = isinstance(error, RuntimeError) and "timed out" in str(error)
+                    cause = None if stopped else death(workers, board, wait=0 if late else _LOOK)
+                    if cause is None and not stopped and not late:
+                        raise
+                if cause is not None:
+                    raise cause
+                if stopped or time.monotonic() - began >= self.patience:
+                    raise silence(workers, board, self.patience, stopped=stopped)
+
+
+@contextmanager
+def _child_signals_as_they_were() -> Iterator[None]:
+    """Context manager that takes back the signal handler that a DataLoader installs.
+
+    The handler raises an error wherever the program is when a worker dies, and that error does not
+    know the file. A `ClipLoader` looks after its workers itself.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        yield
+        return
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
+
+
+def _raised(batch: Any) -> Any:
+    """Return a batch, or raise the error that a worker returned in place of one."""
+    if isinstance(batch, InputError):
+        raise batch
+    return batch
 
 
 def clip_loader(
@@ -131,7 +186,9 @@ def _carry_collated(items: list[Loaded | InputError]) -> ClipBatch | InputError:
             return item
         loaded.append(item)
     try:
-        return collate(loaded)
+        batch = collate(loaded)
+        share((batch.frames, batch.times, batch.labels, batch.steps))
+        return batch
     except InputError as error:
         return error
 

@@ -11,6 +11,7 @@ from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.sampling import Sampling, Timeline
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.video.reader import DecodeError
 from selfvid.errors import InputError
 from selfvid.flow.quantise import Direction, flow_step
 from selfvid.types import Clip
@@ -80,6 +81,10 @@ class FlowClipDataset(ClipDataset):
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
         row = self.manifest.rows[place]
         timeline = self.timeline(row)
+        first, past = timeline.bounds
+        if first == past:
+            path = str(self.manifest.path_of(row))
+            raise DecodeError(path, f"segment from {row.start} to {row.end} s has no flow")
         chosen = self.sampling.choose(timeline, rng)
         if not len(chosen):
             return []

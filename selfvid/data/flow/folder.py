@@ -6,6 +6,7 @@ A flow video is a lossless grey video file: each of its pictures is a field in e
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,7 +20,7 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.tables import Table, read_table, write_table
 from selfvid.data.video.encode import GreyWriter
 from selfvid.data.video.pyav_reader import PyAVReader
-from selfvid.data.video.reader import Frames
+from selfvid.data.video.reader import DecodeError, Frames
 from selfvid.errors import InputError
 from selfvid.flow.quantise import Direction, dequantise
 
@@ -166,10 +167,10 @@ class FlowFolder:
                     f"flow of {row.path} in {str(self.path)!r} is of {found.frames} frames; "
                     f"the manifest says {row.frames}, expected flow of the same video"
                 )
-            if not (self.path / found.path).is_file():
+            words = self._difference(found)
+            if words:
                 raise InputError(
-                    f"flow {str(self.path)!r} lacks the file {found.path} of video {row.path}; "
-                    "expected all that its table names"
+                    f"flow of {row.path}: file {str(self.path / found.path)!r} {words}"
                 )
 
     def read(
@@ -186,10 +187,36 @@ class FlowFolder:
         Raises:
             InputError: If the folder has no flow of this video in this direction.
             IndexError: If an index is outside the flow video.
-            DecodeError: If the flow video is damaged.
+            DecodeError: If the flow video is damaged, or is not the one that was written.
         """
         row = self.row(video, direction=direction)
+        if words := self._difference(row):
+            raise DecodeError(str(self.path / row.path), words)
         return StoredFlow(read_flow_video(self.path / row.path, indices), row.bound)
+
+    def hash(self, manifest: Manifest) -> str:
+        """Return a short hash of all that the fields of a manifest's videos depend on."""
+        videos = {row.video for row in manifest.rows}
+        pieces = sorted(
+            repr((row.video, row.direction, row.settings, row.estimator, row.size, row.bound))
+            + f" {row.bytes}"
+            for row in self.rows
+            if row.video in videos
+        )
+        return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+
+    def _difference(self, row: FlowRow) -> str:
+        """Return in words how a flow video differs from its row of the table, or ""."""
+        try:
+            size = (self.path / row.path).stat().st_size
+        except OSError:
+            return "is not there; expected all that the table of the folder names"
+        if size == row.bytes:
+            return ""
+        return (
+            f"has {size} bytes and the table of its folder says {row.bytes}; expected the file "
+            "that selfvid flow wrote, run it again"
+        )
 
 
 def read_rows(folder: Path) -> tuple[FlowRow, ...]:

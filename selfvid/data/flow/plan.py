@@ -24,7 +24,7 @@ _TRIED = 3  # videos that the cost is estimated from: sizes and contents differ
 _TRIED_FIELDS = 12  # fields of each of them: enough to measure, a second or two of work
 _MOST_TRIED = 12  # videos that are tried if some of them cannot be read
 _START = 4.0  # seconds until child processes have imported what they need
-_LONGEST_STEM = 80  # characters of a file name; file systems allow 255 bytes
+_LONGEST_STEM = 80  # bytes of a video's name in a file name; file systems allow 255 in all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ class FlowSettings:
             "decoder": decoding.decoder,
             "known_frames": decoding.known_frames or 0,
             "damaged": decoding.damaged,
+            "indexed": {"bytes": row.bytes, "modified": row.modified, "video": row.video},
             "size": self.size,
             "bound": self.bound,
             "threads": self.threads,
@@ -301,4 +302,5 @@ def _check_settings(found: FlowRow, row: Row | None, settings: FlowSettings, fol
 def _file_name(row: Row, direction: Direction) -> str:
     plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(row.path).stem)
     video = "".join(c if c.isalnum() else "_" for c in row.video)
-    return f"{plain[-_LONGEST_STEM:].lstrip('.')}-{video}-{direction}.mkv"
+    end = plain.encode()[-_LONGEST_STEM:].decode(errors="ignore")  # no half letter at its start
+    return f"{end.lstrip('.')}-{video[:_LONGEST_STEM]}-{direction}.mkv"

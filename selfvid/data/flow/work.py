@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from selfvid.data.flow.folder import FlowWriter
+from selfvid.data.manifest.identity import unchanged_path
+from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecodeError, DecoderName, VideoReader, open_video
 from selfvid.data.video.reader import Frames
 from selfvid.errors import InputError
@@ -60,6 +62,7 @@ def compute_flow_of(
     decoder: DecoderName = "auto",
     known_frames: int = 0,
     damaged: str = "",
+    indexed: Mapping[str, Any] | None = None,
     size: tuple[int, int] | None = None,
     bound: float | None = None,
     threads: int = 1,
@@ -74,6 +77,8 @@ def compute_flow_of(
         decoder: the decoder to use.
         known_frames: number of frames that the manifest gives, 0 if it gives none.
         damaged: numbers of the frames that cannot be decoded, as the manifest gives them.
+        indexed: size, time of change and content id that the manifest gives, by column; None does
+            not compare the file with them.
         size: (H, W) that frames are resized to while they are decoded; None is the native size.
         bound: longest displacement in pixels; None is a sixteenth of the longer side.
         threads: number of threads for decoding and estimating.
@@ -83,6 +88,9 @@ def compute_flow_of(
         FlowFault: If no flow can be computed for the video.
     """
     try:
+        if indexed is not None:
+            row = Row(path=str(path), **indexed)
+            unchanged_path(Manifest((row,), Path()), row)
         with (
             limited_threads(threads),
             open_video(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfvid.data.manifest.rows import COLUMNS, Row, Status, cells, parse_row
+from selfvid.data.manifest.rows import COLUMNS, Row, Status, cells, parse_row, segment_id
 from selfvid.data.manifest.tables import read_table, write_table
 from selfvid.errors import InputError
 
@@ -128,6 +128,11 @@ class Manifest:
         """Return the path of the row's video."""
         return self.root / row.path
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """The path of each video by its content id."""
+        return {row.video: str(self.path_of(row)) for row in self.rows}
+
     def column(self, name: str) -> list[str]:
         """Return the text of column `name` of each row."""
         return [row.column(name) for row in self.rows]
@@ -178,6 +183,19 @@ class Manifest:
     def hash(self) -> str:
         """Return a short hash of the footage, which does not depend on the order of the rows."""
         pieces = sorted(f"{row.video} {row.start} {row.end}" for row in self.rows)
+        return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+
+    def reading_hash(self, *columns: str) -> str:
+        """Return a short hash of what a run reads of these rows, in their order.
+
+        It covers the content id, the segment and the decoder of each row, and the text of
+        `columns`. Paths, further columns and what `index` measured besides do not count. The order
+        does, because the clips of a run are drawn by a video's place in its manifest.
+        """
+        pieces = [
+            repr((segment_id(row), row.decoder, *(row.column(name) for name in columns)))
+            for row in self.rows
+        ]
         return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
 
     def labelled(self, column: str) -> Manifest:
@@ -237,7 +255,7 @@ def _components(rows: Sequence[Row]) -> np.ndarray:
     """Return the name of each row's group.
 
     This is a union-find over everything that two rows may share. Each set is named after its first
-    member in alphabetical order.
+    member in alphabetical order; a set without a group whose name is that of a group gets another.
     """
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -257,7 +275,15 @@ def _components(rows: Sequence[Row]) -> np.ndarray:
             # "group" sorts before "path" and "video", so a set that has a group is named after it.
             low, high = sorted((find(first), find(node)))
             parent[high] = low
-    return np.array([find(("path", row.path))[1] for row in rows], dtype=np.str_)
+    sets = [find(("path", row.path)) for row in rows]
+    taken = {name for kind, name in sets if kind == "group"}
+
+    def named(kind: str, name: str) -> str:
+        while kind != "group" and name in taken:
+            name = f"{kind} {name}"
+        return name
+
+    return np.array([named(*each) for each in sets], dtype=np.str_)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -72,10 +72,13 @@ class Board:
         line[: len(kept)] = self._lines.new_tensor(list(kept))
         self._lines[worker] = line
 
+    def line(self, worker: int) -> str:
+        """Return the line of one worker; "" if it has written none."""
+        return bytes(self._lines[worker].tolist()).rstrip(b"\0").decode(errors="surrogateescape")
+
     def read(self) -> list[str]:
         """Return the lines that are not empty, in the order of the workers."""
-        lines = [bytes(line.tolist()).rstrip(b"\0") for line in self._lines]
-        return [line.decode(errors="surrogateescape") for line in lines if line]
+        return [line for worker in range(len(self._lines)) if (line := self.line(worker))]
 
 
 def guarded_calls(

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from selfvid.compute import autocast, choose_device, resolve_precision
 from selfvid.data.clips.dataset import ClipDataset, ClipKey
 from selfvid.data.clips.loader import clip_loader
+from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.data.video.decode import resolve_decoder
@@ -185,7 +186,9 @@ class FeatureMaker:
             "clips": repr(settings.clips),
             "views": repr(settings.views),
             "size": list(self.train.size),
-            "flow": settings.reading.flow,
+            "flow": self._flow_hash(),
+            # Clips and augmentation are drawn by a video's place.
+            "training videos": self.train.manifest.reading_hash(),
             "decoder": resolve_decoder(settings.reading.decoder),
             "crop": describe(settings.crop),
             # Former versions cut crops from the clips of every encoder, and had no such entry.
@@ -195,6 +198,13 @@ class FeatureMaker:
             "precision": resolve_precision(settings.precision, device=self.device),
             "device": self.device.type,
         }
+
+    def _flow_hash(self) -> list[str] | None:
+        """Return hashes of the flow of the training and the test videos; None for pixels."""
+        folder = self.settings.reading.flow
+        if folder is None:
+            return None
+        return [FlowFolder(folder).hash(each.manifest) for each in (self.train, self.test)]
 
     def _announce(self, parts: Sequence[_Part]) -> None:
         """Print how much disk space the features need; raise an InputError if there is less."""

@@ -56,7 +56,7 @@ def test_times_and_header_are_those_of_the_video(footage: Manifest, tmp_path: Pa
         return open_video(video, decoder="pyav", size=SIZE)
 
     with (
-        store.open(row.video, decoder="pyav", otherwise=otherwise) as kept,  # type: ignore[arg-type]
+        store.open(row.video, decoder="pyav", otherwise=otherwise, unchanged=list) as kept,  # type: ignore[arg-type]
         open_video(video, decoder="pyav", size=SIZE) as plain,
     ):
         assert (kept.frames, kept.rate, kept.decoder) == (20, 10.0, "pyav")
@@ -111,7 +111,7 @@ def test_a_name_from_a_stranger_stays_in_the_folder(tmp_path: Path) -> None:
     def otherwise() -> object:
         return open_video(video, decoder="pyav", size=SIZE)
 
-    store.open("../escaped", decoder="pyav", otherwise=otherwise)  # type: ignore[arg-type]
+    store.open("../escaped", decoder="pyav", otherwise=otherwise, unchanged=list)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["v.mp4"]
 
 

@@ -21,14 +21,15 @@ MANIFEST = Manifest((Row(path="a.mp4", video="1", frames=7),), Path())
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     written(tmp_path / "a.mkv", codes(6, 8, 10))
+    row = replace(ROW, bytes=(tmp_path / "a.mkv").stat().st_size)
     bad = replace(ROW, path="", video="2", source="b.mp4", status="bad", error="unreadable (text)")
-    write_rows(tmp_path, [ROW, bad])
+    write_rows(tmp_path, [row, bad])
     return tmp_path
 
 
 def test_the_table_comes_back_as_it_was(folder: Path) -> None:
     flow = FlowFolder(folder)
-    assert flow.row("1") == ROW
+    assert flow.row("1") == replace(ROW, bytes=(folder / "a.mkv").stat().st_size)
     assert flow.rows[1].error == "unreadable (text)"
 
 
@@ -70,8 +71,22 @@ def test_flow_that_does_not_fit_is_refused_in_one_line(
 
 def test_a_flow_video_that_is_gone_is_named(folder: Path) -> None:
     (folder / "a.mkv").unlink()
-    with pytest.raises(InputError, match=r"lacks the file a\.mkv of video a\.mp4"):
+    with pytest.raises(InputError, match=r"flow of a\.mp4: file .*a\.mkv. is not there"):
         FlowFolder(folder).require(MANIFEST)
+
+
+def test_a_flow_video_that_is_another_is_not_read(folder: Path) -> None:
+    before = FlowFolder(folder).hash(MANIFEST)
+    written(folder / "a.mkv", codes(6, 8, 10).flip(3))
+    with (folder / "a.mkv").open("ab") as file:
+        file.write(b"more")
+    flow = FlowFolder(folder)
+    with pytest.raises(InputError, match=r"flow of a\.mp4: file .*the table of its folder says"):
+        flow.require(MANIFEST)
+    with pytest.raises(DecodeError, match="the table of its folder says"):
+        flow.read("1", [0])
+    write_rows(folder, [replace(ROW, bytes=(folder / "a.mkv").stat().st_size)])
+    assert FlowFolder(folder).hash(MANIFEST) != before
 
 
 def test_a_folder_without_flow_is_refused(tmp_path: Path) -> None:

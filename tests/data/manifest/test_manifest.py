@@ -100,6 +100,20 @@ def test_a_group_has_all_rows_that_must_not_be_separated() -> None:
     assert groups[0] == "x"
 
 
+def test_a_group_called_like_a_file_without_a_group_stays_apart() -> None:
+    manifest = of(Row(path="b", video="1", group="a"), Row(path="a", video="2"))
+    assert len(set(manifest.groups)) == 2
+
+
+def test_the_reading_hash_depends_on_what_a_run_reads() -> None:
+    rows = (Row(path="a", video="1", label="x"), Row(path="b", video="2", label="y"))
+    before = of(*rows).reading_hash("label")
+    assert of(*reversed(rows)).reading_hash("label") != before
+    assert of(replace(rows[0], label="y"), rows[1]).reading_hash("label") != before
+    assert of(replace(rows[0], video="3"), rows[1]).reading_hash("label") != before
+    assert of(replace(rows[0], path="c", error="words"), rows[1]).reading_hash("label") == before
+
+
 def test_the_hash_depends_on_the_footage_and_not_on_its_order() -> None:
     one, two = Row(path="a", video="1"), Row(path="b", video="2")
     assert of(one, two).hash() == of(two, replace(one, path="moved", label="x")).hash()
