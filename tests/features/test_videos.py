@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import selfvid.features.videos
+from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.sampling import DenseClips, EvenClips, WholeVideo
-from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.video.reader import VideoReader
 from selfvid.features.videos import PART, read_clips
 
 
@@ -59,3 +61,20 @@ def test_a_video_shorter_than_a_clip_is_named(videos: Manifest) -> None:
     manifest = Manifest((long, short), videos.root)
     faults = [read.fault for read in read_clips(manifest, rule, size=(8, 8))]
     assert faults == ["", f"{short.path}: shorter than a clip"]
+
+
+def test_a_video_that_is_read_in_parts_is_opened_once(
+    videos: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    plain = ClipDataset._open
+
+    def counting(self: ClipDataset, row: Row) -> VideoReader:
+        opened.append(row.path)
+        return plain(self, row)
+
+    monkeypatch.setattr(ClipDataset, "_open", counting)
+    monkeypatch.setattr(selfvid.features.videos, "PART", 2)
+    reads = list(read_clips(videos.select([0, 1]), DenseClips(frames=2, hop=1), size=(16, 16)))
+    assert len(reads) > 4
+    assert opened == [row.path for row in videos.rows[:2]]
