@@ -155,8 +155,7 @@ def detect_train(
     _train_folds(plan, run, parts, corpus, vectors, stream_encoder)
     save_encoders(encoders, run)
     if not quiet:
-        following = f"selfvid detect eval {shell_word(run.path)}"
-        logger.info("%s is trained; next: %s", run.path, following)
+        logger.info("%s is trained; next: selfvid detect eval %s", run.path, shell_word(run.path))
     return run.path
 
 

@@ -72,12 +72,15 @@ class RunFolder:
         return (self.path,) if self.encoder.is_dir() else self.folds or (self.path,)
 
     def create(self) -> None:
-        """Create the folder.
+        """Create the folder, or take over one that a killed run left before it had a recipe.
 
         Raises:
-            InputError: If it exists and is not empty.
+            InputError: If it exists and has anything else in it.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        first_file = (self.manifests.name, f".{self.manifests.name}")  # and its unfinished draft
+        if self.path.exists() and not (
+            self.path.is_dir() and all(p.name.startswith(first_file) for p in self.path.iterdir())
+        ):
             raise InputError(
                 f"out {str(self.path)!r} exists; expected a new one, "
                 "or --resume to continue the run in it"

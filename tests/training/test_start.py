@@ -22,6 +22,7 @@ def begun(
     """A run that was started, with checkpoints and lines of history at these steps."""
     run = RunFolder(folder)
     start_or_resume(run, RECIPE, resume=False)
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
     for step in checkpoints:
         torch.save({"step": step}, run.checkpoints / f"step-{step:08d}.ckpt")
     run.history.write_text("".join(json.dumps({"step": step}) + "\n" for step in lines))
@@ -36,9 +37,21 @@ def test_a_new_run_has_its_folders_and_its_recipe(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "runs" / "first")
     start_or_resume(run, RECIPE, resume=False)
     assert run.read_recipe() == RECIPE
+    assert resume_point(run) is None
     assert run.checkpoints.is_dir()
     assert run.pictures.is_dir()
-    assert resume_point(run) is None
+
+
+def test_a_folder_that_was_left_before_its_recipe_is_begun_again(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    start_or_resume(run, RECIPE, resume=False)
+    run.recipe.unlink()
+    (run.path / ".manifests.json.draft").write_text("{")
+    start_or_resume(run, RECIPE, resume=False)
+    assert run.read_recipe() == RECIPE
+    run.recipe.rename(run.path / "notes.txt")
+    with pytest.raises(InputError, match="exists; expected a new one"):
+        start_or_resume(run, RECIPE, resume=False)
 
 
 def test_a_started_run_is_resumed_and_not_started_again(tmp_path: Path) -> None:
