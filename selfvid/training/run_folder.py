@@ -77,9 +77,9 @@ class RunFolder:
         Raises:
             InputError: If it exists and has anything else in it.
         """
-        first_file = (self.manifests.name, f".{self.manifests.name}")  # and its unfinished draft
+        left_behind = (self.manifests.name, ".manifests.", ".recipe.")  # the latter are drafts
         if self.path.exists() and not (
-            self.path.is_dir() and all(p.name.startswith(first_file) for p in self.path.iterdir())
+            self.path.is_dir() and all(p.name.startswith(left_behind) for p in self.path.iterdir())
         ):
             raise InputError(
                 f"out {str(self.path)!r} exists; expected a new one, "
