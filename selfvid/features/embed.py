@@ -171,11 +171,14 @@ def _write(
                 faults.append(video.fault)
                 continue
             row = readable.rows[video.row]
+            if not np.isfinite(video.vectors).all():
+                faults.append(f"{row.path}: its vectors are not finite")
+                continue
             found = _rows(video, row, str(readable.path_of(row)), per=per)
             file.add(found)
             count, rows, features = count + 1, rows + len(found), len(found[0].vector)
         if not count:
-            raise InputError(f"no video could be read; the first: {faults[0]}")
+            raise InputError(f"no video gave a vector; the first: {faults[0]}")
         file.finish()
     return Embedded(out, count, rows, features, tuple(faults))
 

@@ -10,6 +10,7 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
 from selfvid.compute import Precision, autocast
+from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
 from selfvid.pictures import write_png
 from selfvid.pretraining.collapse import CollapseMeasures, measure_collapse
@@ -91,6 +92,11 @@ class Previews(History):
             vectors = torch.cat([self.objective.encoder(part).clip for part in parts])  # (B, D)
             pictures = self.objective.preview(clips[:: max(1, len(clips) // _PICTURED)])
         self.objective.train(was_training)
+        if not torch.isfinite(vectors).all():
+            raise InputError(
+                f"vectors of the sample are not finite at step {step}; expected finite ones: lower "
+                "the rate, the last checkpoint is kept"
+            )
         self.measures = measure_collapse(vectors, list(self.sample.videos))
         self.note(step, self.measures.as_dict())
         if step and self.measures.collapsed and not self._warned:

@@ -97,14 +97,26 @@ class SeededTraining(LightningModule, ABC):
         }
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Clip the gradients by norm or by value, as the training settings say.
+        """Check that the gradients are finite, and clip them as the training settings say.
+
+        A loss may be finite where its gradient is not, as that of a root is at zero. The step is
+        then not made, so that no checkpoint has weights that are not finite.
 
         Lightning's own clipping refuses fused optimisers, because a loss scaler may not have
         unscaled their gradients yet. No number format used here needs a loss scaler.
+
+        Raises:
+            InputError: If a gradient is not finite.
         """
-        weights = self.learner.parameters()
+        weights = list(self.learner.parameters())
+        norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
+        if not torch.isfinite(norm):
+            raise InputError(
+                f"gradients are {float(norm)} at step {self.global_step}; expected finite ones: "
+                "lower the rate, the last checkpoint is kept"
+            )
         if self.training_plan.clip_norm is not None:
-            nn.utils.clip_grad_norm_(weights, self.training_plan.clip_norm)
+            nn.utils.clip_grads_with_norm_(weights, self.training_plan.clip_norm, norm)
         elif self.training_plan.clip_value is not None:
             nn.utils.clip_grad_value_(weights, self.training_plan.clip_value)
 

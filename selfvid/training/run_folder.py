@@ -77,15 +77,23 @@ class RunFolder:
         Raises:
             InputError: If it exists and has anything else in it.
         """
-        left_behind = (self.manifests.name, ".manifests.", ".recipe.")  # the latter are drafts
-        if self.path.exists() and not (
-            self.path.is_dir() and all(p.name.startswith(left_behind) for p in self.path.iterdir())
-        ):
+        if self.path.exists() and not (self.path.is_dir() and self._is_left_over()):
             raise InputError(
                 f"out {str(self.path)!r} exists; expected a new one, "
                 "or --resume to continue the run in it"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.checkpoints, self.pictures):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _is_left_over(self) -> bool:
+        """Whether the folder has nothing but what is written before the recipe, and drafts."""
+        drafts = (f".{self.manifests.stem}.", f".{self.recipe.stem}.")
+        return all(
+            (path in (self.checkpoints, self.pictures) and not any(path.iterdir()))
+            or path == self.manifests
+            or path.name.startswith(drafts)
+            for path in self.path.iterdir()
+        )
 
     def check_resumable(self, recipe: dict[str, Any]) -> None:
         """Check that the run can be resumed with this recipe.

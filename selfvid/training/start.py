@@ -11,6 +11,7 @@ from selfvid.errors import InputError
 from selfvid.saving.whole import write_whole
 from selfvid.training.checkpoints import newest_whole, step_of
 from selfvid.training.fit import is_first_process
+from selfvid.training.owner import own
 from selfvid.training.run_folder import RunFolder
 
 
@@ -32,7 +33,7 @@ def start_or_resume(
 
     Raises:
         InputError: If a new run's folder exists, or if a resumed run is missing, finished, has
-            another recipe or reads other videos.
+            another recipe, reads other videos or is being written by another process.
     """
     if resume:
         run.check_resumable(recipe)
@@ -41,6 +42,8 @@ def start_or_resume(
         run.create()
         write_whole(run.manifests, json.dumps(dict(manifests or {}), indent=2) + "\n")
         run.write_recipe(recipe)
+    if is_first_process():
+        own(run)
 
 
 def resume_point(run: RunFolder, *, updates: int = 1) -> Path | None:

@@ -12,7 +12,7 @@ import torch
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.encoders.base import Encoder, Provenance
+from selfvid.encoders.base import Encoder, Provenance, load_encoder
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
@@ -106,9 +106,21 @@ def test_no_file_is_left_if_every_video_fails(
     ]
     Manifest(tuple(rows), tmp_path).write(tmp_path / "gone.csv")
     before = sorted(path.name for path in tmp_path.iterdir())
-    with pytest.raises(InputError, match=r"no video could be read; .*gone0\.mp4"):
+    with pytest.raises(InputError, match=r"no video gave a vector; .*gone0\.mp4"):
         embed(encoder, tmp_path / "gone.csv", out=tmp_path / "f.npz", quiet=True, workers=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_vectors_that_are_not_finite_are_not_written(
+    encoder: Path, manifest: Path, tmp_path: Path
+) -> None:
+    broken = load_encoder(encoder)
+    with torch.no_grad():
+        next(broken.parameters()).fill_(torch.nan)
+    broken.save(tmp_path / "broken")
+    with pytest.raises(InputError, match=r"no video gave a vector; .* its vectors are not finite"):
+        embed(tmp_path / "broken", manifest, out=tmp_path / "f.npz", quiet=True, workers=0)
+    assert not (tmp_path / "f.npz").exists()
 
 
 def test_an_existing_output_is_replaced_only_with_overwrite(

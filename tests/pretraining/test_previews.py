@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from selfvid.backbones.small import SmallNet
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.errors import InputError
 from selfvid.objectives.base import Objective
 from selfvid.pretraining.collapse import measure_collapse
 from selfvid.pretraining.previews import Previews
@@ -118,6 +119,14 @@ def test_a_collapse_is_a_warning_once_and_not_before_training(
     train(*previews(tmp_path / "run", sample=sample(alike=True)))
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("step 4: The encoder collapsed: all clips get nearly")
+
+
+def test_vectors_that_are_not_finite_end_the_run_in_words(tmp_path: Path) -> None:
+    callback, trainer = previews(tmp_path / "run")
+    with torch.no_grad():
+        next(callback.objective.encoder.parameters()).fill_(torch.nan)
+    with pytest.raises(InputError, match="vectors of the sample are not finite at step 0"):
+        callback.on_train_start(trainer, MODULE)
 
 
 def test_other_processes_make_no_previews(tmp_path: Path) -> None:

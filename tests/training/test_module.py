@@ -19,6 +19,7 @@ from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
 from selfvid.objectives.temporal_coherence import TemporalCoherence
 from selfvid.pretraining.command import pretrain
 from selfvid.training.batches import BatchStream
+from selfvid.training.checkpoints import saved, step_of
 from selfvid.training.module import Pretraining
 from selfvid.training.schedule import Training
 from selfvid.types import ClipBatch, Losses
@@ -103,6 +104,35 @@ class Exploding(TemporalCoherence):
         self.calls += 1
         losses = super().forward(clip)
         return Losses(losses.total / (self.calls < 3), losses.parts)
+
+
+class Kinked(TemporalCoherence):
+    """Adds the root of zero, whose gradient is infinite, at its fourth call."""
+
+    calls = 0
+
+    def forward(self, clip: torch.Tensor) -> Losses:
+        self.calls += 1
+        losses = super().forward(clip)
+        weight = next(self.encoder.parameters())
+        kink = (0 * weight.sum()).sqrt() if self.calls == 4 else 0
+        return Losses(losses.total + kink, losses.parts)
+
+
+def test_a_gradient_that_is_not_finite_stops_and_leaves_a_good_checkpoint(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"gradients are nan at step 3; .*checkpoint is kept"):
+        tiny_run(
+            digits_manifest,
+            tmp_path / "run",
+            objective=Kinked(tiny_objective().encoder),
+            plan={"steps": 50, "checkpoint_every": 1},
+        )
+    newest = saved(tmp_path / "run" / "checkpoints")[0]
+    assert step_of(newest) == 3
+    weights = torch.load(newest, weights_only=True)["state_dict"]
+    assert all(torch.isfinite(weight).all() for weight in weights.values())
 
 
 def test_an_error_in_training_gives_signals_and_files_back(

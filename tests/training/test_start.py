@@ -22,7 +22,6 @@ def begun(
     """A run that was started, with checkpoints and lines of history at these steps."""
     run = RunFolder(folder)
     start_or_resume(run, RECIPE, resume=False)
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
     for step in checkpoints:
         torch.save({"step": step}, run.checkpoints / f"step-{step:08d}.ckpt")
     run.history.write_text("".join(json.dumps({"step": step}) + "\n" for step in lines))
@@ -43,11 +42,11 @@ def test_a_new_run_has_its_folders_and_its_recipe(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_left_before_its_recipe_is_begun_again(tmp_path: Path) -> None:
+    start_or_resume(RunFolder(tmp_path / "run"), RECIPE, resume=False)
     run = RunFolder(tmp_path / "run")
-    start_or_resume(run, RECIPE, resume=False)
     run.recipe.unlink()
     (run.path / ".manifests.7.draft.json").write_text("{")
-    start_or_resume(run, RECIPE, resume=False)
+    start_or_resume(RunFolder(tmp_path / "run"), RECIPE, resume=False)
     assert run.read_recipe() == RECIPE
     run.recipe.rename(run.path / "notes.txt")
     with pytest.raises(InputError, match="exists; expected a new one"):
