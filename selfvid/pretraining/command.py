@@ -191,7 +191,10 @@ def _finish(
     seconds: float,
     quiet: bool,
 ) -> None:
-    """Write the encoder with its provenance, and the summary."""
+    """Write the summary, and then the encoder with its provenance: with it a run is finished."""
+    stopped_at_the_end = observer.measures is None
+    if stopped_at_the_end:
+        observer.recall()
     training, encoder = settings.training, settings.objective.encoder
     encoder.provenance = provenance(settings, source)
     device = choose_device(settings.device)
@@ -214,7 +217,8 @@ def _finish(
         "device": str(device),
         "hardware": hardware(),
     }
-    write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
+    if not (stopped_at_the_end and run.summary.is_file()):
+        write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
     if isinstance(settings.objective, Predictive):
         # The folder exists if the run was killed between the two saves below.
         shutil.rmtree(run.objective, ignore_errors=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 from typing import Any
 
@@ -15,7 +17,7 @@ from selfvid.objectives.base import Objective
 from selfvid.pictures import write_png
 from selfvid.pretraining.collapse import CollapseMeasures, measure_collapse
 from selfvid.training.checkpoints import accumulating
-from selfvid.training.history import History
+from selfvid.training.history import SPEEDS, History
 from selfvid.training.run_folder import RunFolder
 from selfvid.types import ClipBatch
 
@@ -77,6 +79,20 @@ class Previews(History):
         due = step % self.every == 0 or step == trainer.max_steps
         if due and trainer.is_global_zero and not accumulating(trainer):
             self._preview(step)
+
+    def recall(self) -> None:
+        """Read losses and measures of the last step from the history.
+
+        A run that was stopped after its last step is resumed without another step.
+        """
+        noted: dict[str, float] = {}
+        for line in self.history.read_text(encoding="utf-8").splitlines():
+            noted |= json.loads(line)
+        names = [field.name for field in dataclasses.fields(CollapseMeasures)]
+        if all(name in noted for name in names):
+            self.measures = CollapseMeasures(**{name: noted[name] for name in names})
+        others = {"step", *names, *SPEEDS}
+        self.latest = {name: value for name, value in noted.items() if name not in others}
 
     @torch.no_grad()
     def _preview(self, step: int) -> None:

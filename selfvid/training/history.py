@@ -19,6 +19,7 @@ from selfvid.training.module import SeededTraining
 
 logger = logging.getLogger(__name__)
 
+SPEEDS = ("rate", "clips_per_second")  # what a line says besides the losses
 LOG_EVERY = 10  # steps: enough points for a curve, and reading the loss does not slow training
 
 
@@ -117,4 +118,4 @@ class History(Callback):
         seconds = now - self._since
         self._since, self._clips = now, 0
         rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
-        return {"rate": rate, "clips_per_second": clips / seconds}
+        return dict(zip(SPEEDS, (rate, clips / seconds), strict=True))

@@ -113,6 +113,22 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_weights_to_the_bit(
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
+def test_a_run_stopped_after_its_last_step_is_finished_with_nothing_lost(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    run = tiny_run(digits_manifest, tmp_path / "run")
+    before = json.loads((run / "summary.json").read_text())
+    shutil.rmtree(run / "encoder")
+    tiny_run(digits_manifest, run, resume=True)
+    assert json.loads((run / "summary.json").read_text()) == before
+    shutil.rmtree(run / "encoder")
+    (run / "summary.json").unlink()
+    tiny_run(digits_manifest, run, resume=True)
+    after = json.loads((run / "summary.json").read_text())
+    for name in ("words", "collapse", "losses", "steps"):
+        assert after[name] == before[name]
+
+
 def test_averaged_weights_are_what_is_exported_and_it_says_so(
     digits_manifest: Path, tmp_path: Path
 ) -> None:
