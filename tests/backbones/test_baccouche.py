@@ -88,3 +88,24 @@ def test_c2_is_what_a_loop_over_its_filters_finds() -> None:
         seen = [functional.conv3d(x[:, n : n + 1], next(kernels)[None, None]) for n in maps]
         by_hand.append(sum(seen) + bias)
     torch.testing.assert_close(layer(x), torch.cat(by_hand, 1))
+
+
+@torch.inference_mode()
+def test_every_stage_ends_with_a_hyperbolic_tangent() -> None:
+    torch.manual_seed(0)
+    net = Baccouche()
+    seen: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    for name, layer in net.network.named_children():
+        layer.register_forward_hook(
+            lambda _, given, out, name=name: seen.update({name: (given[0], out)})
+        )
+    made = net(5 * torch.randn(2, 1, 9, 34, 54))
+    e = {name: out.exp() for name, (_, out) in seen.items()}
+    tanh = {name: (value - 1 / value) / (value + 1 / value) for name, value in e.items()}
+    torch.testing.assert_close(made.maps[0], tanh["s1"])
+    torch.testing.assert_close(seen["c2"][0], tanh["s1"])
+    torch.testing.assert_close(made.maps[1], tanh["s2"])
+    torch.testing.assert_close(seen["c3"][0], tanh["s2"])
+    torch.testing.assert_close(made.vector, tanh["c3"].flatten(1))
+    for name in ("s1", "s2", "c3"):
+        assert (tanh[name] - seen[name][1]).abs().max() > 0.01

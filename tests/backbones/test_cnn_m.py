@@ -41,3 +41,19 @@ def test_weights_come_from_a_file_or_not_at_all(tmp_path: Path) -> None:
         CNNM2048(weights="imagenet")
     with pytest.raises(InputError, match=r"do not fit HybridCaffeNet|lack"):
         HybridCaffeNet(weights=str(tmp_path / "weights.pth"))
+
+
+@torch.inference_mode()
+def test_responses_are_normalised_by_the_squares_of_five_channels() -> None:
+    """The paper's k of 2, alpha of 5e-4 over the five channels together, and beta of 0.75."""
+    norm = next(
+        layer
+        for layer in CNNM2048().network["features"].children()
+        if isinstance(layer, nn.LocalResponseNorm)
+    )
+    x = 30 * torch.randn(2, 7, 3, 3, generator=torch.Generator().manual_seed(0))
+    wanted = torch.empty_like(x)
+    for channel in range(7):
+        near = x[:, max(channel - 2, 0) : channel + 3].square().sum(1)
+        wanted[:, channel] = x[:, channel] / (2 + 1e-4 * near) ** 0.75
+    torch.testing.assert_close(norm(x), wanted)

@@ -98,3 +98,13 @@ def test_a_stack_without_inputs_has_input_weights_above_its_first_layer_only() -
     assert [cell.input_weight is None for cell in cells] == [True, False, False]
     for weight in stack.parameters():
         assert weight.abs().max() <= 0.25
+
+
+def test_weights_of_every_layer_are_drawn_within_the_bound() -> None:
+    torch.manual_seed(0)
+    encoder = LSTMEncoder(FlatFrames((8, 8)), hidden=40, layers=2, bound=0.02)
+    free = LSTMEncoder(FlatFrames((8, 8)), hidden=40, layers=2)
+    for name, weight in encoder.lstm.named_parameters():
+        if name.endswith("weight"):
+            assert 0.018 < weight.abs().max() <= 0.02
+            assert free.lstm.get_parameter(name).abs().max() > 0.1

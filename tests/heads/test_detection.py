@@ -126,3 +126,18 @@ def test_one_activity_alone_can_be_detected() -> None:
 def test_what_cannot_be_is_refused(wrong: dict[str, object], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         detector(**wrong)
+
+
+def test_the_lstm_reads_normalised_vectors_of_which_a_share_was_dropped() -> None:
+    torch.manual_seed(0)
+    head = ActivityDetector(Widths(clip=200, steps=200), 3, hidden=4, dropout=0.75).train()
+    read: list[torch.Tensor] = []
+    head.lstm.register_forward_hook(lambda _, given, __: read.append(given[0]))
+    steps = 3 * torch.randn(4, 10, 200) + 5
+    head.along(steps)
+    dropped = read[0] == 0
+    assert abs(float(dropped.float().mean()) - 0.75) < 0.02
+    flat = steps.flatten(0, 1)
+    deviation = flat.var(0, unbiased=False).add(head.norm.eps).sqrt()
+    normal = ((flat - flat.mean(0)) / deviation).unflatten(0, (4, 10))
+    torch.testing.assert_close(read[0][~dropped], 4 * normal[~dropped], rtol=1e-3, atol=1e-3)

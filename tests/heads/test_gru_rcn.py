@@ -110,3 +110,15 @@ def test_what_cannot_be_is_refused_in_one_line(make: Callable[[], Head], complai
     with pytest.raises(InputError, match=complaint) as raised:
         make()
     assert "\n" not in str(raised.value)
+
+
+def test_probabilities_are_the_mean_of_those_of_the_levels() -> None:
+    torch.manual_seed(0)
+    head = GRURCN(WIDTHS, CLASSES).eval()
+    prediction = head(features())
+    exponents = prediction.votes.exp()  # (B, levels, K)
+    by_hand = (exponents / exponents.sum(-1, keepdim=True)).mean(1)
+    torch.testing.assert_close(prediction.probabilities, by_hand)
+    labels = torch.tensor([1, 2, 0])
+    wanted = -sum(by_hand[clip, label].log() for clip, label in enumerate(labels)) / len(labels)
+    torch.testing.assert_close(head.loss(prediction, labels), wanted)

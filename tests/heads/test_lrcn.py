@@ -101,3 +101,18 @@ def test_what_cannot_be_is_refused_in_one_line(make: Callable[[], Head], complai
     with pytest.raises(InputError, match=complaint) as raised:
         make()
     assert "\n" not in str(raised.value)
+
+
+def test_the_lstm_reads_vectors_of_which_a_share_was_dropped() -> None:
+    torch.manual_seed(0)
+    widths = Widths(clip=200, steps=200)
+    head = LRCN(widths, 3, hidden=4, dropout_before=0.75, dropout_after=0.0).train()
+    read: list[torch.Tensor] = []
+    head.lstm.register_forward_hook(lambda _, given, __: read.append(given[0]))
+    steps = torch.rand(4, 10, 200) + 1
+    head(Features(clip=steps.mean(1), steps=steps))
+    dropped = read[0] == 0
+    assert abs(float(dropped.float().mean()) - 0.75) < 0.02
+    torch.testing.assert_close(read[0][~dropped], 4 * steps[~dropped])
+    head.eval()(Features(clip=steps.mean(1), steps=steps))
+    assert torch.equal(read[1], steps)
