@@ -116,3 +116,18 @@ def test_the_lstm_reads_vectors_of_which_a_share_was_dropped() -> None:
     torch.testing.assert_close(read[0][~dropped], 4 * steps[~dropped])
     head.eval()(Features(clip=steps.mean(1), steps=steps))
     assert torch.equal(read[1], steps)
+
+
+def test_the_last_layer_reads_outputs_of_which_a_share_was_dropped() -> None:
+    torch.manual_seed(0)
+    widths = Widths(clip=8, steps=8)
+    head = LRCN(widths, 3, hidden=200, dropout_before=0.0, dropout_after=0.75, bound=None).train()
+    outputs: list[torch.Tensor] = []
+    head.lstm.register_forward_hook(lambda _, __, made: outputs.append(made[0]))
+    head.last.register_forward_hook(lambda _, given, __: outputs.append(given[0]))
+    steps = torch.randn(4, 10, 8)
+    head(Features(clip=steps.mean(1), steps=steps))
+    made, read = outputs
+    dropped = read == 0
+    assert abs(float(dropped.float().mean()) - 0.75) < 0.02
+    torch.testing.assert_close(read[~dropped], 4 * made[~dropped])

@@ -41,7 +41,9 @@ def _slow(fields: torch.Tensor, *, grid: int, bins: int) -> np.ndarray:
 def folder(tmp_path: Path) -> Path:
     with FlowWriter(tmp_path / "a.mkv", rate=25.0, comment="test") as file:
         file.append(CODES)
+    size = (tmp_path / "a.mkv").stat().st_size
     row = replace(ROW, frames=13, height=9, width=14, bound=6.0, clipped=0.0, settings="{}")
+    row = replace(row, bytes=size)
     write_rows(tmp_path, [row])
     return tmp_path
 
