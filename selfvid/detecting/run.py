@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from selfvid.detecting.detector import (
     load_detector,
 )
 from selfvid.detecting.extract import StreamEncoder
+from selfvid.detecting.labels import LABELS, Found, write_labels
 from selfvid.detecting.segments import (
     CSV,
     JSON,
@@ -58,8 +59,11 @@ def detect_run(
     device: Device = "auto",
     precision: Precision | None = None,
     quiet: bool = False,
-) -> dict[str, list[Segment]]:
+) -> dict[str, Found]:
     """Find activities in videos of any length; each video is read once from beginning to end.
+
+    Besides the segments of each video, its likeliest activities are given with their scores. A
+    video in which no clip reaches the threshold is named with the highest probability.
 
     Memory stays small: at any time it contains the pixels of a few clips, the times of the video
     and one probability for each clip and activity.
@@ -67,7 +71,8 @@ def detect_run(
     Args:
         run: folder of a finished run of detect train.
         videos: video files, or folders of frame images.
-        out: new folder for detections.json (ActivityNet's scheme), detections.csv and timelines.
+        out: new folder for detections.json and labels.json (ActivityNet's schemes for segments
+            and for whole videos), detections.csv and timelines.
         fold: number of the fold whose detector is used, counted from 1, if the run has several.
         smooth: half the width, in clips, of the mean filter along a video.
         alpha: a clip is active if the probability that any activity goes on is at least this.
@@ -82,7 +87,7 @@ def detect_run(
         quiet: show no progress and no summary.
 
     Returns:
-        The segments of each video, by name.
+        What was found in each video, by name.
 
     Raises:
         InputError: If an argument is not as expected, or no video can be read.
@@ -106,7 +111,8 @@ def detect_run(
         decoder=decoder,
         threads=threads,
     )
-    found, faults = {}, []
+    found: dict[str, Found] = {}
+    faults = []
     for name, video in names.items():
         try:
             along = detect_in(stream_encoder, detector, video, quiet=quiet)
@@ -114,17 +120,26 @@ def detect_run(
             logger.warning("left out: %s", error)
             faults.append(str(error))
             continue
-        found[name] = along.segments(post, detector)
+        found[name] = along.found(post, detector)
         if draw:
-            _draw(along, found[name], post, detector, out / f"{name}.png")
+            _draw(along, found[name].segments, post, detector, out / f"{name}.png")
     if not found:
         raise InputError(f"none of {len(names)} videos could be read; the first: {faults[0]}")
     out.mkdir(parents=True, exist_ok=True)
-    write_detections(found, out, encoder=type(stream_encoder.encoder).__name__)
+    encoder = type(stream_encoder.encoder).__name__
+    write_detections({name: one.segments for name, one in found.items()}, out, encoder=encoder)
+    write_labels(found, out, encoder=encoder)
     if not quiet:
-        total = sum(map(len, found.values()))
-        print(f"{total} segments in {len(found)} of {len(names)} videos: {out / JSON}, {out / CSV}")
+        _print(found, out, alpha=alpha, videos=len(names))
     return found
+
+
+def _print(found: Mapping[str, Found], out: Path, *, alpha: float, videos: int) -> None:
+    for name, one in found.items():
+        print(f"{name}: {one.in_words(alpha=alpha)}")
+    total = sum(len(one.segments) for one in found.values())
+    files = ", ".join(str(out / name) for name in (JSON, CSV, LABELS))
+    print(f"{total} segments in {len(found)} of {videos} videos: {files}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,10 +154,11 @@ class ClipChances:
     chances: NDArray[np.float64]
     spans: NDArray[np.float64]
 
-    def segments(self, post: PostProcessing, detector: Detector) -> list[Segment]:
-        """Return the segments that the probabilities give."""
-        labels, assume = detector.labels, detector.assume
-        return post.segments(self.chances, self.spans, labels=labels, assume=assume)
+    def found(self, post: PostProcessing, detector: Detector) -> Found:
+        """Return the segments and the labels that the probabilities give."""
+        return Found.of(
+            self.chances, self.spans, post, labels=detector.labels, assume=detector.assume
+        )
 
 
 def detect_in(

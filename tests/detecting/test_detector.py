@@ -37,9 +37,9 @@ def test_the_detector_of_each_fold_uses_the_encoder_of_that_fold(
     out = tmp_path / "found"
     found = detect_run(run, [video], out=out, fold=fold, smooth=0, alpha=0.5, quiet=True)
     plain_result = json.loads((run / "detections.json").read_text())["results"]["0.mp4"]
-    assert [segment.label for segment in sorted(found["0"], key=lambda each: -each.score)] == [
-        each["label"] for each in plain_result
-    ]
+    assert [
+        segment.label for segment in sorted(found["0"].segments, key=lambda each: -each.score)
+    ] == [each["label"] for each in plain_result]
 
 
 def test_a_run_whose_folds_share_one_encoder_can_be_the_encoder_of_another_run(

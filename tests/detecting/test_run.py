@@ -19,7 +19,7 @@ def test_detect_run_finds_the_same_segments_as_detect_eval(
     video = annotated.parent / "7.mp4"
     found = detect_run(evaluated, [video], out=tmp_path / "found", smooth=1, alpha=0.5, quiet=True)
     expected = json.loads((evaluated / "detections.json").read_text())["results"]["7.mp4"]
-    mine = sorted(found["7"], key=lambda each: -each.score)
+    mine = sorted(found["7"].segments, key=lambda each: -each.score)
     assert len(mine) == len(expected) > 0
     for segment, other in zip(mine, expected, strict=True):
         assert segment.label == other["label"]
@@ -29,6 +29,7 @@ def test_detect_run_finds_the_same_segments_as_detect_eval(
         "7.png",
         "detections.csv",
         "detections.json",
+        "labels.json",
     }
 
 
@@ -71,3 +72,17 @@ def test_an_output_folder_with_files_and_an_unknown_fold_are_refused(
         detect_run(run, [video], out=annotated.parent, quiet=True)
     with pytest.raises(InputError, match="fold is 2 and the run has 1 detectors"):
         detect_run(run, [video], out=tmp_path / "found", fold=2, quiet=True)
+
+
+def test_every_video_is_named_with_its_labels_and_a_silent_one_says_why(
+    run: Path, annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = annotated.with_name("0.mp4")
+    found = detect_run(run, [video], out=tmp_path / "found", alpha=1.0, draw=False)["0"]
+    first, *others = capsys.readouterr().out.splitlines()
+    assert not found.segments
+    assert first.startswith(f"0: {found.labels[0].label} {found.labels[0].score:.2f}, ")
+    assert first.endswith(f"goes on reaches {found.highest:.2f}, alpha is 1")
+    assert others[-1].startswith("0 segments in 1 of 1 videos")
+    written = json.loads((tmp_path / "found" / "labels.json").read_text())["results"]["0"]
+    assert [each["label"] for each in written] == [each.label for each in found.labels]

@@ -141,3 +141,24 @@ def test_the_lstm_reads_normalised_vectors_of_which_a_share_was_dropped() -> Non
     deviation = flat.var(0, unbiased=False).add(head.norm.eps).sqrt()
     normal = ((flat - flat.mean(0)) / deviation).unflatten(0, (4, 10))
     torch.testing.assert_close(read[0][~dropped], 4 * normal[~dropped], rtol=1e-3, atol=1e-3)
+
+
+def test_the_last_layer_reads_outputs_of_which_a_share_was_dropped() -> None:
+    torch.manual_seed(0)
+    head = ActivityDetector(Widths(clip=8, steps=8), 3, hidden=200, dropout=0.75).train()
+    kept: list[torch.Tensor] = []
+    head.lstm.register_forward_hook(lambda _, __, made: kept.append(made[0]))
+    head.last.register_forward_hook(lambda _, given, __: kept.append(given[0]))
+    head.along(torch.randn(4, 10, 8))
+    made, read = kept
+    dropped = read == 0
+    assert abs(float(dropped.float().mean()) - 0.75) < 0.02
+    torch.testing.assert_close(read[~dropped], 4 * made[~dropped])
+
+
+def test_overlapping_activities_have_chances_of_their_own() -> None:
+    votes = torch.tensor([[[2.0, 2.0, -1.0]]])
+    by_hand = 1 / (1 + torch.exp(-votes))
+    torch.testing.assert_close(detector(several=True).chances(votes), by_hand)
+    alone = detector().chances(torch.cat((votes, votes[..., :1]), -1))
+    assert float(alone.sum()) == pytest.approx(1.0)

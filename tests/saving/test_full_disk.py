@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,25 +24,29 @@ _BIG = np.zeros(5000)
 resource = pytest.importorskip("resource")
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Files may not become larger than 2000 bytes, as on a disk that fills up."""
+    """Files may not become larger than 2000 bytes, as on a disk that fills up.
+
+    It surrounds single calls: a file that pytest's own output goes to has the limit too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_file_without_room_is_one_line_and_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'.*/a\.json' cannot be written: .* MB free\)"):
+    expected = r"'.*/a\.json' cannot be written: .* MB free\)"
+    with pytest.raises(InputError, match=expected), small_files():
         write_whole(tmp_path / "a.json", "x" * 9000)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.usefixtures("small_files")
 @pytest.mark.parametrize(
     "save",
     [lambda file: save_file({"a": torch.zeros(5000)}, file), lambda file: np.save(file, _BIG)],
@@ -49,13 +54,13 @@ def test_a_file_without_room_is_one_line_and_nothing_is_left(tmp_path: Path) -> 
 )
 def test_the_words_of_libraries_are_known(tmp_path: Path, save: Callable[[Path], None]) -> None:
     file = tmp_path / "big"
-    with pytest.raises(InputError, match=r"big' cannot be written"), writing(file):
+    with pytest.raises(InputError, match=r"big' cannot be written"), small_files(), writing(file):
         save(file)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_module_without_room_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"head/model\.safetensors' cannot be written"):
+    expected = r"head/model\.safetensors' cannot be written"
+    with pytest.raises(InputError, match=expected), small_files():
         save_module(Average(Widths(clip=400), 40), tmp_path / "head", kind="head")
     assert not list(tmp_path.iterdir())
 
