@@ -4,7 +4,7 @@ import torch
 from selfvid.backbones.small import SmallNet
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
-from selfvid.objectives.temporal_coherence import TemporalCoherence, temporal_coherence
+from selfvid.objectives.temporal_coherence import TemporalCoherence, push_loss, temporal_coherence
 
 
 def test_coherence_matches_hand_arithmetic() -> None:
@@ -56,3 +56,10 @@ def test_one_clip_or_one_frame_has_no_pairs(shape: tuple[int, ...]) -> None:
 def test_a_margin_must_be_positive() -> None:
     with pytest.raises(InputError, match="margin must be positive, got 0"):
         TemporalCoherence(FrameEncoder(SmallNet(channels=1, stages=(8,))), margin=0)
+
+
+def test_only_the_counted_pairs_are_averaged() -> None:
+    z = torch.tensor([[[0.0], [1.0]], [[3.0], [3.0]]])  # distances 3 and 2
+    counted = torch.tensor([[True, False], [False, False]])
+    assert push_loss(z, margin=5.0, counted=counted).item() == pytest.approx(5 - 3)
+    assert push_loss(z, margin=5.0, counted=torch.zeros(2, 2, dtype=torch.bool)).item() == 0

@@ -84,3 +84,14 @@ def test_what_cannot_be_built_is_refused_in_one_line(make: object, words: str) -
     with pytest.raises(InputError, match=words) as caught:
         make()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
+
+
+def test_a_forget_bias_of_three_keeps_nearly_all_of_the_memory() -> None:
+    cell = ConvLSTMCell(2, 3, kernel=3, forget_bias=3.0)
+    with torch.no_grad():
+        for weight in (cell.input_weight, cell.recurrent_weight):
+            assert weight is not None
+            weight.zero_()
+    memory = torch.randn(1, 3, 4, 4)
+    _, (_, after) = unroll(cell, torch.zeros(1, 1, 2, 4, 4), (torch.zeros(1, 3, 4, 4), memory))
+    torch.testing.assert_close(after, memory / (1 + torch.exp(torch.tensor(-3.0))))
