@@ -187,7 +187,12 @@ class Percepts(FrameVectors):
     def forward(self, clip: Tensor) -> Tensor:
         """Compute vectors (B, 1, S, D)."""
         steps = self.encoder(clip).need_steps("Percepts").unsqueeze(1)
-        return steps if self.squash is None else (2 * (self.squash * steps).sigmoid() - 1).clamp(0)
+        return squashed(steps, self.squash)
+
+
+def squashed(steps: Tensor, squash: float | None) -> Tensor:
+    """Map vectors (..., D) to 0..1 as `Percepts` does; with None they stay as they are."""
+    return steps if squash is None else (2 * (squash * steps).sigmoid() - 1).clamp(0)
 
 
 def _unscaled_grey() -> PixelInput:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from selfvid.backbones.layered import checked_dropout
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.lstm import LSTMEncoder
+from selfvid.encoders.vectors import Percepts, squashed
 from selfvid.errors import InputError
 from selfvid.heads.base import Head, averaged, first_state, initialised, without_maps
 from selfvid.pictures import gates
@@ -35,6 +36,8 @@ class LRCN(Head):
         start: run or folder of a pretrained `LSTMEncoder` with whose LSTM training starts; its
             vectors must have the width of the encoder's steps.
         peepholes: whether the LSTM has peepholes; None means as `start`, and none without it.
+        squash: as in `Percepts`, for an LSTM that was pretrained on vectors so mapped; None means
+            as `start`, and no mapping without it.
         bound: weights are drawn uniformly from -bound to bound; with None the bound depends on
             the number of inputs (fan-in).
 
@@ -54,6 +57,7 @@ class LRCN(Head):
         dropout_after: float = 0.5,
         start: str | Path | None = None,
         peepholes: bool | None = None,
+        squash: float | None = None,
         bound: float | None = 0.01,
     ) -> None:
         super().__init__(widths, classes)
@@ -65,14 +69,16 @@ class LRCN(Head):
             has_them = start is not None if peepholes is None else peepholes
             self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=has_them, bound=bound)
         else:
-            self.lstm = _pretrained(Path(start), inputs=inputs, hidden=hidden, layers=layers)
+            self.lstm, squash = _pretrained(Path(start), inputs, hidden, layers)
             names = [name for name, _ in self.lstm.named_parameters()]
             self.construction["peepholes"] = any(name.endswith("peepholes") for name in names)
+            self.construction["squash"] = squash
+        self.squash = squash
         self.last = initialised(nn.Linear(hidden, classes), 0.01)  # as in the released networks
 
     def forward(self, features: Features, state: State | None = None) -> Prediction:
         """Compute a vote at each step; `state` is the LSTM's state after the clips before."""
-        steps = features.need_steps("LRCN")
+        steps = squashed(features.need_steps("LRCN"), self.squash)
         outputs, after = self.lstm(self.before(steps), first_state(state, steps))
         votes: Tensor = self.last(self.after(outputs))  # (B, S, K)
         return Prediction(votes, averaged(votes), after)
@@ -81,7 +87,7 @@ class LRCN(Head):
         """Return a picture of the gates of the LSTM's lowest layer along one clip."""
         (cell, *_) = self.lstm.layers
         assert isinstance(cell, PeepholeLSTMCell)
-        steps = features.need_steps("LRCN")
+        steps = squashed(features.need_steps("LRCN"), self.squash)
         values = gate_values(cell, steps)
         # A step that sees several frames is drawn under the last of them.
         seen = frames[-steps.shape[1] :]
@@ -100,7 +106,10 @@ class LRCN(Head):
         return without_maps(features)
 
 
-def _pretrained(folder: Path, *, inputs: int, hidden: int, layers: int) -> PeepholeLSTM:
+def _pretrained(
+    folder: Path, inputs: int, hidden: int, layers: int
+) -> tuple[PeepholeLSTM, float | None]:
+    """Return the LSTM of the encoder in `folder`, and how its vectors were squashed."""
     encoder = load_encoder(folder)
     if not isinstance(encoder, LSTMEncoder):
         raise InputError(
@@ -114,4 +123,5 @@ def _pretrained(folder: Path, *, inputs: int, hidden: int, layers: int) -> Peeph
         )
     lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=encoder.peepholes)
     lstm.cell.load_state_dict(encoder.lstm.state_dict())
-    return lstm
+    vectors = encoder.vectors
+    return lstm, vectors.squash if isinstance(vectors, Percepts) else None

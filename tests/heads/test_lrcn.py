@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from selfvid.backbones.small import SmallNet
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.lstm import LSTMEncoder
-from selfvid.encoders.vectors import FlatFrames
+from selfvid.encoders.vectors import FlatFrames, Percepts
 from selfvid.errors import InputError
 from selfvid.heads.base import Head
 from selfvid.heads.lrcn import LRCN
@@ -69,6 +71,22 @@ def test_a_saved_head_needs_the_run_that_it_started_from_no_more(tmp_path: Path)
     shutil.rmtree(tmp_path / "encoder")
     loaded = load_module(folder, kind="head", expected=LRCN)
     assert all(map(torch.equal, loaded.state_dict().values(), head.state_dict().values()))
+
+
+def test_an_lstm_pretrained_on_squashed_percepts_reads_such_here_too(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    frames = FrameEncoder(SmallNet(channels=1, stages=(6,), norm="none"))
+    encoder = LSTMEncoder(Percepts(frames, squash=2.0), hidden=5).eval()
+    encoder.save(tmp_path / "encoder")
+    head = LRCN(WIDTHS, CLASSES, hidden=5, start=tmp_path).eval()
+    clip = torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8)
+    steps = frames.eval()(clip).need_steps("a test")
+    wanted = head.last(encoder(clip).need_steps("a test"))
+    said = Features(clip=steps.mean(1), steps=steps)
+    torch.testing.assert_close(head(said).votes, wanted)
+    folder = save_module(head, tmp_path / "head", kind="head")
+    loaded = load_module(folder, kind="head", expected=LRCN)
+    torch.testing.assert_close(loaded(said).votes, wanted)
 
 
 def test_a_pretrained_lstm_of_other_sizes_is_refused(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
         ("contrast.maximum(average)", "contrast"),
     ),
     "encoders/vectors.py": (
-        ("(2 * (self.squash * steps).sigmoid() - 1)", "(self.squash * steps).sigmoid()"),
+        ("(2 * (squash * steps).sigmoid() - 1)", "(squash * steps).sigmoid()"),
     ),
     "encoders/sliding.py": (
         ("(frames - self.window) // self.stride + 1", "(frames - self.window) // self.stride"),
