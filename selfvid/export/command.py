@@ -47,7 +47,7 @@ class Export:
 
     @property
     def words(self) -> str:
-        """A summary of one or two lines."""
+        """A summary of one to three lines."""
         plan = self.plan
         time = (
             f"any T from {plan.shortest}" if plan.any_length else f"time fixed at T={plan.frames}"
@@ -58,7 +58,8 @@ class Export:
             f"{time}; largest difference from PyTorch {self.parity.difference:.1g} "
             f"(on B×T = {checked}); run it with {self.folder / SNIPPET}"
         )
-        return f"{line}\ntime is fixed: {self.reason}" if self.reason else line
+        asides = (self.parity.growth(), self.reason and f"time is fixed: {self.reason}")
+        return "\n".join([line, *filter(None, asides)])
 
 
 def export(

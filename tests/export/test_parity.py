@@ -15,6 +15,7 @@ from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.export import export
 from selfvid.export.parity import Plan, compare
+from selfvid.recurrent import PeepholeLSTMCell
 from selfvid.types import Features, Widths
 from tests.export.encoders import saved
 
@@ -103,3 +104,23 @@ def test_the_difference_is_the_largest_of_all_outputs(tmp_path: Path) -> None:
 def test_an_output_with_another_name_or_shape_is_refused(outputs: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"outputs of a clip \(2, 8, 3, 4, 6\) are"):
         compare(Means(), snippet(tmp_path, outputs), PLAN)
+
+
+class Remembering(Means):
+    """The same means, of an encoder that has a recurrent cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = PeepholeLSTMCell(1, 1)
+
+
+def test_growth_along_longer_clips_is_noted_for_encoders_with_a_memory(tmp_path: Path) -> None:
+    code = snippet(tmp_path, f"{{'clip': {MEAN} + np.float32(1e-3 * clips.shape[1])}}")
+    free = replace(PLAN, any_length=True, tolerance=1.0)
+    parity = compare(Remembering(), code, free)
+    assert [check.shape[1] for check in parity.longer] == [4 * free.frames, 16 * free.frames]
+    for check in parity.longer:
+        assert check.difference == pytest.approx(1e-3 * check.shape[1], rel=0.1)
+    assert parity.growth() == "it grows with the length: 0.03 on 32 frames, 0.1 on 128 frames"
+    assert not compare(Means(), code, free).longer
+    assert not compare(Remembering(), code, replace(free, any_length=False)).longer
