@@ -27,9 +27,9 @@ from selfvid.cli.terminal import escaped_output, log_to_terminal
 from selfvid.errors import InputError
 from selfvid.saving.full_disk import full_disk, no_room
 from selfvid.saving.printable import escaped
-from selfvid.signals import Stopped, raised_signals
+from selfvid.signals import INTERRUPTED, Stopped, raised_signals
 
-USER_ERROR, OUR_ERROR, INTERRUPTED = 2, 1, 130  # exit codes, as shells and argparse use them
+USER_ERROR, OUR_ERROR = 2, 1  # exit codes, as argparse and Python use them
 
 
 @dataclass(frozen=True)

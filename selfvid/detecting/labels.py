@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from selfvid.data.annotations.annotations import Assume
-from selfvid.detecting.segments import Floats, PostProcessing, Segment, smoothed, video_scores
+from selfvid.detecting.segments import (
+    Floats,
+    PostProcessing,
+    Segment,
+    smoothed,
+    video_scores,
+    write_results,
+)
 from selfvid.heads.detection import BACKGROUND
-from selfvid.saving.whole import write_whole
 
 LABELS = "labels.json"
 MOST = 3  # labels of a video
@@ -85,12 +90,8 @@ def write_labels(found: Mapping[str, Found], folder: Path, *, encoder: str) -> N
         folder: an existing folder.
         encoder: what the vectors of the clips come from, in words.
     """
-    plain = {
-        "version": "VERSION 1.3",
-        "results": {
-            video: [{"label": each.label, "score": round(each.score, 6)} for each in one.labels]
-            for video, one in found.items()
-        },
-        "external_data": {"used": True, "details": encoder},
+    results = {
+        video: [{"label": each.label, "score": round(each.score, 6)} for each in one.labels]
+        for video, one in found.items()
     }
-    write_whole(folder / LABELS, json.dumps(plain, indent=1) + "\n")
+    write_results(results, folder / LABELS, encoder=encoder)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,22 +204,18 @@ def write_detections(found: Mapping[str, Sequence[Segment]], folder: Path, *, en
         folder: an existing folder.
         encoder: what the vectors of the clips come from, in words.
     """
-    plain = {
-        "version": "VERSION 1.3",
-        "results": {
-            video: [
-                {
-                    "label": each.label,
-                    "score": round(each.score, 6),
-                    "segment": [round(each.start, 3), round(each.end, 3)],
-                }
-                for each in sorted(segments, key=lambda each: -each.score)
-            ]
-            for video, segments in found.items()
-        },
-        "external_data": {"used": True, "details": encoder},
+    results = {
+        video: [
+            {
+                "label": each.label,
+                "score": round(each.score, 6),
+                "segment": [round(each.start, 3), round(each.end, 3)],
+            }
+            for each in sorted(segments, key=lambda each: -each.score)
+        ]
+        for video, segments in found.items()
     }
-    write_whole(folder / JSON, json.dumps(plain, indent=1) + "\n")
+    write_results(results, folder / JSON, encoder=encoder)
     columns = ["video", "start", "end", "label", "score"]
     lines: list[dict[str, Cell]] = [
         {
@@ -233,6 +229,16 @@ def write_detections(found: Mapping[str, Sequence[Segment]], folder: Path, *, en
         for each in segments
     ]
     write_table(folder / CSV, columns, lines)
+
+
+def write_results(results: Mapping[str, list[Any]], path: Path, *, encoder: str) -> None:
+    """Write what was found in each video as JSON in ActivityNet's scheme."""
+    plain = {
+        "version": "VERSION 1.3",
+        "results": results,
+        "external_data": {"used": True, "details": encoder},
+    }
+    write_whole(path, json.dumps(plain, indent=1) + "\n")
 
 
 class _Span(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 import time
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from selfvid.heads.base import Head
 from selfvid.pictures import write_png
 from selfvid.results.leaks import Footage, relate_footage
 from selfvid.results.scores import SCORES, Scores, pooled
+from selfvid.saving.hashes import short_hash
 from selfvid.training.run_folder import RunFolder
 from selfvid.training.start import start_or_resume
 from selfvid.types import ClipBatch
@@ -142,7 +142,7 @@ class FinetuneRun:
         settings = self.settings
         found = {"data": self.videos.reading_hash(settings.label)}
         places = [[fold.train.tolist(), fold.test.tolist()] for fold in self.parts]
-        found["folds"] = hashlib.blake2b(repr(places).encode(), digest_size=8).hexdigest()
+        found["folds"] = short_hash([repr(places)])
         if settings.coherence is not None:
             found["coherence"] = settings.coherence.footage.reading_hash()
         if settings.second is not None:

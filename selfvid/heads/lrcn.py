@@ -69,7 +69,8 @@ class LRCN(Head):
             has_them = start is not None if peepholes is None else peepholes
             self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=has_them, bound=bound)
         else:
-            self.lstm, squash = _pretrained(Path(start), inputs, hidden, layers)
+            self.lstm, pretrained = _pretrained(Path(start), inputs, hidden, layers)
+            squash = pretrained if squash is None else squash
             names = [name for name, _ in self.lstm.named_parameters()]
             self.construction["peepholes"] = any(name.endswith("peepholes") for name in names)
             self.construction["squash"] = squash

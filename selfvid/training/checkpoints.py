@@ -6,17 +6,15 @@ import logging
 import os
 import signal
 import threading
-import time
 import zipfile
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from selfvid.errors import InputError
-from selfvid.signals import PATIENCE, SIGNALS, Stopped
+from selfvid.signals import SIGNALS, Stopped, handler_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +45,6 @@ class Checkpoints(Callback):
         self.every = every
         self.stopped_by: signal.Signals | None = None
         self._saved_at = -1
-        self._noted_at = 0.0
         self._former: dict[signal.Signals, Any] = {}
 
     def raise_if_stopped(self) -> None:
@@ -67,8 +64,8 @@ class Checkpoints(Callback):
         del pl_module
         self._saved_at = trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            for sign in SIGNALS:
-                self._former[sign] = signal.signal(sign, self._note)
+            handler = handler_of(self._note, later=_stop_at_once)
+            self._former = {sign: signal.signal(sign, handler) for sign in SIGNALS}
 
     def on_train_batch_end(
         self,
@@ -104,12 +101,8 @@ class Checkpoints(Callback):
             signal.signal(sign, handler)
         self._former.clear()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if self.stopped_by is None:
-            self.stopped_by, self._noted_at = signal.Signals(number), time.monotonic()
-        elif time.monotonic() - self._noted_at > PATIENCE:
-            raise Stopped(number)
+    def _note(self, number: int) -> None:
+        self.stopped_by = signal.Signals(number)
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_at = trainer.global_step
@@ -123,6 +116,10 @@ class Checkpoints(Callback):
         unfinished.replace(final)
         for old in saved(self.folder)[KEPT:]:
             old.unlink()
+
+
+def _stop_at_once(number: int) -> None:
+    raise Stopped(number)
 
 
 def accumulating(trainer: Trainer) -> bool:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from selfvid import signals
 from selfvid.errors import InputError
 from selfvid.signals import Stopped
-from selfvid.training import checkpoints
 from selfvid.training import fit as fit_module
 from selfvid.training.checkpoints import (
     KEPT,
@@ -168,7 +168,7 @@ def test_a_signal_lets_the_step_end_and_a_later_one_does_not(
         assert trainer.should_stop
         assert [step_of(path) for path in saved(tmp_path)] == [2]
         signal.raise_signal(signal.SIGTERM)  # schedulers repeat a signal
-        monkeypatch.setattr(checkpoints, "PATIENCE", 0.0)
+        monkeypatch.setattr(signals, "PATIENCE", 0.0)
         with pytest.raises(Stopped, match="stopped by SIGHUP"):
             signal.raise_signal(signal.SIGHUP)
     finally:

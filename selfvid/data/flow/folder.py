@@ -6,7 +6,6 @@ A flow video is a lossless grey video file: each of its pictures is a field in e
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -23,6 +22,7 @@ from selfvid.data.video.pyav_reader import PyAVReader
 from selfvid.data.video.reader import DecodeError, Frames
 from selfvid.errors import InputError
 from selfvid.flow.quantise import Direction, dequantise
+from selfvid.saving.hashes import short_hash
 
 TABLE = "flow.csv"  # a row for each video and direction
 
@@ -203,7 +203,7 @@ class FlowFolder:
             for row in self.rows
             if row.video in videos
         )
-        return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+        return short_hash(pieces)
 
     def _difference(self, row: FlowRow) -> str:
         """Return in words how a flow video differs from its row of the table, or ""."""

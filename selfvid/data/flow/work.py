@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from selfvid.data.flow.folder import FlowWriter
-from selfvid.data.manifest.identity import unchanged_path
-from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.manifest.identity import check_unchanged
+from selfvid.data.manifest.rows import Row
 from selfvid.data.video.decode import DecodeError, DecoderName, VideoReader, open_video
 from selfvid.data.video.reader import Frames
 from selfvid.errors import InputError
@@ -89,8 +89,7 @@ def compute_flow_of(
     """
     try:
         if indexed is not None:
-            row = Row(path=str(path), **indexed)
-            unchanged_path(Manifest((row,), Path()), row)
+            check_unchanged(Path(path), Row(path=str(path), **indexed))
         with (
             limited_threads(threads),
             open_video(

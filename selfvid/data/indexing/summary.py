@@ -133,17 +133,19 @@ def _asides(tally: Tally) -> list[str]:
 
 def _notes(kept: Sequence[Row]) -> list[str]:
     noted = list({row.path: row for row in kept if row.remarks}.values())
-    lines = [f"note       {row.path}: {row.remarks}" for row in noted[:_MOST_BAD]]
-    if len(noted) > _MOST_BAD:
-        lines.append(f"           and {len(noted) - _MOST_BAD} more, in the column remarks")
-    return lines
+    return _first("note", [(row, row.remarks) for row in noted], column="remarks")
 
 
 def _problems(rows: Sequence[Row]) -> list[str]:
-    bad = [row for row in rows if row.status == "bad"]
-    lines = [f"bad        {printable(row.path)}: {row.error}" for row in bad[:_MOST_BAD]]
-    if len(bad) > _MOST_BAD:
-        lines.append(f"           and {len(bad) - _MOST_BAD} more, in the column error")
+    bad = [(row, row.error) for row in rows if row.status == "bad"]
+    return _first("bad", bad, column="error")
+
+
+def _first(kind: str, found: Sequence[tuple[Row, str]], *, column: str) -> list[str]:
+    """Return a line for each of the first rows, and how many more there are."""
+    lines = [f"{kind:<10} {printable(row.path)}: {words}" for row, words in found[:_MOST_BAD]]
+    if len(found) > _MOST_BAD:
+        lines.append(f"{'':<10} and {len(found) - _MOST_BAD} more, in the column {column}")
     return lines
 
 

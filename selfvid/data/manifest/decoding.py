@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from selfvid.data.manifest.rows import Row
 from selfvid.data.video.decode import decoder_versions
 from selfvid.data.video.reader import DecoderName
 
-_PACKAGES: dict[str, DecoderName] = {"decord": "decord", "pyav": "pyav", "sequential": "pyav"}
+_PACKAGES = {"decord": "decord", "pyav": "pyav", "sequential": "pyav"}
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,4 @@ def decoding_of(row: Row, decoder: DecoderName) -> Decoding:
     known = row.verified and row.frames > 0 and package in decoder_versions()
     if package is None or not known or decoder not in ("auto", package, row.decoder):
         return Decoding(decoder)
-    chosen: DecoderName = "sequential" if row.decoder == "sequential" else package
-    return Decoding(chosen, row.frames, row.damaged_frames)
+    return Decoding(cast(DecoderName, row.decoder), row.frames, row.damaged_frames)

@@ -39,10 +39,19 @@ def unchanged_path(manifest: Manifest, row: Row) -> Path:
         DecodeError: If the file is missing or has changed.
     """
     path = manifest.path_of(row)
+    check_unchanged(path, row)
+    return path
+
+
+def check_unchanged(path: Path, row: Row) -> None:
+    """Check that a file is the one that a row describes.
+
+    Raises:
+        DecodeError: If it is missing or has changed.
+    """
     words = _difference(path, row)
     if words:
         raise DecodeError(str(path), words)
-    return path
 
 
 def differences(manifest: Manifest) -> list[str]:

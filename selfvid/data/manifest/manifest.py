@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from selfvid.data.manifest.rows import COLUMNS, Row, Status, cells, parse_row, segment_id
 from selfvid.data.manifest.tables import read_table, write_table
 from selfvid.errors import InputError
+from selfvid.saving.hashes import short_hash
 
 __all__ = ["Manifest", "Row", "Status", "relative_path"]
 
@@ -183,7 +183,7 @@ class Manifest:
     def hash(self) -> str:
         """Return a short hash of the footage, which does not depend on the order of the rows."""
         pieces = sorted(f"{row.video} {row.start} {row.end}" for row in self.rows)
-        return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+        return short_hash(pieces)
 
     def reading_hash(self, *columns: str) -> str:
         """Return a short hash of what a run reads of these rows, in their order.
@@ -196,7 +196,7 @@ class Manifest:
             repr((segment_id(row), row.decoder, *(row.column(name) for name in columns)))
             for row in self.rows
         ]
-        return hashlib.blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+        return short_hash(pieces)
 
     def labelled(self, column: str) -> Manifest:
         """Return the rows that have a label in `column`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import av
@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from selfvid.data.video.reader import DecodeError
 from selfvid.data.video.source import OPTIONS, require_few_pixels, source_name
+
+UNKNOWN_RATE = 25.0  # frames per second if a file does not give a rate: a common one
+_RATES_AGREE = 0.1  # rates of files whose times are rounded, or whose frames vary a little, differ
+
+# Largest share of repeated timestamps that is repaired. If more are wrong, time is index / rate.
+_REPEATED = 0.05
 
 # FFmpeg's warnings on stderr add nothing to the errors that are raised here.
 av.logging.set_level(None)
@@ -95,8 +101,6 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
     Raises:
         DecodeError: If packets cannot be read or there are none.
     """
-    if stream.codec_context is None:
-        raise DecodeError(path, "no decoder here reads its codec")
     # Encoders of the DivX family write a packet of one byte for a dropped frame; it shows nothing.
     least = 2 if stream.codec_context.codec.canonical_name == "mpeg4" else 1
     try:
@@ -110,39 +114,40 @@ def index_packets(container: Any, stream: Any, path: str) -> PacketIndex:
     if not packets:
         raise DecodeError(path, "has a video stream without frames")
     pixel_format = stream.codec_context.format
-    bits = max((part.bits for part in pixel_format.components), default=8) if pixel_format else 8
-    notes = _choice(container, stream)
-    stamps = _reliable_stamps([pts for pts, _, _ in packets], container, stream)
+    pts = [stamp for stamp, _, _ in packets]
+    stamps = _reliable_stamps(pts, container, stream)
     if stamps is None:
-        none = np.zeros(0, np.int64)
-        repaired, note = _repaired([pts for pts, _, _ in packets], container, stream)
-        return PacketIndex(
-            frames=len(packets),
-            stamps=None,
-            keys=none,
-            key_stamps=none,
-            keys_in_order=False,
-            bits=bits,
-            codec=stream.codec_context.codec.canonical_name,
-            rate=_rate(stream, repaired),
-            seconds=repaired,
-            notes=(*notes, *note),
-        )
-    seconds = (stamps * float(stream.time_base)).astype(np.float64)
+        seconds, repaired = _repaired(pts, container, stream)
+        keys = _Keys()
+    else:
+        seconds = (stamps * float(stream.time_base)).astype(np.float64)
+        repaired = ()
+        keys = _keys(packets, stamps)
     return PacketIndex(
         frames=len(packets),
         stamps=stamps,
-        bits=bits,
+        keys=keys.numbers,
+        key_stamps=keys.stamps,
+        keys_in_order=keys.in_order,
+        bits=max((part.bits for part in pixel_format.components), default=8) if pixel_format else 8,
         codec=stream.codec_context.codec.canonical_name,
         rate=_rate(stream, seconds),
         seconds=seconds,
-        notes=notes,
-        **_keys(packets, stamps),
+        notes=(*_choice(container, stream), *repaired),
     )
 
 
-def _keys(packets: list[tuple[int, int | None, bool]], stamps: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the fields of a `PacketIndex` about key frames.
+@dataclass(frozen=True)
+class _Keys:
+    """The key frames of a `PacketIndex`; none if frames have no reliable timestamps."""
+
+    numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    stamps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    in_order: bool = False
+
+
+def _keys(packets: list[tuple[int, int | None, bool]], stamps: NDArray[np.int64]) -> _Keys:
+    """Return the key frames.
 
     Args:
         packets: presentation and decoding timestamps, and whether it is a key frame, as stored.
@@ -152,11 +157,11 @@ def _keys(packets: list[tuple[int, int | None, bool]], stamps: NDArray[np.int64]
     shown = np.searchsorted(stamps, [packets[at][0] for at in coded])  # in presentation order
     order = np.argsort(shown)
     to_seek = [packets[at][0] if packets[at][1] is None else packets[at][1] for at in coded]
-    return {
-        "keys": shown[order].astype(np.int64),
-        "key_stamps": np.array(to_seek, np.int64)[order],
-        "keys_in_order": bool((shown == np.array(coded)).all()),
-    }
+    return _Keys(
+        shown[order].astype(np.int64),
+        np.array(to_seek, np.int64)[order],
+        bool((shown == np.array(coded)).all()),
+    )
 
 
 def error_text(error: BaseException) -> str:
@@ -188,13 +193,6 @@ def _reliable_stamps(
     if len(present) < len(pts) or (np.diff(stamps) == 0).any():
         return None
     return None if _guessed(container, stream) else stamps
-
-
-UNKNOWN_RATE = 25.0  # frames per second if a file does not give a rate: a common one
-_RATES_AGREE = 0.1  # rates of files whose times are rounded, or whose frames vary a little, differ
-
-# Largest share of repeated timestamps that is repaired. If more are wrong, time is index / rate.
-_REPEATED = 0.05
 
 
 def _repaired(

@@ -11,7 +11,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from selfvid.data.video.packets import error_text, index_packets, open_container, video_stream
+from selfvid.data.video.packets import (
+    PacketIndex,
+    error_text,
+    index_packets,
+    open_container,
+    video_stream,
+)
 from selfvid.data.video.reader import (
     DecodeError,
     Frames,
@@ -70,12 +76,10 @@ class PyAVReader(VideoReader):
         self._open()
         self.index = index_packets(self._container, self._stream, path)
         self.rate = self.index.rate
-        self.first = 0
+        self.first = undecodable(path, self.index)
         # Frames that a file has lost are known by their timestamps only.
         self._counted = self.index.stamps is None or (in_order and not damaged)
         self._seeking = not (in_order or self.index.stamps is None)
-        if self.index.stamps is not None and not (len(self.index.keys) and self.index.keys[0] == 0):
-            self.first = self._undecodable()
         self._rewind()
         self.frames = self.index.frames - self.first
         if known_frames is not None:
@@ -121,14 +125,6 @@ class PyAVReader(VideoReader):
         self._open()
         self._upcoming = self._numbered(first=0)
         self._next = 0
-
-    def _undecodable(self) -> int:
-        """Return how many pictures come before the first one that the decoder returns."""
-        assert self.index.stamps is not None
-        for frame in in_order(self.path):
-            if frame is not None and frame.pts is not None:
-                return int(np.searchsorted(self.index.stamps, frame.pts))
-        raise DecodeError(self.path, "no frame can be decoded")
 
     def _times(self) -> NDArray[np.float64] | None:
         """Return the time of each frame in seconds after the first, or None if not known."""
@@ -257,6 +253,20 @@ def in_order(path: str, *, start: int | None = None) -> Iterator[Any]:
                 yield None
                 continue
             yield from frames
+
+
+def undecodable(path: str, index: PacketIndex) -> int:
+    """Return how many pictures come before the first one that the decoder returns.
+
+    Raises:
+        DecodeError: If it returns none.
+    """
+    if index.stamps is None or (len(index.keys) and index.keys[0] == 0):
+        return 0
+    for frame in in_order(path):
+        if frame is not None and frame.pts is not None:
+            return int(np.searchsorted(index.stamps, frame.pts))
+    raise DecodeError(path, "no frame can be decoded")
 
 
 def picture(frame: Any, *, size: Size | None = None, threads: int = 1) -> Frames:

@@ -29,17 +29,19 @@ def stray_seek(path: str, index: PacketIndex) -> str | None:
         path: the file.
         index: its packets; the file has reliable timestamps.
     """
+    stamps = index.stamps
+    assert stamps is not None
     with open_container(path) as container:
         stream = video_stream(container, path)
         stored = list(_packets(container, stream))
         place = {packet: at for at, packet in enumerate(stored)}
         at_stamp = {stamp: at for at, (stamp, _) in enumerate(stored)}
-        starts = sorted(at_stamp[int(index.stamps[key])] for key in index.keys)  # type: ignore[index]
+        starts = sorted(at_stamp[int(stamps[key])] for key in index.keys)
         last = len(index.keys) - 1
         chosen = {round(place) for place in np.linspace(0, last, _TRIED).tolist()}
         for key in sorted(chosen - {0, -1}):
             number = int(index.keys[key])
-            wanted = at_stamp[int(index.stamps[number])]  # type: ignore[index]
+            wanted = at_stamp[int(stamps[number])]
             past = min((at for at in starts if at > wanted), default=len(stored)) + _BEYOND
             try:
                 container.seek(int(index.key_stamps[key]), stream=stream)

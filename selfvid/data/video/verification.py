@@ -24,7 +24,7 @@ import numpy as np
 
 from selfvid.data.video.decord_reader import DecordReader, unsuitable
 from selfvid.data.video.packets import PacketIndex, packet_index
-from selfvid.data.video.pyav_reader import PyAVReader, in_order, picture
+from selfvid.data.video.pyav_reader import PyAVReader, in_order, picture, undecodable
 from selfvid.data.video.reader import DecodeError, DecoderName, Frames, VideoReader
 from selfvid.data.video.seeking import stray_seek
 
@@ -74,9 +74,7 @@ def verify(path: str, decoders: tuple[str, ...]) -> Verdict:
 def _verified(path: str, decoders: tuple[str, ...], size: int, changed: int) -> Verdict:
     del size, changed  # part of the cache's key only
     index = packet_index(path)
-    with PyAVReader(path, in_order=True, known_frames=index.frames) as reader:
-        assert isinstance(reader, PyAVReader)
-        reference = _Reference(path, index, reader.first)
+    reference = _Reference(path, index, undecodable(path, index))
     reasons = []
     for decoder in decoders:
         # Frames without reliable timestamps can only be counted, and so only be read in order.
