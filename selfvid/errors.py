@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message is one line that names the thing, its value and what was expected. The command line
     prints the message without a traceback and exits with code 2.
     """
+
+
+class NotFinite(InputError):
+    """Raised if a loss, a gradient or a weight of a training is infinite or no number."""

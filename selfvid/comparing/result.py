@@ -12,7 +12,7 @@ import numpy as np
 
 from selfvid.comparing.score_tables import Groups, Scored
 from selfvid.pictures import Bar, Picture, differences, write_png
-from selfvid.results.files import RESULT, write_result
+from selfvid.results.files import RESULT, write_result, writing_files
 from selfvid.results.tables import aligned
 from selfvid.statistics.intervals import LEVEL, Interval
 from selfvid.statistics.paired import Standing, chance_in_words, holm, stand
@@ -104,9 +104,9 @@ class CompareResult:
         """Write the picture and then the result into the folder, if there is one."""
         if self.path is None:
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_png(self.picture(), self.path / PICTURE)
-        write_result(self, self.path / RESULT, kind=KIND)
+        with writing_files(self.path, kind=KIND):
+            write_png(self.picture(), self.path / PICTURE)
+            write_result(self, self.path / RESULT, kind=KIND)
 
 
 def by_class(first: Scored, second: Scored, groups: Groups, *, seed: int = 0) -> list[ClassRow]:

@@ -34,7 +34,7 @@ from selfvid.detecting.segments import (
 from selfvid.detecting.trial import Trial
 from selfvid.errors import InputError
 from selfvid.pictures import write_png
-from selfvid.results.files import check_folder
+from selfvid.results.files import check_folder, writing_files
 from selfvid.results.protocol import about_machine, command
 
 SWEEP_SMOOTH, SWEEP_ALPHA = (0, 5, 10), (0.2, 0.3, 0.5)  # those of the table in Montes et al.
@@ -101,26 +101,27 @@ def detect_eval(
         str(other): trial.guesses_of(Trial.of(Path(other), quiet=quiet), post, called=str(other))
         for other in ([against] if isinstance(against, str | Path) else against or ())
     }
-    result = _result(trial, others, post, folder, seeds=seeds, seed=seed)
-    names = _draw(trial, post, folder / TIMELINES, most=pictures)
-    protocol = {
-        "command": command_line,
-        "run": str(run),
-        "data": trial.about(),
-        "method": {
-            **dataclasses.asdict(post),
-            "matching": "as ActivityNet does: by falling score, each true segment once",
-            "interval": INTERVAL,
-            "swept": SWEPT,
-            "seeds": seeds,
-            "seed": seed,
-            "against": list(others),
-        },
-        **about_machine(trial.stream_encoder.device),
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    result = dataclasses.replace(result, pictures=names, protocol=protocol)
-    result.write()
+    with writing_files(folder, kind=KIND):
+        result = _result(trial, others, post, folder, seeds=seeds, seed=seed)
+        names = _draw(trial, post, folder / TIMELINES, most=pictures)
+        protocol = {
+            "command": command_line,
+            "run": str(run),
+            "data": trial.about(),
+            "method": {
+                **dataclasses.asdict(post),
+                "matching": "as ActivityNet does: by falling score, each true segment once",
+                "interval": INTERVAL,
+                "swept": SWEPT,
+                "seeds": seeds,
+                "seed": seed,
+                "against": list(others),
+            },
+            **about_machine(trial.stream_encoder.device),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        result = dataclasses.replace(result, pictures=names, protocol=protocol)
+        result.write()
     if not quiet:
         print(result)
     return result
@@ -150,7 +151,6 @@ def _result(
     outcomes = {name: evaluator.outcome(found) for name, found in others.items()}
     rows = rows_of(evaluator.outcome(guesses), baselines, outcomes)
     groups = len(set(evaluator.groups))
-    folder.mkdir(parents=True, exist_ok=True)
     names = [each.recording.video.name for each in trial.tested]
     found = dict(zip(names, segments, strict=True))
     write_detections(found, folder, encoder=type(trial.stream_encoder.encoder).__name__)

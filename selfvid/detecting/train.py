@@ -154,6 +154,7 @@ def detect_train(
     vectors = [each for _, each in encoded]
     _train_folds(plan, run, parts, corpus, vectors, stream_encoder)
     save_encoders(encoders, run)
+    run.finish()
     if not quiet:
         logger.info("%s is trained; next: selfvid detect eval %s", run.path, shell_word(run.path))
     return run.path

@@ -119,13 +119,13 @@ def train_detector(
         training=training,
         device=device,
         precision=precision,
-        callbacks=[History(run.history, run.tensorboard), checkpoints],
+        checkpoints=checkpoints,
+        callbacks=[History(run.history, run.tensorboard)],
         checkpoint=checkpoint,
         out=run.path,
         what=what,
         quiet=quiet,
     )
-    checkpoints.raise_if_stopped()
 
 
 def reset_state(state: State | None, begins: Tensor) -> State | None:

@@ -90,14 +90,18 @@ class Encoder(Recorded, nn.Module, ABC):
         """Return the number of frames T that a clip needs to give `steps` steps."""
         return (steps - 1) * self.stride + self.window
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write ``config.json`` and ``model.safetensors``; no partial folder is ever left.
 
+        Args:
+            folder: the new folder.
+            overwrite: replace the folder if it exists.
+
         Raises:
-            InputError: If `folder` exists.
+            InputError: If `folder` exists and is not to be replaced, or a weight is not finite.
         """
         about = {"provenance": dataclasses.asdict(self.provenance)}
-        return save_module(self, Path(folder), kind=KIND, about=about)
+        return save_module(self, Path(folder), kind=KIND, about=about, overwrite=overwrite)
 
 
 def load_encoder(folder: str | Path, *, allow: Sequence[str] = ()) -> Encoder:

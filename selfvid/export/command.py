@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from selfvid.encoders.base import Encoder, encoder_folder, load_encoder
 from selfvid.errors import InputError
 from selfvid.export.card import CARD, card
 from selfvid.export.parity import SNIPPET, Parity, Plan
+from selfvid.saving.whole import replacing
 
 Format = Literal["onnx", "program", "weights", "native"]
 Writer = Callable[[Encoder, Path, Plan], Parity]
@@ -112,14 +112,10 @@ def export(
         )
     plan = _plan(loaded, frames, size, tolerance)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-        unfinished = Path(scratch) / "export"
-        final, parity, reason = _write(_writer(format), loaded, unfinished, plan)
+    with replacing(folder) as draft:
+        final, parity, reason = _write(_writer(format), loaded, draft, plan)
         about = {"format": format} | card(loaded, final, parity)
-        (unfinished / CARD).write_text(json.dumps(about, indent=2) + "\n")
-        if folder.exists():
-            folder.replace(Path(scratch) / "replaced")
-        unfinished.replace(folder)
+        (draft / CARD).write_text(json.dumps(about, indent=2) + "\n")
     exported = Export(format, folder, final, parity, reason)
     if not quiet:
         print(exported.words)

@@ -69,14 +69,17 @@ class Trained:
 
 
 def save_classifier(classifier: Classifier, folder: Path, *, classes: tuple[str, ...]) -> None:
-    """Save the encoder in ``encoder/`` and the head in ``head/`` of `folder`."""
-    classifier.encoder.save(folder / "encoder")
+    """Save the encoder in ``encoder/`` and the head in ``head/`` of `folder`.
+
+    They replace what a run that was killed before its scores left there.
+    """
+    classifier.encoder.save(folder / "encoder", overwrite=True)
     save_head(classifier.head, folder / KIND, classes=classes)
 
 
 def save_head(head: Head, folder: Path, *, classes: tuple[str, ...]) -> None:
     """Save a head and the names of its classes in `folder`."""
-    save_module(head, folder, kind=KIND, about={"classes": list(classes)})
+    save_module(head, folder, kind=KIND, about={"classes": list(classes)}, overwrite=True)
 
 
 def load_classifier(folder: str | Path, *, head: str = KIND) -> Trained:

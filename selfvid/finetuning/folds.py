@@ -100,6 +100,7 @@ class FinetuneRun:
         result.write()
         if settings.cache is not None and settings.cache_folder is None:
             shutil.rmtree(settings.feature_folder, ignore_errors=True)
+        run.finish()
         return result
 
     @cached_property

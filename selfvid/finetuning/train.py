@@ -90,13 +90,13 @@ def train_classifier(
             training=replace(settings.training, steps=steps.updates * settings.training.steps),
             device=settings.device,
             precision=settings.precision,
-            callbacks=[History(run.history, run.tensorboard, updates=steps.updates), checkpoints],
+            checkpoints=checkpoints,
+            callbacks=[History(run.history, run.tensorboard, updates=steps.updates)],
             checkpoint=checkpoint,
             out=run.path,
             what=what,
             quiet=quiet,
         )
-    checkpoints.raise_if_stopped()
     labelled = {row.video for part in (train, second) if part is not None for row in part.rows}
     classifier.encoder.provenance = provenance(
         settings, labelled, dataset.size, unlabelled=unlabelled

@@ -24,7 +24,7 @@ from selfvid.forecasting.trial import Forecaster, Trial, run_trial
 from selfvid.objectives.frame_loss import UNITS
 from selfvid.objectives.predictive import load_predictive
 from selfvid.pictures import Picture, write_png
-from selfvid.results.files import RESULT, check_folder
+from selfvid.results.files import RESULT, check_folder, writing_files
 from selfvid.results.protocol import about_machine, command
 from selfvid.saving.recorded import describe
 from selfvid.statistics.intervals import DRAWS, GroupDraws
@@ -157,10 +157,10 @@ def _result(
 
 def _write(result: ForecastResult, pictures: Sequence[Picture]) -> None:
     """Write the pictures, and then the result that names them."""
-    result.path.mkdir(parents=True, exist_ok=True)
-    for name, picture in zip(result.pictures, pictures, strict=True):
-        write_png(picture, result.path / name)
-    result.write(result.path / RESULT)
+    with writing_files(result.path, kind=KIND):
+        for name, picture in zip(result.pictures, pictures, strict=True):
+            write_png(picture, result.path / name)
+        result.write(result.path / RESULT)
 
 
 def _heading(trial: Trial) -> str:

@@ -121,9 +121,9 @@ class Predictive(Objective):
         """Return how many frames the encoder is given of a clip of `frames` frames."""
         return frames - self.future
 
-    def save(self, folder: Path) -> Path:
-        """Write the objective with its decoders to a new folder, in the format of encoders."""
-        return save_module(self, folder, kind=KIND)
+    def save(self, folder: Path, *, overwrite: bool = False) -> Path:
+        """Write the objective with its decoders to a folder, in the format of encoders."""
+        return save_module(self, folder, kind=KIND, overwrite=overwrite)
 
 
 def to_bytes(frames: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from pathlib import Path
 
@@ -172,12 +171,12 @@ def _train(
         training=training,
         device=settings.device,
         precision=settings.precision,
-        callbacks=[observer, checkpoints],
+        checkpoints=checkpoints,
+        callbacks=[observer],
         checkpoint=checkpoint,
         out=run.path,
         quiet=quiet,
     )
-    checkpoints.raise_if_stopped()
     return module, observer
 
 
@@ -191,7 +190,7 @@ def _finish(
     seconds: float,
     quiet: bool,
 ) -> None:
-    """Write the summary, and then the encoder with its provenance: with it a run is finished."""
+    """Write the summary and the encoder with its provenance, which may be there from before."""
     stopped_at_the_end = observer.measures is None
     if stopped_at_the_end:
         observer.recall()
@@ -220,10 +219,9 @@ def _finish(
     if not (stopped_at_the_end and run.summary.is_file()):
         write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
     if isinstance(settings.objective, Predictive):
-        # The folder exists if the run was killed between the two saves below.
-        shutil.rmtree(run.objective, ignore_errors=True)
-        settings.objective.cpu().save(run.objective)
-    encoder.cpu().save(run.encoder)
+        settings.objective.cpu().save(run.objective, overwrite=True)
+    encoder.cpu().save(run.encoder, overwrite=True)
+    run.finish()
     if quiet:
         return
     for sentence in sentences:

@@ -12,7 +12,7 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
 from selfvid.compute import Precision, autocast
-from selfvid.errors import InputError
+from selfvid.errors import NotFinite
 from selfvid.objectives.base import Objective
 from selfvid.pictures import write_png
 from selfvid.pretraining.collapse import CollapseMeasures, measure_collapse
@@ -109,9 +109,8 @@ class Previews(History):
             pictures = self.objective.preview(clips[:: max(1, len(clips) // _PICTURED)])
         self.objective.train(was_training)
         if not torch.isfinite(vectors).all():
-            raise InputError(
-                f"vectors of the sample are not finite at step {step}; expected finite ones: lower "
-                "the rate, the last checkpoint is kept"
+            raise NotFinite(
+                f"vectors of the sample are not finite at step {step}; expected finite ones"
             )
         self.measures = measure_collapse(vectors, list(self.sample.videos))
         self.note(step, self.measures.as_dict())

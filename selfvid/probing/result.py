@@ -18,7 +18,7 @@ from selfvid.probing.classifiers.knn import RECALLS, SHOWN_K
 from selfvid.probing.comparison import ENCODER, Comparison, MotionCheck
 from selfvid.probing.label_curve import LabelCurve
 from selfvid.probing.variants import RawResult, Task, VariantResult
-from selfvid.results.files import RESULT, write_result
+from selfvid.results.files import RESULT, write_result, writing_files
 from selfvid.results.leaks import Footage
 from selfvid.results.scores import Scores
 from selfvid.results.tables import aligned
@@ -155,22 +155,22 @@ def write_probe(
         task: the task.
         manifest: the videos of the task.
     """
-    result.path.mkdir(parents=True, exist_ok=True)
     tested = task.tested.tolist()
     rows = [manifest.rows[at] for at in tested]
-    for variant, name in ((ENCODER, SCORES), (HISTOGRAMS, HISTOGRAM_SCORES)):
-        if variant not in raw:
-            (result.path / name).unlink(missing_ok=True)  # it may be left from an earlier probe
-            continue
-        Scores(
-            videos=tuple(segment_id(row) for row in rows),
-            labels=task.labels[tested],
-            classes=task.classes,
-            probabilities=raw[variant].probabilities[0, tested],
-        ).write(result.path / name)
     lines = _prediction_lines(raw, task, manifest)
-    write_table(result.path / PREDICTIONS, list(lines[0]), lines)
-    result.write(result.path / RESULT)
+    with writing_files(result.path, kind=KIND):
+        for variant, name in ((ENCODER, SCORES), (HISTOGRAMS, HISTOGRAM_SCORES)):
+            if variant not in raw:
+                (result.path / name).unlink(missing_ok=True)  # left from an earlier probe
+                continue
+            Scores(
+                videos=tuple(segment_id(row) for row in rows),
+                labels=task.labels[tested],
+                classes=task.classes,
+                probabilities=raw[variant].probabilities[0, tested],
+            ).write(result.path / name)
+        write_table(result.path / PREDICTIONS, list(lines[0]), lines)
+        result.write(result.path / RESULT)
 
 
 def _prediction_lines(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from selfvid.saving.whole import write_whole
 from selfvid.statistics.intervals import Interval
 
 RESULT = "result.json"
-"""The name of the file that a command writes its result to."""
+"""The name of the file that a command writes its result to, after all its other files."""
+
+UNFINISHED = "unfinished.txt"
+"""The name of the file that says which command has not yet written all its files."""
 
 
 def check_folder(
@@ -35,7 +40,7 @@ def check_folder(
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"out is {str(folder)!r}, a file; expected a folder")
-    if kind_of(folder / RESULT) == kind:
+    if kind in (kind_of(folder / RESULT), _unfinished_kind(folder)):
         return
     for name in (RESULT, *files):
         if (folder / name).exists():
@@ -43,6 +48,29 @@ def check_folder(
                 f"out {str(folder)!r} holds a {name} that no {called or kind} left there; "
                 "expected another folder"
             )
+
+
+@contextmanager
+def writing_files(folder: Path, *, kind: str) -> Iterator[None]:
+    """Context manager around the writing of a result and the files beside it.
+
+    A former result is removed first, so that it is never beside newer files. If the command is
+    killed before the end, a note says whose files these are, so that it can be run again.
+
+    Args:
+        folder: the folder of the result, which is made.
+        kind: the kind of the result.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    note = write_whole(folder / UNFINISHED, f"{kind}\n")
+    (folder / RESULT).unlink(missing_ok=True)
+    yield
+    note.unlink()
+
+
+def _unfinished_kind(folder: Path) -> str | None:
+    note = folder / UNFINISHED
+    return note.read_text(encoding="utf-8").strip() if note.is_file() else None
 
 
 def kind_of(path: Path) -> str | None:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from selfvid import __version__
 from selfvid.errors import InputError
-from selfvid.saving.full_disk import writing
 from selfvid.saving.loading import bounded_loading
 from selfvid.saving.recorded import build, describe
+from selfvid.saving.whole import replacing
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -33,43 +33,48 @@ Saved = TypeVar("Saved", bound=nn.Module)
 
 
 def save_module(
-    module: nn.Module, folder: Path, *, kind: str, about: Mapping[str, Any] | None = None
+    module: nn.Module,
+    folder: Path,
+    *,
+    kind: str,
+    about: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Path:
-    """Write a module to a new folder, completely or not at all.
+    """Write a module to a folder, completely or not at all.
 
     Args:
         module: the module to save; it must be `Recorded`.
-        folder: the new folder; it must not exist.
+        folder: the new folder.
         kind: the key of the config under which the module is described, such as ``encoder``.
         about: further plain data for the config.
+        overwrite: replace the folder if it exists.
 
     Raises:
-        InputError: If `folder` exists.
+        InputError: If `folder` exists and is not to be replaced, or a weight is not finite.
     """
-    if folder.exists():
+    if folder.exists() and not overwrite:
         raise InputError(f"folder {str(folder)!r} exists; expected a new one")
+    state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
+    unfit = next((name for name, t in state.items() if not torch.isfinite(t).all()), None)
+    if unfit is not None:
+        raise InputError(
+            f"weights {unfit} of the {kind} for {str(folder)!r} are not finite; expected finite "
+            "ones: nothing was written"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        state = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
-        with writing(folder / WEIGHTS):
-            save_file(state, unfinished / WEIGHTS)
+    with replacing(folder) as draft:
+        draft.mkdir()
+        save_file(state, draft / WEIGHTS)
         config = {
             "format": FORMAT,
             "selfvid": __version__,
-            CHECKSUM: _checksum(unfinished / WEIGHTS),
+            CHECKSUM: _checksum(draft / WEIGHTS),
             kind: _without_downloads(describe(module)),
             **(about or {}),
         }
-        with writing(folder / CONFIG):
-            (unfinished / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        (draft / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         # safetensors makes its file readable for its owner only.
-        shutil.copymode(unfinished / CONFIG, unfinished / WEIGHTS)
-        unfinished.chmod(0o755)
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        shutil.copymode(draft / CONFIG, draft / WEIGHTS)
     return folder
 
 

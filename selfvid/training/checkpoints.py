@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import zipfile
@@ -13,11 +12,14 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from selfvid.errors import InputError
+from selfvid.errors import InputError, NotFinite
+from selfvid.saving.whole import replacing
 from selfvid.signals import SIGNALS, Stopped, handler_of
+from selfvid.training.module import SeededTraining
 
 logger = logging.getLogger(__name__)
 
+_RATE = "rate"  # key of a checkpoint
 KEPT = 2  # checkpoints of a run: if the newest is damaged, the run resumes from the one before
 
 
@@ -37,13 +39,14 @@ class Checkpoints(Callback):
         every: optimiser steps between two checkpoints.
 
     Attributes:
-        stopped_by: the signal that ended the run, or None.
+        stopped_by: the signal that ended the run, in whichever of its processes; or None.
     """
 
     def __init__(self, folder: Path, *, every: int) -> None:
         self.folder = folder
         self.every = every
         self.stopped_by: signal.Signals | None = None
+        self._received = 0  # number of the signal that this process got
         self._saved_at = -1
         self._former: dict[signal.Signals, Any] = {}
 
@@ -75,14 +78,36 @@ class Checkpoints(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save a checkpoint if a step was made and a checkpoint is due."""
-        del pl_module, outputs, batch, batch_idx
-        stepped = trainer.global_step > self._saved_at and not accumulating(trainer)
-        stop = trainer.strategy.reduce_boolean_decision(self.stopped_by is not None, all=False)
-        if stepped and (stop or trainer.global_step % self.every == 0):
-            self._save(trainer)
-        if stop and not accumulating(trainer):
+        """Save a checkpoint if a step was made and a checkpoint is due.
+
+        Raises:
+            NotFinite: If a weight is not finite; it is not saved.
+        """
+        del outputs, batch, batch_idx
+        if accumulating(trainer):
+            return
+        self._stop_if_asked(trainer, pl_module)
+        if trainer.global_step % self.every == 0:
+            self._save(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Heed a signal that came after the last step."""
+        if self.stopped_by is None:
+            self._stop_if_asked(trainer, pl_module)
+
+    def _stop_if_asked(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        received = self._agreed(trainer)
+        if received:
+            self._save(trainer, pl_module)
+            self.stopped_by = signal.Signals(received)
             trainer.should_stop = True
+
+    def _agreed(self, trainer: Trainer) -> int:
+        """Return the signal that any process of the run got, the same number in all; 0 if none."""
+        if trainer.world_size == 1:
+            return self._received
+        received = torch.tensor(self._received, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(received, reduce_op="max"))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Restore the former signal handlers."""
@@ -101,25 +126,61 @@ class Checkpoints(Callback):
             signal.signal(sign, handler)
         self._former.clear()
 
-    def _note(self, number: int) -> None:
-        self.stopped_by = signal.Signals(number)
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note the run's rate in the checkpoint."""
+        del trainer
+        checkpoint[_RATE] = rate_of(pl_module)
 
-    def _save(self, trainer: Trainer) -> None:
-        self._saved_at = trainer.global_step
-        final = self.folder / f"step-{trainer.global_step:08d}.ckpt"
-        unfinished = self.folder / f".{final.name}.unfinished"
-        trainer.save_checkpoint(unfinished)
-        if not trainer.is_global_zero:
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Go on with another rate than before if the run has one now."""
+        del trainer
+        before, now = checkpoint.get(_RATE), rate_of(pl_module)
+        if before is not None and before != now:
+            scale_rates(checkpoint, now / before)
+
+    def _note(self, number: int) -> None:
+        self._received = number
+
+    def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        step = trainer.global_step
+        if step <= self._saved_at:
             return
-        with unfinished.open("rb") as written:
-            os.fsync(written.fileno())
-        unfinished.replace(final)
+        if not all(torch.isfinite(each).all() for each in pl_module.state_dict().values()):
+            raise NotFinite(f"weights are not finite at step {step}; expected finite ones")
+        self._saved_at = step
+        final = self.folder / f"step-{step:08d}.ckpt"
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(final)  # takes part, and writes nothing
+            return
+        with replacing(final) as draft:
+            trainer.save_checkpoint(draft)
         for old in saved(self.folder)[KEPT:]:
             old.unlink()
 
 
 def _stop_at_once(number: int) -> None:
     raise Stopped(number)
+
+
+def rate_of(module: LightningModule) -> float:
+    """Return the peak learning rate that a training module is to have."""
+    assert isinstance(module, SeededTraining)
+    return module.training_plan.rate
+
+
+def scale_rates(checkpoint: dict[str, Any], factor: float) -> None:
+    """Multiply all learning rates in a checkpoint, and those that its schedules start from."""
+    for optimiser in checkpoint["optimizer_states"]:
+        for group in optimiser["param_groups"]:
+            for name in ("lr", "initial_lr"):
+                group[name] *= factor
+    for schedule in checkpoint["lr_schedulers"]:
+        for name in ("base_lrs", "_last_lr"):
+            schedule[name] = [rate * factor for rate in schedule[name]]
 
 
 def accumulating(trainer: Trainer) -> bool:

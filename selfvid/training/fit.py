@@ -16,8 +16,10 @@ from pytorch_lightning.utilities import rank_zero_only
 from tqdm import tqdm
 
 from selfvid.compute import Device, NumberFormat, Precision, choose_device, resolve_precision
+from selfvid.errors import InputError, NotFinite
 from selfvid.training.batches import BatchStream, ResumableLoader
 from selfvid.training.checkpoint_files import CheckpointFiles
+from selfvid.training.checkpoints import Checkpoints, saved
 from selfvid.training.compiled import compile_module
 from selfvid.training.module import SeededTraining
 from selfvid.training.schedule import Training
@@ -126,6 +128,7 @@ def fit(
     training: Training,
     device: Device,
     precision: Precision,
+    checkpoints: Checkpoints,
     callbacks: list[Callback],
     checkpoint: Path | None,
     out: Path,
@@ -140,11 +143,16 @@ def fit(
         training: the number of steps and the other settings of the training.
         device: the device to train on.
         precision: the number format to compute in.
+        checkpoints: saves the run; it is called after all callbacks.
         callbacks: callbacks, in the order in which they are called.
         checkpoint: the checkpoint to continue from; None starts from the beginning.
         out: folder that Lightning may write to.
         what: a word for the training, shown in front of the progress bar.
         quiet: show no progress bar.
+
+    Raises:
+        InputError: If a loss, gradient or weight is not finite; the message says how to go on.
+        Interrupted: If a signal ended the training; the last step was saved first.
     """
     averaging: list[Callback] = []
     if training.average is not None:
@@ -163,7 +171,12 @@ def fit(
             max_steps=training.steps,
             max_epochs=-1,
             accumulate_grad_batches=training.accumulate,
-            callbacks=[*averaging, *callbacks, *([] if quiet else [Progress(what)])],
+            callbacks=[
+                *averaging,
+                *callbacks,
+                checkpoints,
+                *([] if quiet else [Progress(what)]),
+            ],
             default_root_dir=out,
             logger=False,
             enable_checkpointing=False,
@@ -173,8 +186,20 @@ def fit(
             num_sanity_val_steps=0,
             plugins=[CheckpointFiles()],
         )
-        # Checkpoints are read without unpickling: a run's folder may come from a stranger.
-        trainer.fit(module, clips, ckpt_path=checkpoint, weights_only=True)
+        try:
+            # Checkpoints are read without unpickling: a run's folder may come from a stranger.
+            trainer.fit(module, clips, ckpt_path=checkpoint, weights_only=True)
+        except NotFinite as error:
+            raise InputError(f"{error}; {_way_on(checkpoints.folder, training)}") from None
+        checkpoints.raise_if_stopped()
+
+
+def _way_on(folder: Path, training: Training) -> str:
+    """Say what can be done after weights were not finite."""
+    if not (kept := saved(folder)):
+        return "there is no checkpoint yet: begin a new run with a lower --training.rate"
+    lower = f"--resume --training.rate {training.rate / 10:g}"
+    return f"the last good checkpoint is {str(kept[0])!r}: go on from it with {lower}"
 
 
 def is_first_process() -> bool:

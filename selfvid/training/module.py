@@ -13,7 +13,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from selfvid.data.clips.faults import FaultCounter
-from selfvid.errors import InputError
+from selfvid.errors import NotFinite
 from selfvid.objectives.base import Objective
 from selfvid.training.batches import BatchStream
 from selfvid.training.rates import UNIFORM, Rates
@@ -65,13 +65,13 @@ class SeededTraining(LightningModule, ABC):
             videos: content ids of the batch's videos, for the error message.
 
         Raises:
-            InputError: If the loss is not finite.
+            NotFinite: If the loss is not finite.
         """
         if not torch.isfinite(self.losses.total):
             named = ", ".join(self.paths.get(video, video) for video in videos[:8])
-            raise InputError(
+            raise NotFinite(
                 f"loss is {float(self.losses.total.detach())} at step {self.global_step}, videos "
-                f"{named}; expected a finite one: lower the rate, the last checkpoint is kept"
+                f"{named}; expected a finite one"
             )
         self.stream.done += 1
         return self.losses.total
@@ -106,14 +106,13 @@ class SeededTraining(LightningModule, ABC):
         unscaled their gradients yet. No number format used here needs a loss scaler.
 
         Raises:
-            InputError: If a gradient is not finite.
+            NotFinite: If a gradient is not finite.
         """
         weights = list(self.learner.parameters())
         norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
         if not torch.isfinite(norm):
-            raise InputError(
-                f"gradients are {float(norm)} at step {self.global_step}; expected finite ones: "
-                "lower the rate, the last checkpoint is kept"
+            raise NotFinite(
+                f"gradients are {float(norm)} at step {self.global_step}; expected finite ones"
             )
         if self.training_plan.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(weights, self.training_plan.clip_norm, norm)

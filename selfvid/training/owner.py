@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import IO
 
 from selfvid.errors import InputError
-from selfvid.training.run_folder import RunFolder
+from selfvid.training.run_folder import LOCK, RunFolder
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-LOCK = ".lock"
 _TAKEN = (errno.EACCES, errno.EAGAIN)  # errors of a lock that another process holds
 
 
@@ -35,18 +34,30 @@ def own(run: RunFolder) -> None:
     if fcntl is None:
         return
     path = run.path / LOCK
-    file = path.open("a")
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        if error.errno not in _TAKEN:
-            return
-        raise InputError(
-            f"another process is writing the run in {str(run.path)!r}; expected it to have ended, "
-            "or another out"
-        ) from None
+    while True:
+        file = path.open("a")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            if error.errno not in _TAKEN:
+                return
+            raise InputError(
+                f"another process is writing the run in {str(run.path)!r}; expected it to have "
+                "ended, or another out"
+            ) from None
+        if _is_at(path, file):
+            break
+        file.close()  # its former owner deleted it after it was opened here
     weakref.finalize(run, _give_back, file, path, os.getpid())
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    """Whether an open file is still the one at `path`."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _give_back(file: IO[str], path: Path, process: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import json
 import logging
@@ -22,10 +23,11 @@ from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
 from selfvid.saving.plain_yaml import plain_yaml
 from selfvid.saving.printable import shell_word
-from selfvid.saving.whole import write_whole
+from selfvid.saving.whole import is_draft, to_disk, write_whole
 
 logger = logging.getLogger(__name__)
 
+LOCK = ".lock"  # name of the file that the process which writes a run has locked
 LEAST_MATCH = 0.5  # share of the weights that a warm start must fill: less is a mistake
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "lightly", "kornia", "decord", "av")
 
@@ -55,6 +57,7 @@ class RunFolder:
     summary = property(lambda self: self.path / "summary.json")
     put_aside = property(lambda self: self.path / "put_aside.txt")
     manifests = property(lambda self: self.path / "manifests.json")
+    finished = property(lambda self: self.path / "finished.txt")
 
     def fold(self, number: int) -> Path:
         """Return the folder of a fold, counted from 1, in a run with several folds."""
@@ -87,11 +90,10 @@ class RunFolder:
 
     def _is_left_over(self) -> bool:
         """Whether the folder has nothing but what is written before the recipe, and drafts."""
-        drafts = (f".{self.manifests.stem}.", f".{self.recipe.stem}.")
         return all(
             (path in (self.checkpoints, self.pictures) and not any(path.iterdir()))
-            or path == self.manifests
-            or path.name.startswith(drafts)
+            or path in (self.manifests, self.path / LOCK)
+            or is_draft(path)
             for path in self.path.iterdir()
         )
 
@@ -104,18 +106,18 @@ class RunFolder:
         """
         if not self.recipe.is_file():
             raise InputError(f"{str(self.path)!r} has no run to resume; expected recipe.yaml")
-        if self.encoder.exists():
+        if self.finished.exists():
             raise InputError(
                 f"the run in {str(self.path)!r} is finished; nothing to resume: to train its "
                 f"encoder further, begin a new run with --init {shell_word(self.path)}"
             )
-        before = self.read_recipe()
-        # These settings do not influence the weights.
-        for key in sorted({*before, *recipe} - {"out", "workers", "decoded"}):
-            if before.get(key) != recipe.get(key):
+        before = _fixed(self.read_recipe())
+        now = _fixed(recipe)
+        for key in sorted({*before, *now}):
+            if before.get(key) != now.get(key):
                 raise InputError(
                     f"{key} of the run in {str(self.path)!r} was {before.get(key)!r}, "
-                    f"got {recipe.get(key)!r}; a resumed run keeps its recipe"
+                    f"got {recipe.get(key)!r}; a resumed run keeps its recipe, but for the rate"
                 )
 
     def read_recipe(self) -> dict[str, Any]:
@@ -133,6 +135,13 @@ class RunFolder:
                 f"{str(self.recipe)!r} is not a recipe; expected the one that a run writes"
             )
         return current_recipe(plain)
+
+    def finish(self) -> None:
+        """Write the file that says that the run is finished; it is the last file of a run."""
+        for history in self.path.rglob(self.history.name):  # of every fold
+            to_disk(history)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        write_whole(self.finished, f"{now}\n")
 
     def write_recipe(self, recipe: dict[str, Any]) -> None:
         """Write the recipe, with the versions and the hardware as comments above it."""
@@ -152,6 +161,18 @@ class RunFolder:
             except ValueError:
                 continue  # an incomplete line: the run was killed while writing it
         write_whole(self.history, "".join(kept))
+
+
+def _fixed(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a recipe that a resumed run must keep.
+
+    Without the learning rate, which may be lowered after weights were not finite, and without
+    settings that do not influence the weights.
+    """
+    kept = {key: recipe[key] for key in recipe if key not in ("out", "workers", "decoded")}
+    if isinstance(kept.get("training"), dict):
+        kept["training"] = {key: kept["training"][key] for key in kept["training"] if key != "rate"}
+    return kept
 
 
 def recipe_hash(recipe: dict[str, Any]) -> str:

@@ -33,7 +33,8 @@ def start_or_resume(
 
     Raises:
         InputError: If a new run's folder exists, or if a resumed run is missing, finished, has
-            another recipe, reads other videos or is being written by another process.
+            another recipe (but for the rate), reads other videos or is being written by another
+            process.
     """
     if resume:
         run.check_resumable(recipe)
@@ -44,6 +45,8 @@ def start_or_resume(
         run.write_recipe(recipe)
     if is_first_process():
         own(run)
+        if _rate(run.read_recipe()) != _rate(recipe):
+            run.write_recipe(recipe)
 
 
 def resume_point(run: RunFolder, *, updates: int = 1) -> Path | None:
@@ -65,6 +68,10 @@ def resume_point(run: RunFolder, *, updates: int = 1) -> Path | None:
             folder.mkdir(parents=True, exist_ok=True)
         run.trim_history(-1 if checkpoint is None else step_of(checkpoint) // updates)
     return checkpoint
+
+
+def _rate(recipe: dict[str, Any]) -> Any:
+    return (recipe.get("training") or {}).get("rate")
 
 
 def _check_manifests(run: RunFolder, now: Mapping[str, str], recipe: dict[str, Any]) -> None:

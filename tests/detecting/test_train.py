@@ -29,6 +29,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
     shutil.copytree(whole, cut)
     for folder in ("detector", "encoder"):
         shutil.rmtree(cut / folder)
+    (cut / "finished.txt").unlink()
     (cut / "checkpoints" / "step-00000006.ckpt").unlink()
     assert [path.name for path in (cut / "checkpoints").iterdir()] == ["step-00000003.ckpt"]
     train_run(stream_encoder, annotated, cut, store, resume=True, **words)

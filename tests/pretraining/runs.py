@@ -53,7 +53,7 @@ def forget_beyond(run: Path, step: int) -> None:
     for checkpoint in (run / "checkpoints").glob("step-*.ckpt"):
         if step_of(checkpoint) > step:
             checkpoint.unlink()
-    for name in ("encoder", "summary.json"):
+    for name in ("encoder", "summary.json", "finished.txt"):
         path = run / name
         for part in path.iterdir() if path.is_dir() else ():
             part.unlink()

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.results.files import RESULT, check_folder, kind_of, plain, write_result
+from selfvid.results.files import (
+    RESULT,
+    UNFINISHED,
+    check_folder,
+    kind_of,
+    plain,
+    write_result,
+    writing_files,
+)
 from selfvid.statistics.intervals import Interval
 
 
@@ -82,3 +90,23 @@ def test_files_of_others_are_not_overwritten(tmp_path: Path) -> None:
         check_folder(tmp_path, kind="probe", files=("scores.csv",))
     with pytest.raises(InputError, match=r"scores\.csv', a file; expected a folder"):
         check_folder(tmp_path / "scores.csv", kind="probe")
+
+
+def test_files_of_a_command_that_was_killed_may_be_written_again(tmp_path: Path) -> None:
+    write_result(found(tmp_path), tmp_path / RESULT, kind="probe")
+
+    def killed() -> None:
+        with writing_files(tmp_path, kind="probe"):
+            assert not (tmp_path / RESULT).exists()
+            (tmp_path / "scores.csv").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
+    assert (tmp_path / UNFINISHED).read_text() == "probe\n"
+    check_folder(tmp_path, kind="probe", files=("scores.csv",))
+    with pytest.raises(InputError, match=r"holds a scores\.csv that no fuse left there"):
+        check_folder(tmp_path, kind="fuse", files=("scores.csv",))
+    with writing_files(tmp_path, kind="probe"):
+        write_result(found(tmp_path), tmp_path / RESULT, kind="probe")
+    assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", RESULT}

@@ -1,4 +1,8 @@
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,8 +12,10 @@ from selfvid.errors import InputError
 from selfvid.saving.whole import (
     format_bytes,
     format_seconds,
+    is_draft,
     replacing,
     require_disk_space,
+    scratch_folder,
     write_whole,
 )
 
@@ -36,6 +42,70 @@ def test_the_draft_keeps_the_suffix_and_takes_the_place(tmp_path: Path) -> None:
         draft.write_bytes(b"new")
         assert not path.exists()
     assert path.read_bytes() == b"new"
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (folder / "old").write_text("1")
+    with replacing(folder) as draft:
+        (draft / "in").mkdir(parents=True)
+        (draft / "in" / "new").write_text("2")
+        assert (folder / "old").exists()
+    assert [path.name for path in folder.rglob("*")] == ["in", "new"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[tuple[str, bool]] = []
+    path = tmp_path / "a.json"
+
+    def fsync(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").resolve().name
+        waited.append((name, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(path) as draft:
+        draft.write_text("{}")
+    assert waited == [(draft.name, False), (tmp_path.name, True)]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_drafts_of_processes_that_were_killed_are_deleted(tmp_path: Path, kind: str) -> None:
+    killed = (
+        "import os, sys; from pathlib import Path; from selfvid.saving.whole import replacing\n"
+        "with replacing(Path(sys.argv[1])) as draft:\n"
+        "    draft.mkdir() if sys.argv[2] == 'folder' else draft.write_text('half')\n"
+        "    os._exit(9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", killed, tmp_path / "a.csv", kind], check=False)
+    assert ended.returncode == 9
+    (left,) = tmp_path.iterdir()
+    assert is_draft(left)
+    living = tmp_path / left.name.replace(left.name.split(".")[-3], str(os.getppid()))
+    living.write_text("half")
+    other = tmp_path / ".profile.7.draft"
+    other.write_text("not ours")
+    write_whole(tmp_path / "b.txt", "new")
+    assert {path.name for path in tmp_path.iterdir()} == {living.name, other.name, "b.txt"}
+
+
+def test_drafts_from_other_machines_are_deleted_after_a_day(tmp_path: Path) -> None:
+    new, old = (tmp_path / f".a.elsewhere.{number}.draft.csv" for number in (1, 2))
+    for path in (new, old):
+        path.write_text("half")
+    os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
+    with scratch_folder(tmp_path) as scratch:
+        assert set(tmp_path.iterdir()) == {new, scratch}
+        (scratch / "a").write_text("x")
+    assert list(tmp_path.iterdir()) == [new]
+
+
+def test_a_long_name_has_a_draft_too(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 250 + ".csv")
+    assert write_whole(path, "x").read_text() == "x"
 
 
 def test_a_text_is_written_as_utf_8(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import threading
@@ -10,7 +11,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from selfvid import signals
-from selfvid.errors import InputError
+from selfvid.errors import InputError, NotFinite
 from selfvid.signals import Stopped
 from selfvid.training import fit as fit_module
 from selfvid.training.checkpoints import (
@@ -20,11 +21,13 @@ from selfvid.training.checkpoints import (
     accumulating,
     newest_whole,
     saved,
+    scale_rates,
     step_of,
 )
+from selfvid.training.run_folder import RunFolder
 from tests.pretraining.runs import forget_beyond, tiny_run, weights
 
-MODULE = cast(LightningModule, None)
+MODULE = cast(LightningModule, torch.nn.Linear(1, 1))
 
 
 class KillAt(Callback):
@@ -120,7 +123,12 @@ class SavingTrainer:
         self.is_global_zero = True
         self.should_stop = False
         self.saved_after: list[int] = []
-        self.strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, **_: decision)
+        self.world_size = 1
+        self.elsewhere = 0  # the signal that another process got
+        self.strategy = SimpleNamespace(
+            root_device=torch.device("cpu"),
+            reduce=lambda received, **_: max(int(received), self.elsewhere),
+        )
         progress = SimpleNamespace(current=SimpleNamespace(ready=0))
         loop = SimpleNamespace(batch_progress=progress)
         self.fit_loop = SimpleNamespace(epoch_loop=loop)
@@ -176,6 +184,87 @@ def test_a_signal_lets_the_step_end_and_a_later_one_does_not(
     assert signal.getsignal(signal.SIGTERM) is before
     with pytest.raises(Interrupted, match=r"stopped by SIGTERM and saved in .*; .* --resume"):
         callback.raise_if_stopped()
+
+
+def test_a_signal_to_another_process_of_the_run_stops_this_one_in_the_same_words(
+    tmp_path: Path,
+) -> None:
+    callback, trainer = Checkpoints(tmp_path, every=100), SavingTrainer()
+    trainer.world_size = 2
+    trainer.train(callback, 3)
+    assert not trainer.should_stop
+    trainer.elsewhere = signal.SIGTERM
+    trainer.train(callback, 3)
+    assert [step_of(path) for path in saved(tmp_path)] == [4]
+    with pytest.raises(Interrupted, match="stopped by SIGTERM and saved"):
+        callback.raise_if_stopped()
+
+
+def test_a_signal_after_the_last_step_is_heeded(tmp_path: Path) -> None:
+    callback, trainer = Checkpoints(tmp_path, every=100), SavingTrainer()
+    callback.on_train_start(cast(Trainer, trainer), MODULE)
+    try:
+        trainer.train(callback, 2)
+        signal.raise_signal(signal.SIGHUP)
+        callback.on_train_end(cast(Trainer, trainer), MODULE)
+    finally:
+        callback.teardown(cast(Trainer, trainer), MODULE, "fit")
+    assert [step_of(path) for path in saved(tmp_path)] == [2]
+    with pytest.raises(Interrupted, match="SIGHUP"):
+        callback.raise_if_stopped()
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    module, trainer = torch.nn.BatchNorm1d(2), SavingTrainer()
+    assert module.running_var is not None
+    module.running_var[1] = torch.inf
+    trainer.global_step = trainer.fit_loop.epoch_loop.batch_progress.current.ready = 2
+    callback = Checkpoints(tmp_path, every=1)
+    with pytest.raises(NotFinite, match="weights are not finite at step 2"):
+        callback.on_train_batch_end(
+            cast(Trainer, trainer), cast(LightningModule, module), None, None, 0
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_on_with_a_lower_rate_from_its_last_checkpoint(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    plan = {"optimiser": "sgd", "momentum": 0.0, "weight_decay": 0.0, "rate": 0.01}
+    run = tiny_run(digits_manifest, tmp_path / "run", plan=plan)
+    rates = noted_rates(run)
+    forget_beyond(run, 4)
+    tiny_run(digits_manifest, run, plan=plan | {"rate": 0.001}, resume=True)
+    assert noted_rates(run)[-1] == pytest.approx(rates[-1] / 10)
+    assert RunFolder(run).read_recipe()["training"]["rate"] == 0.001
+    rates_of = [group["lr"] for state in checkpoint_of(run) for group in state["param_groups"]]
+    assert max(rates_of) < 0.001
+
+
+def noted_rates(run: Path) -> list[float]:
+    lines = map(json.loads, (run / "history.jsonl").read_text().splitlines())
+    return [line["rate"] for line in lines if "rate" in line]
+
+
+def checkpoint_of(run: Path) -> list[dict[str, Any]]:
+    states = torch.load(saved(run / "checkpoints")[0], weights_only=True)["optimizer_states"]
+    return list(states)
+
+
+def test_all_rates_of_a_checkpoint_are_scaled() -> None:
+    checkpoint = {
+        "optimizer_states": [
+            {"param_groups": [{"lr": 0.5, "initial_lr": 1.0, "betas": (0.9, 0.1)}]}
+        ],
+        "lr_schedulers": [{"base_lrs": [1.0], "_last_lr": [0.5], "last_epoch": 7}],
+    }
+    scale_rates(checkpoint, 0.1)
+    assert checkpoint == {
+        "optimizer_states": [
+            {"param_groups": [{"lr": 0.05, "initial_lr": 0.1, "betas": (0.9, 0.1)}]}
+        ],
+        "lr_schedulers": [{"base_lrs": [0.1], "_last_lr": [0.05], "last_epoch": 7}],
+    }
 
 
 def test_a_run_outside_the_main_thread_leaves_signals_alone(tmp_path: Path) -> None:

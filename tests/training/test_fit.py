@@ -2,8 +2,10 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +16,10 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
+from selfvid.signals import INTERRUPTED
 from selfvid.training import fit as fit_module
 from selfvid.training.batches import BatchStream
+from selfvid.training.checkpoints import saved
 from selfvid.training.fit import Progress, RunClips, is_first_process
 from tests.pretraining.runs import tiny_run
 
@@ -54,6 +58,41 @@ def test_two_processes_have_the_loss_of_one_with_both_batches(
     assert done.returncode == 0, done.stderr
     one = tiny_run(digits_manifest, tmp_path / "one", augment=None, plan={"accumulate": accumulate})
     assert final_loss(two) == pytest.approx(final_loss(one), rel=1e-4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the second process in /proc")
+def test_a_signal_to_the_second_process_stops_both_and_says_so(
+    digits_manifest: Path, tmp_path: Path
+) -> None:
+    root, out = Path(__file__).parents[2], tmp_path / "run"
+    settings = {
+        "data": digits_manifest, "out": out, "size": 32, "workers": 0, "device": "cpu",
+        "training.devices": 2, "training.steps": 5000, "training.batch": 16,
+    }  # fmt: skip
+    words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    with subprocess.Popen(
+        [sys.executable, "-m", "selfvid", "pretrain", "--config", "vicreg", *words],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as first:
+        until = time.monotonic() + 120
+        while '"loss"' not in text_of(out / "history.jsonl"):
+            assert time.monotonic() < until
+            assert first.poll() is None
+            time.sleep(0.1)
+        (second,) = text_of(Path(f"/proc/{first.pid}/task/{first.pid}/children")).split()
+        os.kill(int(second), signal.SIGTERM)
+        _, said = first.communicate(timeout=60)
+    assert first.returncode == INTERRUPTED
+    assert "stopped by SIGTERM and saved" in said
+    assert not (out / "summary.json").exists()
+    assert saved(out / "checkpoints")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def final_loss(run: Path) -> float:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.training.owner import LOCK, own
-from selfvid.training.run_folder import RunFolder
+from selfvid.training.owner import own
+from selfvid.training.run_folder import LOCK, RunFolder
 
 HOLD = """
 import sys
@@ -41,3 +43,23 @@ def test_the_lock_goes_with_the_run(tmp_path: Path) -> None:
     assert (tmp_path / LOCK).exists()
     del run
     assert not (tmp_path / LOCK).exists()
+
+
+def test_a_lock_whose_file_was_deleted_meanwhile_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / LOCK
+    opened: list[IO[str]] = []
+
+    def lockf(file: IO[str], operation: int) -> None:
+        del operation
+        if not opened:
+            lock.unlink()  # its former owner ends just now
+        opened.append(file)
+
+    monkeypatch.setattr("selfvid.training.owner.fcntl.lockf", lockf)
+    run = RunFolder(tmp_path)
+    own(run)
+    assert len(opened) == 2
+    assert opened[0].closed
+    assert lock.stat().st_ino == os.fstat(opened[1].fileno()).st_ino

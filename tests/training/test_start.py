@@ -45,7 +45,7 @@ def test_a_folder_that_was_left_before_its_recipe_is_begun_again(tmp_path: Path)
     start_or_resume(RunFolder(tmp_path / "run"), RECIPE, resume=False)
     run = RunFolder(tmp_path / "run")
     run.recipe.unlink()
-    (run.path / ".manifests.7.draft.json").write_text("{")
+    (run.path / ".manifests.here.7.draft.json").write_text("{")
     start_or_resume(RunFolder(tmp_path / "run"), RECIPE, resume=False)
     assert run.read_recipe() == RECIPE
     run.recipe.rename(run.path / "notes.txt")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfvid.comparing.score_tables import Groups, Scored
-from selfvid.results.files import RESULT, write_result
+from selfvid.results.files import RESULT, write_result, writing_files
 from selfvid.results.scores import SCORES, Scores
 from selfvid.results.tables import aligned
 from selfvid.statistics.intervals import Interval, accuracy_interval
@@ -94,9 +94,9 @@ class FuseResult:
 
     def write(self) -> None:
         """Write the fused scores and then the result into the folder."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.scores.write(self.path / SCORES)
-        write_result(self, self.path / RESULT, kind=KIND, without=("path", "scores"))
+        with writing_files(self.path, kind=KIND):
+            self.scores.write(self.path / SCORES)
+            write_result(self, self.path / RESULT, kind=KIND, without=("path", "scores"))
 
 
 def accuracy_of(scored: Scored, groups: Groups, *, seed: int) -> Interval:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -25,6 +23,7 @@ from selfvid.data.digits.moving_digits import (
 )
 from selfvid.data.video.encode import write_video
 from selfvid.errors import InputError
+from selfvid.saving.whole import replacing
 
 Kind = Literal["bouncing", "drifting"]
 
@@ -88,26 +87,21 @@ def write_footage(
     folder = Path(folder)
     tests = round(videos * test_share)
     _check(folder, kind=kind, videos=videos, tests=tests, frames=frames, size=size)
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     parts: tuple[tuple[Split, int], ...] = (("train", videos - tests), ("test", tests))
     rows: list[_Row] = []
-    try:
-        with tqdm(total=videos, unit="video", desc="writing", disable=None) as progress:
-            for split, count in parts:
-                (unfinished / split).mkdir()
-                glyphs = load_glyphs(source, split=split)
-                for row, pixels in _videos(kind, glyphs, count, frames, size, seed):
-                    write_video(unfinished / row.path, pixels, rate=rate)
-                    rows.append(row)
-                    progress.update()
-        _write_table(unfinished / LABELS_FILE, rows)
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        replacing(folder) as draft,
+        tqdm(total=videos, unit="video", desc="writing", disable=None) as progress,
+    ):
+        for split, count in parts:
+            (draft / split).mkdir(parents=True)
+            glyphs = load_glyphs(source, split=split)
+            for row, pixels in _videos(kind, glyphs, count, frames, size, seed):
+                write_video(draft / row.path, pixels, rate=rate)
+                rows.append(row)
+                progress.update()
+        _write_table(draft / LABELS_FILE, rows)
     return folder / LABELS_FILE
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -35,7 +34,7 @@ from selfvid.errors import InputError
 from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator
 from selfvid.flow.quantise import Direction, flow_step
 from selfvid.flow.raft import RAFT
-from selfvid.saving.whole import format_bytes, format_seconds
+from selfvid.saving.whole import format_bytes, format_seconds, scratch_folder, to_disk
 from selfvid.signals import Stopped
 
 COMPUTE = "selfvid.data.flow.work:compute_guarded"  # the function that child processes call
@@ -208,8 +207,8 @@ def _flow_videos(
 ) -> Generator[tuple[Work, list[FlowRow]]]:
     """Yield each video with its new rows of the table, in the order in which they are finished."""
     patience = max(_LEAST_PATIENCE, _PATIENCE * cost.longest)
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as scratch:
-        calls = [call_arguments(work, settings, Path(scratch)) for work in todo]
+    with scratch_folder(folder) as scratch:
+        calls = [call_arguments(work, settings, scratch) for work in todo]
         answers = guarded_calls(COMPUTE, calls, workers=settings.processes, timeout=patience)
         with contextlib.closing(answers):
             for answer in answers:
@@ -219,7 +218,8 @@ def _flow_videos(
                     yield work, flow_rows(work, settings, folder, made=None, fault=fault)
                     continue
                 for name in work.files.values():
-                    (Path(scratch) / name).replace(folder / name)
+                    to_disk(scratch / name)
+                    (scratch / name).replace(folder / name)
                 yield work, flow_rows(work, settings, folder, made=VideoFlow(**answer.value))
 
 
