@@ -9,6 +9,7 @@ import inspect
 import os
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,12 +159,18 @@ def _main(words: list[str]) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     log_to_terminal()
+    if not debug:
+        # An error in a thread is raised again where its work is wanted. TensorBoard's writer, whose
+        # failure ends no run, would print a traceback besides.
+        threading.excepthook = lambda _: None
     try:
         sys.exit(_run(words))
     except (Exception, KeyboardInterrupt, Stopped) as error:
         if debug:
             traceback.print_exc()
         sys.exit(_print_error(error, debug=debug))
+    finally:
+        threading.excepthook = threading.__excepthook__
 
 
 def _run(words: list[str]) -> int:

@@ -151,8 +151,7 @@ def detect_train(
     # Videos that proved unreadable are left out, so these may be other folds than above.
     check_unseen(encoders, corpus, parts, source=encoder)
     plan = _Plan(assume, head, streams, training, device, seed, quiet)
-    vectors = [each for _, each in encoded]
-    _train_folds(plan, run, parts, corpus, vectors, stream_encoder)
+    _train_folds(plan, run, parts, corpus, [each for _, each in encoded], stream_encoder)
     save_encoders(encoders, run)
     run.finish()
     if not quiet:

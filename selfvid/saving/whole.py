@@ -37,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise InputError(
             f"folder {str(path.parent)!r} does not exist; expected it, for {path.name}"
         )
-    _delete_forgotten(path.parent)
+    _delete_forgotten(path.parent.absolute())
     draft = _draft_of(path)
     try:
         with writing(path):
@@ -62,7 +62,7 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 
     Scratch folders that killed processes left in `folder` are deleted too.
     """
-    _delete_forgotten(folder)
+    _delete_forgotten(folder.absolute())
     scratch = _draft_of(folder / "scratch")
     scratch.mkdir()
     try:
@@ -107,7 +107,7 @@ def _draft_of(path: Path) -> Path:
 
 @functools.cache
 def _delete_forgotten(folder: Path) -> None:
-    """Delete the drafts that ended processes left in a folder; once for each folder."""
+    """Delete the drafts that ended processes left in a folder; once for each (absolute) folder."""
     for path in folder.iterdir():
         found = _DRAFT.fullmatch(path.name)
         if found is not None and _is_forgotten(path, found["machine"], int(found["process"])):

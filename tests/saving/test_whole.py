@@ -73,7 +73,9 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_drafts_of_processes_that_were_killed_are_deleted(tmp_path: Path, kind: str) -> None:
+def test_drafts_of_processes_that_were_killed_are_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     killed = (
         "import os, sys; from pathlib import Path; from selfvid.saving.whole import replacing\n"
         "with replacing(Path(sys.argv[1])) as draft:\n"
@@ -84,11 +86,14 @@ def test_drafts_of_processes_that_were_killed_are_deleted(tmp_path: Path, kind: 
     assert ended.returncode == 9
     (left,) = tmp_path.iterdir()
     assert is_draft(left)
+    monkeypatch.chdir(tmp_path.parent)
+    write_whole(Path("elsewhere"), "")  # "." is another folder then
+    monkeypatch.chdir(tmp_path)
     living = tmp_path / left.name.replace(left.name.split(".")[-3], str(os.getppid()))
     living.write_text("half")
     other = tmp_path / ".profile.7.draft"
     other.write_text("not ours")
-    write_whole(tmp_path / "b.txt", "new")
+    write_whole(Path("b.txt"), "new")
     assert {path.name for path in tmp_path.iterdir()} == {living.name, other.name, "b.txt"}
 
 
