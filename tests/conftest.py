@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from selfvid.data.digits.files import write_footage
+from selfvid.data.flow.command import compute_flow
 from selfvid.data.indexing.command import index
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -32,3 +33,11 @@ def digits_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest = folder / "digits.csv"
     index(table, out=manifest, quiet=True, workers=1)
     return manifest
+
+
+@pytest.fixture(scope="session")
+def digits_flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the optical flow of the drifting digits in both directions, 32x32."""
+    out = tmp_path_factory.mktemp("digits_flow") / "flow"
+    compute_flow(digits_manifest, out=out, direction="both", workers=1, quiet=True)
+    return out

@@ -22,7 +22,6 @@ from selfvid.data.video.streaming import ClipStream
 from selfvid.detecting.corpus import Corpus
 from selfvid.encoders.base import Encoder, fingerprint
 from selfvid.errors import InputError
-from selfvid.features.choices import check_takes_pixels
 from selfvid.features.store import FeatureFile, FeatureStore
 
 _BLOCK = 1024  # vectors read at once: a few MB, and few reads
@@ -83,7 +82,11 @@ class StreamEncoder:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        check_takes_pixels(self.encoder)
+        if self.encoder.in_channels != 3:
+            raise InputError(
+                f"the encoder takes flow of {self.encoder.in_channels} channels; expected an "
+                "encoder of pixels"
+            )
         window, exactly = self.encoder.window, self.encoder.one_length
         if self.frames < window or (exactly and self.frames != window):
             raise InputError(

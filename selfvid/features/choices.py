@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from selfvid.data.clips.sampling import DenseClips, EvenClips, Sampling, Short, WholeVideo
+from selfvid.data.flow.clips import Ways
+from selfvid.data.flow.origin import EXPECTED, FlowOrigin, FlowReading, open_flow
 from selfvid.encoders.base import Encoder, Provenance
 from selfvid.errors import InputError
 
@@ -81,17 +84,29 @@ def choose_size(provenance: Provenance, size: int | tuple[int, int] | None) -> t
     return int(height), int(width)
 
 
-def check_takes_pixels(encoder: Encoder) -> None:
-    """Check that an encoder takes the pixels of videos, not optical flow.
+def choose_flow(
+    encoder: Encoder, flow: FlowOrigin | Path | str | None, *, called: str = "the encoder"
+) -> FlowReading | None:
+    """Return the optical flow that an encoder reads; None for an encoder of pixels.
+
+    Args:
+        encoder: the encoder.
+        flow: a folder that `selfvid flow` wrote, or an estimator; see `open_flow`.
+        called: name of the encoder in the error message.
 
     Raises:
-        InputError: If it takes flow.
+        InputError: If the encoder takes flow and there is none.
     """
-    if encoder.in_channels != 3:
+    if encoder.in_channels == 3:
+        return None
+    ways: Ways = "forward" if encoder.in_channels == 2 else "both"
+    if flow is None:
+        both = "" if ways == "forward" else ", with flow in both directions"
         raise InputError(
-            f"the encoder takes flow of {encoder.in_channels} channels; expected an encoder of "
-            "pixels, or selfvid finetune with --flow"
+            f"{called} takes optical flow of {encoder.in_channels} channels and flow is not given; "
+            f"expected --flow with {EXPECTED}{both}"
         )
+    return FlowReading(open_flow(flow), ways)
 
 
 def _check_unset(clips: str, **options: object) -> None:

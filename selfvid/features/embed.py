@@ -22,10 +22,11 @@ from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import load_encoder
 from selfvid.errors import InputError
-from selfvid.features.choices import check_takes_pixels, choose_sampling, choose_size
+from selfvid.features.choices import choose_flow, choose_sampling, choose_size
 from selfvid.features.extract import Cut, EncoderView, Pooling, encode
 from selfvid.features.vector_files import Embedding, check_output, open_vector_file
-from selfvid.features.videos import Read, read_clips
+from selfvid.features.videos import Read
+from selfvid.flow.estimate import FlowEstimator
 from selfvid.saving.whole import replacing
 
 
@@ -72,6 +73,7 @@ def embed(
     size: int | tuple[int, int] | None = None,
     pool: Literal["mean", "segments"] = "mean",
     segments: int = 3,
+    flow: FlowEstimator | Path | str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     device: Device = "auto",
@@ -106,6 +108,8 @@ def embed(
         pool: "mean" takes the encoder's clip vector; "segments" concatenates the means of equal
             parts of the clip.
         segments: number of parts if pool is segments.
+        flow: for an encoder that takes optical flow: a folder that `selfvid flow` wrote, or an
+            estimator ("dis", "farneback", "tvl1", "raft") that is applied to the frames.
         overwrite: replace the file if it exists.
         workers: number of decoding processes; 0 decodes in this process; by default one less
             than cores.
@@ -124,17 +128,28 @@ def embed(
     out = Path(out)
     check_output(out, overwrite=overwrite)
     encoder_view = EncoderView(load_encoder(encoder, allow=allow or ()))
-    check_takes_pixels(encoder_view.encoder)
+    reading = choose_flow(encoder_view.encoder, flow)
+    if flow is not None and reading is None:
+        raise InputError(f"flow is {str(flow)!r} but the encoder takes pixels; expected no --flow")
     provenance = encoder_view.encoder.provenance
     sampling = choose_sampling(
         provenance, clips=clips, frames=frames, stride=stride, fps=fps, hop=hop, short=short
     )
-    cut = Cut(sampling, choose_size(provenance, size), Pooling(pool, segments), decoder, precision)
+    cut = Cut(
+        sampling,
+        choose_size(provenance, size),
+        Pooling(pool, segments),
+        decoder,
+        precision,
+        flow=reading,
+    )
     if per not in ("video", "clip"):
         raise InputError(f"per is {per!r}; expected video or clip")
     target, processes = choose_device(device), loading_workers(workers)
     encoder_view.encoder.to(target)
     manifest = _manifest(Path(videos), decoder, quiet=quiet)
+    if reading is not None:
+        reading.check(_readable(manifest), size=cut.size)
     embedded = _write(
         encoder_view, manifest, cut, out, per=per, device=target, workers=processes, quiet=quiet
     )
@@ -155,10 +170,10 @@ def _write(
     quiet: bool,
 ) -> Embedded:
     """Compute and write the vectors of all readable videos of a manifest."""
-    readable = manifest.select([row.status != "bad" for row in manifest.rows])
+    readable = _readable(manifest)
     faults = [f"{row.path}: {row.error}" for row in manifest.rows if row.status == "bad"]
     count = rows = features = 0
-    reads = read_clips(readable, cut.sampling, size=cut.size, decoder=cut.decoder, workers=workers)
+    reads = cut.read(readable, workers=workers)
     bar = tqdm(total=len(readable), unit="video", desc="embed", disable=quiet)
     with (
         replacing(out) as draft,
@@ -181,6 +196,10 @@ def _write(
             raise InputError(f"no video gave a vector; the first: {faults[0]}")
         file.finish()
     return Embedded(out, count, rows, features, tuple(faults))
+
+
+def _readable(manifest: Manifest) -> Manifest:
+    return manifest.select([row.status != "bad" for row in manifest.rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from selfvid.compute import Precision, autocast
 from selfvid.data.clips.sampling import Sampling
+from selfvid.data.flow.origin import FlowReading
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 from selfvid.features.videos import Read, read_clips
 from selfvid.features.views import View, view_of
-from selfvid.types import Features
+from selfvid.types import ClipBatch, Features
 
 _BATCH = 8  # clips per forward pass, which bounds the memory
 
@@ -81,6 +82,7 @@ class Cut:
         pool: how the steps along a clip become one vector.
         decoder: the decoder to use.
         precision: of the encoder's arithmetic.
+        flow: the optical flow that clips are cut from; None cuts them from the frames.
     """
 
     sampling: Sampling
@@ -88,6 +90,18 @@ class Cut:
     pool: Pooling = Pooling()
     decoder: DecoderName = "auto"
     precision: Precision = "float32"
+    flow: FlowReading | None = None
+
+    def read(self, manifest: Manifest, *, workers: int) -> Iterator[Read]:
+        """Yield the clips of every row of a manifest, in order, as `read_clips` does."""
+        return read_clips(
+            manifest,
+            self.sampling,
+            size=self.size,
+            decoder=self.decoder,
+            workers=workers,
+            flow=self.flow,
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +162,7 @@ def extract(
     sums = {name: [np.zeros(0) for _ in manifest.rows] for name in encoder_views}
     count = np.zeros(len(manifest), dtype=np.int64)
     faults: dict[int, str] = {}
-    reads = read_clips(manifest, cut.sampling, size=cut.size, decoder=cut.decoder, workers=workers)
+    reads = cut.read(manifest, workers=workers)
     with tqdm(total=len(manifest), unit="video", desc="features", disable=quiet) as bar:
         for read in reads:
             if read.fault:
@@ -177,9 +191,9 @@ def encode(
     """Return the vectors (number of clips, D) of the clips of one `read`."""
     vectors = []
     for first in range(0, len(read.clips), _BATCH):
-        clips = read.clips[first : first + _BATCH]
+        clips = list(read.clips[first : first + _BATCH])
         names = [f"{clip.video} {read.first + first + n}" for n, clip in enumerate(clips)]
-        frames = torch.stack([clip.frames for clip in clips]).to(device)  # (B, T, C, H, W)
+        frames = ClipBatch.of(clips).to(device).clip()  # (B, T, C, H, W)
         with autocast(cut.precision, device):
             pooled = cut.pool(encoder_view.encoder(view_of(frames, names, encoder_view.view)))
         vectors.append(pooled.double().cpu().numpy())  # (B, D)

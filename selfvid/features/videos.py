@@ -17,6 +17,7 @@ from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.loader import ClipDataset, ClipLoader
 from selfvid.data.clips.sampling import Indices, Sampling, Timeline
 from selfvid.data.clips.workers import share
+from selfvid.data.flow.origin import FlowReading
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import BrokenDecoderError, DecoderName
 from selfvid.data.video.guard import Board
@@ -53,6 +54,7 @@ def read_clips(
     size: tuple[int, int],
     decoder: DecoderName = "auto",
     workers: int = 0,
+    flow: FlowReading | None = None,
 ) -> Iterator[Read]:
     """Yield the clips of every row of a manifest, in order.
 
@@ -62,11 +64,15 @@ def read_clips(
         size: (H, W) to which frames are resized while they are decoded.
         decoder: the decoder to use.
         workers: number of processes that read ahead; 0 reads in this process.
+        flow: read optical flow, not pixels; its fields have the size `size`.
 
     Raises:
-        InputError: If the decoder is broken, a worker hangs, or every video is too short.
+        InputError: If the decoder is broken, a worker hangs, every video is too short, or a folder
+            of flow lacks a video.
     """
-    clips = ClipDataset(manifest, sampling, size=size, decoder=decoder, faults=FaultPolicy(share=0))
+    clips = _dataset(manifest, sampling, size=size, decoder=decoder, flow=flow)
+    if flow is not None and not flow.workers_allowed:
+        workers = 0
     ahead: dict[str, Any] = {}
     if workers:
         clips.board = Board(workers)
@@ -79,6 +85,21 @@ def read_clips(
             yield read
     finally:
         clips.close()
+
+
+def _dataset(
+    manifest: Manifest,
+    sampling: Sampling,
+    *,
+    size: tuple[int, int],
+    decoder: DecoderName,
+    flow: FlowReading | None,
+) -> ClipDataset:
+    """Return the data set of clips of pixels, or of flow; a video is never replaced by another."""
+    faults = FaultPolicy(share=0)
+    if flow is None:
+        return ClipDataset(manifest, sampling, size=size, decoder=decoder, faults=faults)
+    return flow.clips(manifest, sampling, size=size, decoder=decoder, faults=faults)
 
 
 @dataclass

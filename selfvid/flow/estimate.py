@@ -46,12 +46,14 @@ class FlowEstimator(Recorded, ABC):
         context: number of frames before and after a run of frames that improve the flow of the
             run; 0 if every pair of frames is used alone.
         on_gpu: whether it computes on a GPU, which only few processes should use at a time.
+        package: name and version of the package that computes.
     """
 
     name: str
     smallest: int = 1
     context: int = 0
     on_gpu: bool = False
+    package: str = f"torch {torch.__version__}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -101,6 +103,8 @@ class FlowEstimator(Recorded, ABC):
 
 class _OnGreyPairs(FlowEstimator):
     """Base class of OpenCV's estimators, which compute one field from two grey pictures."""
+
+    package = f"opencv {cv2.__version__}"
 
     @abstractmethod
     def _pair(self, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.float32]:

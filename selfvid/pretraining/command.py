@@ -228,9 +228,6 @@ def _finish(
         logger.info("%s", sentence)
     place = shell_word(run.path)
     following = f"selfvid probe {place} LABELLED.csv"
-    if settings.reading.flow is not None:  # the probe reads pixels only
-        following = (
-            "selfvid finetune --config RECIPE --data LABELLED.csv "
-            f"--flow {shell_word(settings.reading.flow)} --init {place} --out NEW_FOLDER"
-        )
+    if settings.reading.flow is not None:
+        following += f" --flow {shell_word(settings.reading.flow)}"
     logger.info("the encoder is in %s; next: %s", run.encoder, following)

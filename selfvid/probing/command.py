@@ -7,11 +7,12 @@ from typing import Literal
 
 from selfvid.compute import Device, Precision, choose_device, loading_workers
 from selfvid.data.clips.sampling import Short
-from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.origin import open_flow
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
-from selfvid.features.choices import check_takes_pixels, choose_sampling, choose_size
+from selfvid.features.choices import choose_flow, choose_sampling, choose_size
 from selfvid.features.extract import Cut, Pooling
+from selfvid.flow.estimate import FlowEstimator
 from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
 from selfvid.probing.baselines.metadata import Metadata
@@ -38,7 +39,7 @@ def probe(
     seeds: int = 3,
     label_curve: tuple[int, ...] = (1, 2, 5, 10),
     motion: bool = True,
-    flow: Path | str | None = None,
+    flow: FlowEstimator | Path | str | None = None,
     histograms: bool = False,
     tracks: bool = False,
     baselines: list[Baseline] | None = None,
@@ -82,8 +83,9 @@ def probe(
             all of them; [] leaves the label curve out.
         motion: also evaluate the encoder on clips that repeat their middle frame, and on clips
             with shuffled frames.
-        flow: folder of the videos' optical flow, written by `selfvid flow`; histograms of its
-            directions are one more baseline.
+        flow: the videos' optical flow: a folder that `selfvid flow` wrote, or an estimator ("dis",
+            "farneback", "tvl1", "raft") that is applied to the frames. An encoder of flow reads
+            it, and histograms of its directions are one more baseline.
         histograms: add a classical baseline: histograms of hand-made visual words (gradients,
             motion and colours), classified by a small network.
         tracks: with histograms, also count words along tracks of corners that are followed
@@ -110,7 +112,7 @@ def probe(
     """
     given = dict(locals())
     probed = load_probed_encoder(encoder, allow=allow or ())
-    check_takes_pixels(probed.encoder)
+    origin = None if flow is None else open_flow(flow)
     provenance = probed.encoder.provenance
     cut = Cut(
         sampling=choose_sampling(provenance, clips=clips, frames=frames, short=short),
@@ -118,6 +120,7 @@ def probe(
         pool=Pooling(pool, segments),
         decoder=decoder,
         precision=precision,
+        flow=choose_flow(probed.encoder, origin),
     )
     plan = Plan(
         label=label,
@@ -128,12 +131,12 @@ def probe(
         motion=motion and cut.sampling.length > 1,
         baselines=(
             Metadata(),
-            *([] if flow is None else [FlowHistograms(Path(flow))]),
+            *([] if origin is None else [FlowHistograms(origin, size=cut.size, decoder=decoder)]),
             *(baselines or ()),
         ),
         histograms=histograms,
         tracks=tracks,
-        flow=None if flow is None else FlowFolder(flow),
+        flow=origin,
         allow=tuple(allow or ()),
     )
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)

@@ -26,7 +26,10 @@ START = "encoder at start"
 RANDOM = "random weights"
 FROZEN = "encoder, frozen frames"
 SHUFFLED = "encoder, shuffled frames"
-_VIEWS = (FROZEN, SHUFFLED)
+FROZEN_FLOW = "encoder, frozen fields"
+SHUFFLED_FLOW = "encoder, shuffled fields"
+_FRAME_VIEWS, _FLOW_VIEWS = (FROZEN, SHUFFLED), (FROZEN_FLOW, SHUFFLED_FLOW)
+_VIEWS = (*_FRAME_VIEWS, *_FLOW_VIEWS)
 # Standard deviations. Shuffling changes the order in which numbers are added, so that features
 # which do not depend on order still differ by the rounding of float32 (about 1e-6).
 _ROUNDING = 1e-3
@@ -77,6 +80,7 @@ class MotionCheck:
         *,
         order_seen: float,
         pool: str,
+        flow: bool = False,
     ) -> MotionCheck:
         """Compare the results of one encoder on three views of the clips.
 
@@ -87,6 +91,7 @@ class MotionCheck:
             task: the task of all three.
             order_seen: as `order_change` measures it.
             pool: how steps were pooled over time, for the sentences.
+            flow: whether clips contain optical flow, so that one field still shows motion.
         """
         over_frozen = task.difference(ordered.correct, frozen.correct)
         over_shuffled = task.difference(ordered.correct, shuffled.correct)
@@ -98,10 +103,12 @@ class MotionCheck:
             )
         else:
             sentences = (
-                _about_one_frame(over_frozen, task.interval(frozen.correct), constant),
-                _without_order(order_seen, pool)
+                (_about_one_field if flow else _about_one_frame)(
+                    over_frozen, task.interval(frozen.correct), constant
+                ),
+                _without_order(order_seen, pool, flow=flow)
                 if order_seen < _ROUNDING
-                else _about_order(over_shuffled),
+                else _about_order(over_shuffled, of="fields" if flow else "frames"),
             )
         return MotionCheck(order_seen, over_frozen, over_shuffled, sentences)
 
@@ -143,16 +150,18 @@ def check_motion(
         task: the task.
         pool: how steps were pooled over time, for the sentences.
     """
-    if not set(_VIEWS) <= set(variants):
-        return None
-    return MotionCheck.of(
-        comparison.raw[ENCODER],
-        comparison.raw[FROZEN],
-        comparison.raw[SHUFFLED],
-        task,
-        order_seen=order_change(variants[ENCODER][0], variants[SHUFFLED][0]),
-        pool=pool,
-    )
+    for frozen, shuffled in (_FRAME_VIEWS, _FLOW_VIEWS):
+        if {frozen, shuffled} <= set(variants):
+            return MotionCheck.of(
+                comparison.raw[ENCODER],
+                comparison.raw[frozen],
+                comparison.raw[shuffled],
+                task,
+                order_seen=order_change(variants[ENCODER][0], variants[shuffled][0]),
+                pool=pool,
+                flow=frozen == FROZEN_FLOW,
+            )
+    return None
 
 
 def order_change(ordered: Floats, shuffled: Floats) -> float:
@@ -214,20 +223,40 @@ def _about_one_frame(over: Interval, frozen: Interval, chance: float) -> str:
     )
 
 
-def _without_order(order_seen: float, pool: str) -> str:
-    return (
-        f"these features do not depend on the order of frames (pool {pool}): shuffling changes "
-        f"them by at most {order_seen:.0e} standard deviations, so what several frames add to one "
-        "is not motion; pool segments keeps the order"
-    )
-
-
-def _about_order(over: Interval) -> str:
+def _about_one_field(over: Interval, frozen: Interval, chance: float) -> str:
+    reached = f"{100 * frozen.mean:.1f} % on clips that repeat their middle field"
+    if not frozen.low > chance:
+        return (
+            f"labels cannot be read from the motion of one moment: {reached}, not shown to be "
+            "above chance"
+        )
     if over.low > 0:
-        return f"order matters: {points(over)} over clips with their frames shuffled"
+        return f"motion of more than one moment helps: {points(over)} over {reached}"
     if over.high < 0:
-        return f"order hurts: {points(over)} compared with clips with their frames shuffled"
+        return f"motion of more than one moment hurts: {points(over)} compared with {reached}"
     return (
-        "order makes no difference that these videos can show: "
-        f"{points(over)} over clips with their frames shuffled"
+        "labels can be read from the motion of one moment, as far as these videos can show: "
+        f"{reached}, {points(over)}"
     )
+
+
+def _without_order(order_seen: float, pool: str, *, flow: bool) -> str:
+    adds = (
+        "what several fields add to one is not their order"
+        if flow
+        else "what several frames add to one is not motion"
+    )
+    return (
+        f"these features do not depend on the order of {'fields' if flow else 'frames'} (pool "
+        f"{pool}): shuffling changes them by at most {order_seen:.0e} standard deviations, so "
+        f"{adds}; pool segments keeps the order"
+    )
+
+
+def _about_order(over: Interval, *, of: str) -> str:
+    clips = f"clips with their {of} shuffled"
+    if over.low > 0:
+        return f"order matters: {points(over)} over {clips}"
+    if over.high < 0:
+        return f"order hurts: {points(over)} compared with {clips}"
+    return f"order makes no difference that these videos can show: {points(over)} over {clips}"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class ProbeFeatures:
             for row, difference in zip(manifest.rows, differences(manifest), strict=True)
         ]
         decoder = resolve_decoder(cut.decoder)
-        self._shared = {
+        self._shared: dict[str, Any] = {
             "videos": hashlib.sha256("\n".join(rows).encode()).hexdigest(),
             "count": len(rows),
             "sampling": repr(cut.sampling),
@@ -107,6 +108,8 @@ class ProbeFeatures:
             "precision": cut.precision,
             "device": device,
         }
+        if cut.flow is not None:
+            self._shared["flow"] = cut.flow.key(manifest)
 
     def path(self, encoder_view: EncoderView) -> Path:
         """Return the path of the features of `encoder_view`, whether they exist or not."""

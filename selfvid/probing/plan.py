@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.origin import FlowOrigin
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.errors import InputError
@@ -20,8 +20,10 @@ from selfvid.probing.baselines.histograms.describe import describe_videos
 from selfvid.probing.comparison import (
     ENCODER,
     FROZEN,
+    FROZEN_FLOW,
     RANDOM,
     SHUFFLED,
+    SHUFFLED_FLOW,
     START,
     Comparison,
     check_motion,
@@ -53,8 +55,8 @@ class Plan:
         baselines: baselines that compute features without learning.
         histograms: whether histograms of visual words are a baseline too.
         tracks: whether words along tracks of corners belong to these histograms.
-        flow: stored flow from which the histograms of visual words describe motion; None
-            estimates flow from the frames.
+        flow: flow from which the histograms of visual words describe motion: a folder or an
+            estimator; None is DIS.
         allow: prefixes of the class paths that may be built.
     """
 
@@ -67,7 +69,7 @@ class Plan:
     baselines: tuple[Baseline, ...]
     histograms: bool
     tracks: bool
-    flow: FlowFolder | None
+    flow: FlowOrigin | None
     allow: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -91,7 +93,7 @@ class Plan:
             command: the command line, for the protocol.
         """
         began = time.monotonic()
-        videos = self._checked(whole)
+        videos = self._checked(whole, cut)
         gathered, learned = self._extracted(probed, videos, cut, how)
         extracted = time.monotonic()
         videos = videos.select(gathered.read)
@@ -161,14 +163,17 @@ class Plan:
             for seed in range(self.seeds)
         )
         if self.motion:
-            views[FROZEN] = (EncoderView(encoder, "frozen"),)
-            views[SHUFFLED] = (EncoderView(encoder, "shuffled"),)
+            flow = encoder.in_channels != 3
+            views[FROZEN_FLOW if flow else FROZEN] = (EncoderView(encoder, "frozen"),)
+            views[SHUFFLED_FLOW if flow else SHUFFLED] = (EncoderView(encoder, "shuffled"),)
         return views
 
-    def _checked(self, whole: Manifest) -> Manifest:
+    def _checked(self, whole: Manifest, cut: Cut) -> Manifest:
         """Return the labelled videos; errors that need no decoding are raised here."""
         videos = self.labelled(whole)
         self.task(videos)
+        if cut.flow is not None:
+            cut.flow.check(videos, size=cut.size)
         for baseline in self.baselines:
             baseline.check(videos)
         return videos
@@ -199,7 +204,7 @@ class Plan:
         """Return how histograms are made, as plain data; None without histograms."""
         if not self.histograms:
             return None
-        return histograms.about_histograms(stored_flow=self.flow is not None, tracks=self.tracks)
+        return histograms.about_histograms(flow=self.flow, tracks=self.tracks)
 
     def _curve(self, gathered: Gathered, comparison: Comparison, task: Task) -> LabelCurve | None:
         """Return the label curve of the encoder and of random weights, or None."""

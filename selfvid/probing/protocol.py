@@ -81,6 +81,7 @@ def about_method(cut: Cut, *, seed: int, seeds: int) -> dict[str, Any]:
         "pool": str(cut.pool),
         "decoder": resolve_decoder(cut.decoder),
         "precision": cut.precision,
+        "flow": None if cut.flow is None else cut.flow.about(),
         "classifier": linear.PROTOCOL,
         "grid": linear.GRID,
         "default_c": linear.DEFAULT_C,

@@ -140,17 +140,13 @@ def _commands(
             ("train the detector again", again),
         )
     data, flow = shlex.quote(_text(settings, "data") or "MANIFEST"), _text(settings, "flow")
-    probe = f"selfvid probe {place} {data}"
+    probe = f"selfvid probe {place} {data}" + (f" --flow {shlex.quote(flow)}" if flow else "")
     again = f"selfvid pretrain --config {recipe} --out NEW_FOLDER"
     following = (
         *((f"repeat the {each.title.lower()}", each.command) for each in forecasts),
         ("repeat the pretraining", again),
         ("export the encoder", f"selfvid export {place} --format onnx"),
     )
-    if result is None and flow is not None:
-        tuned = f"selfvid finetune --config RECIPE --data {data} --flow {shlex.quote(flow)}"
-        train = f"{tuned} --init {place} --out NEW_FOLDER"
-        return (("train a classifier on the encoder", train), *following)
     if result is None:
         return (("probe the encoder", probe), *following)
     return (("repeat the probe", result.command or probe), *following)

@@ -20,6 +20,8 @@ MEANINGS = {
     "feature histograms": "histograms of gradients, motion and colours, and a small network",
     "random": "the same network with random weights",
     "start": "the network at the start of pretraining",
+    "frozen fields": "the encoder on clips that repeat their middle field: motion of one moment",
+    "shuffled fields": "the encoder on clips whose fields of flow are in random order",
     "frozen": "the encoder on clips that repeat their middle frame, so that there is no motion",
     "shuffled": "the encoder on clips whose frames are in random order",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import platform
 import shlex
@@ -15,6 +16,7 @@ import torch
 from selfvid import __version__
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import decoder_versions
+from selfvid.saving.recorded import Recorded, describe
 
 
 def command(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
@@ -66,4 +68,6 @@ def _word(value: Any) -> str:
         return "[" + ",".join(map(str, value)) + "]"
     if isinstance(value, bool) or value is None:
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Recorded):
+        return json.dumps(describe(value))
     return str(value)

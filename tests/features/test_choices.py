@@ -9,7 +9,7 @@ from selfvid.data.clips.sampling import DenseClips, EvenClips, WholeVideo
 from selfvid.encoders.base import Provenance
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
-from selfvid.features.choices import check_takes_pixels, choose_sampling, choose_size
+from selfvid.features.choices import choose_flow, choose_sampling, choose_size
 
 TRAINED_ON = Provenance(size=(48, 64), frames=6, stride=3)
 
@@ -59,9 +59,17 @@ def test_settings_that_neither_training_nor_options_give_are_an_error() -> None:
         choose_size(TRAINED_ON, 0)
 
 
-def test_only_encoders_of_pixels_can_be_given_videos() -> None:
+def test_an_encoder_of_flow_needs_flow_and_one_of_pixels_reads_none() -> None:
     encoder = FrameEncoder(SmallNet(channels=1, stages=(8,)))
-    check_takes_pixels(encoder)
+    assert choose_flow(encoder, None) is None
+    assert choose_flow(encoder, "dis") is None
     encoder.in_channels = 2
-    with pytest.raises(InputError, match="takes flow of 2 channels; expected an encoder of pixels"):
-        check_takes_pixels(encoder)
+    with pytest.raises(InputError, match="optical flow of 2 channels and flow is not given"):
+        choose_flow(encoder, None)
+    forward = choose_flow(encoder, "dis")
+    assert forward is not None
+    assert forward.ways == "forward"
+    encoder.in_channels = 4
+    both = choose_flow(encoder, "dis")
+    assert both is not None
+    assert both.ways == "both"

@@ -14,6 +14,7 @@ from selfvid.backbones.small import SmallNet
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.encoders.base import Encoder, Provenance, load_encoder
 from selfvid.encoders.clip import ClipEncoder
+from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
@@ -177,3 +178,48 @@ def test_clips_of_a_length_that_a_network_does_not_take_are_refused_in_a_line(
     encoder.save(tmp_path / "clip")
     with pytest.raises(InputError, match="takes clips of 3 frames, got 5; expected a SlidingEnc"):
         embed(tmp_path / "clip", manifest, out=tmp_path / "f.npz", frames=5, quiet=True, workers=0)
+
+
+def an_encoder_of_flow() -> Encoder:
+    torch.manual_seed(0)
+    stacks = FrameEncoder(SmallNet(channels=4, stages=(8, 16)), input=FlowStack(2))
+    made = SlidingEncoder(stacks, stride=2)
+    made.provenance = Provenance(size=(32, 32), frames=4)
+    return made
+
+
+def test_flow_may_be_estimated_or_read_from_a_folder(
+    manifest: Path, digits_flow: Path, tmp_path: Path
+) -> None:
+    encoder = an_encoder_of_flow().save(tmp_path / "encoder")
+    vectors = []
+    for name, flow in (("stored", digits_flow), ("estimated", "dis")):
+        out = tmp_path / f"{name}.npz"
+        embed(encoder, manifest, out=out, flow=flow, workers=0, quiet=True)
+        with np.load(out) as arrays:
+            vectors.append(arrays["vectors"])
+    assert vectors[0].shape == (4, 16)
+    assert (vectors[0] == vectors[1]).all()
+    assert vectors[0].std(axis=0).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "takes optical flow of 2 channels and flow is not given; expected --flow"),
+        ({"flow": "nowhere"}, "flow 'nowhere' is no folder"),
+        ({"flow": "dis", "size": 12}, "size is 12x12; expected at least 16 pixels"),
+    ],
+)
+def test_flow_that_does_not_fit_the_encoder_is_refused(
+    manifest: Path, tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    encoder = an_encoder_of_flow().save(tmp_path / "encoder")
+    with pytest.raises(InputError, match=words):
+        embed(encoder, manifest, out=tmp_path / "f.npz", workers=0, quiet=True, **options)
+    assert not (tmp_path / "f.npz").exists()
+
+
+def test_an_encoder_of_pixels_takes_no_flow(encoder: Path, manifest: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="flow is 'dis' but the encoder takes pixels"):
+        embed(encoder, manifest, out=tmp_path / "f.npz", flow="dis", quiet=True)

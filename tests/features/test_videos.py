@@ -9,6 +9,7 @@ import torch
 import selfvid.features.videos
 from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.sampling import DenseClips, EvenClips, WholeVideo
+from selfvid.data.flow.origin import FlowReading, open_flow
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.reader import VideoReader
 from selfvid.features.videos import PART, read_clips
@@ -78,3 +79,20 @@ def test_a_video_that_is_read_in_parts_is_opened_once(
     reads = list(read_clips(videos.select([0, 1]), DenseClips(frames=2, hop=1), size=(16, 16)))
     assert len(reads) > 4
     assert opened == [row.path for row in videos.rows[:2]]
+
+
+@pytest.mark.slow
+def test_flow_is_the_same_from_a_folder_and_estimated_in_a_worker(
+    videos: Manifest, digits_flow: Path
+) -> None:
+    def reads(flow: str | Path, workers: int) -> list[torch.Tensor]:
+        reading = FlowReading(open_flow(flow))
+        found = read_clips(
+            videos, WholeVideo(frames=3), size=(32, 32), workers=workers, flow=reading
+        )
+        return [clip.frames for read in found for clip in read.clips]
+
+    stored, here, there = reads(digits_flow, 0), reads("dis", 0), reads("dis", 1)
+    assert [each.shape for each in stored] == [(3, 2, 32, 32)] * len(videos)
+    assert all(map(torch.equal, stored, here))
+    assert all(map(torch.equal, stored, there))

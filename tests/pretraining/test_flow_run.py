@@ -64,12 +64,9 @@ def test_frame_pairs_learn_from_stacks_of_flow(
     )
     picture = imread(next((run / "pictures").glob("neighbours-*.png")))
     assert (picture[..., :3].max(-1) > picture[..., :3].min(-1)).any()  # in colour
-    # The probe reads pixels only, so it is neither said nor shown to be what comes next.
-    assert f"--flow {flow} --init {run} --out NEW_FOLDER" in caplog.messages[-1]
-    assert "selfvid probe" not in caplog.text
+    assert f"selfvid probe {run} LABELLED.csv --flow {flow}" in caplog.messages[-1]
     page = report(run, quiet=True).read_text()
-    assert f"--flow {flow} --init {run} --out NEW_FOLDER" in page
-    assert "selfvid probe" not in page
+    assert f"selfvid probe {run} {digits_manifest} --flow {flow}" in page
 
 
 def test_pixels_and_flow_are_not_mixed_up(

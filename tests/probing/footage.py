@@ -12,6 +12,7 @@ from selfvid.backbones.small import SmallNet
 from selfvid.data.indexing.command import index
 from selfvid.data.video.encode import write_video
 from selfvid.encoders.base import Encoder, Provenance
+from selfvid.encoders.flow_input import FlowImage
 from selfvid.encoders.frame import FrameEncoder
 
 FAST: dict[str, Any] = {
@@ -27,6 +28,14 @@ def an_encoder(seed: int = 5, **provenance: Any) -> Encoder:
     torch.manual_seed(seed)
     encoder = FrameEncoder(SmallNet(channels=1, stages=(8, 16), grid=4))
     trained_on: dict[str, Any] = {"size": (32, 36), "frames": 9}
+    encoder.provenance = Provenance(**(trained_on | provenance))
+    return encoder
+
+
+def an_encoder_of_flow(seed: int = 5, **provenance: Any) -> Encoder:
+    torch.manual_seed(seed)
+    encoder = FrameEncoder(SmallNet(channels=3, stages=(8, 16), grid=4), input=FlowImage())
+    trained_on: dict[str, Any] = {"size": (32, 36), "frames": 8}
     encoder.provenance = Provenance(**(trained_on | provenance))
     return encoder
 

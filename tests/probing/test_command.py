@@ -14,7 +14,7 @@ from selfvid.errors import InputError
 from selfvid.probing.command import probe
 from selfvid.probing.result import ProbeResult
 from selfvid.results.leaks import relate_footage
-from tests.probing.footage import FAST
+from tests.probing.footage import FAST, an_encoder_of_flow
 
 pytestmark = pytest.mark.slow
 
@@ -199,3 +199,29 @@ def test_videos_that_are_left_out_have_a_verdict(run: Path, bars: Path, tmp_path
         "left out: 1 rows of the manifest are bad or duplicates; 1 videos have"
     )
     assert "broken.mp4" in verdict
+
+
+def test_an_encoder_of_flow_is_judged_like_any_other(bars: Path, tmp_path: Path) -> None:
+    encoder = an_encoder_of_flow().save(tmp_path / "encoder")
+    found = probe(encoder, bars, flow="dis", **FAST)
+    assert [row.name for row in found.rows] == [
+        "encoder",
+        "random weights",
+        "metadata",
+        "optical flow",
+        "chance (largest class)",
+        "encoder, frozen fields",
+        "encoder, shuffled fields",
+    ]
+    assert found.row("encoder").accuracy.mean > 0.9  # only motion tells the class
+    assert found.row("optical flow").accuracy.mean > 0.9
+    assert found.motion is not None
+    assert "the motion of one moment" in found.motion.words[0]
+    flow = found.protocol["method"]["flow"]
+    assert (flow["estimator"], flow["settings"], flow["ways"]) == (
+        "dis",
+        {"preset": "medium"},
+        "forward",
+    )
+    with pytest.raises(InputError, match="takes optical flow of 2 channels and flow is not given"):
+        probe(encoder, bars, **FAST)

@@ -9,11 +9,14 @@ import torch
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.clips.sampling import WholeVideo
+from selfvid.data.flow.origin import FlowReading
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.encoders.base import fingerprint
+from selfvid.encoders.flow_input import FlowImage
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.features.extract import Cut, EncoderView, extract
+from selfvid.flow.estimate import DIS, FlowEstimator
 from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.metadata import Metadata
 from selfvid.probing.features import (
@@ -56,6 +59,20 @@ def test_kept_features_are_used_again_only_for_the_same_settings(
     assert gather(encoder_views, videos, larger, how).reused == 0
     assert gather(encoder_views, videos.select([1, 0, 2, 3, 4]), cut, how).reused == 0
     assert gather(encoder_views, videos, cut, dataclasses.replace(how, fresh=True)).reused == 0
+
+
+def test_kept_features_of_flow_are_used_again_only_for_the_same_flow(
+    videos: Manifest, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    encoder = FrameEncoder(SmallNet(channels=3, stages=(8,)), input=FlowImage()).eval()
+    how = Extraction(tmp_path, fresh=False, device=CPU, workers=0, quiet=True)
+
+    def reused(estimator: FlowEstimator) -> int:
+        cut = Cut(WholeVideo(frames=2), (16, 16), flow=FlowReading(estimator))
+        return gather({"encoder": (EncoderView(encoder),)}, videos, cut, how).reused
+
+    assert [reused(DIS()), reused(DIS()), reused(DIS("fast")), reused(DIS("fast"))] == [0, 1, 0, 1]
 
 
 def test_a_changed_weight_or_buffer_changes_the_fingerprint(encoder: FrameEncoder) -> None:

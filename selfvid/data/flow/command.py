@@ -14,7 +14,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from selfvid.data.flow.folder import FlowFolder, FlowRow, write_rows
-from selfvid.data.flow.learnt import LearntFlow
+from selfvid.data.flow.origin import find_estimator
 from selfvid.data.flow.plan import (
     Cost,
     FlowSettings,
@@ -31,15 +31,13 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName, resolve_decoder
 from selfvid.data.video.guard import guarded_calls
 from selfvid.errors import InputError
-from selfvid.flow.estimate import DIS, TVL1, Farneback, FlowEstimator
+from selfvid.flow.estimate import FlowEstimator
 from selfvid.flow.quantise import Direction, flow_step
-from selfvid.flow.raft import RAFT
 from selfvid.saving.whole import format_bytes, format_seconds, scratch_folder, to_disk
 from selfvid.signals import Stopped
 
 COMPUTE = "selfvid.data.flow.work:compute_guarded"  # the function that child processes call
 
-_ESTIMATORS = {"dis": DIS, "farneback": Farneback, "tvl1": TVL1, "raft": RAFT}
 _SAVE_EVERY = 10.0  # seconds between two writings of the table: an interruption loses no more
 # A child process is stopped after 30 times the time that the longest video should take, but not
 # before 300 seconds: a disk or another program may be slow.
@@ -138,7 +136,7 @@ def _settings(
     if direction not in ("forward", "backward", "both"):
         raise InputError(f"direction is {direction!r}; expected forward, backward or both")
     both: tuple[Direction, ...] = ("forward", "backward")
-    chosen = _chosen(estimator)
+    chosen = find_estimator(estimator)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     processes = workers or (1 if chosen.on_gpu else cores or 1)
     return FlowSettings(
@@ -150,20 +148,6 @@ def _settings(
         processes=processes,
         threads=max(1, (cores or 1) // processes),
     )
-
-
-def _chosen(estimator: FlowEstimator | str) -> FlowEstimator:
-    """Return the estimator with that name, or the one in that run's folder."""
-    if isinstance(estimator, FlowEstimator):
-        return estimator
-    if estimator in _ESTIMATORS:
-        return _ESTIMATORS[estimator]()
-    if not Path(estimator).is_dir():
-        raise InputError(
-            f"estimator {estimator!r} is neither a name nor a folder; expected one of "
-            f"{', '.join(_ESTIMATORS)}, a run that predicts flow, or a class path"
-        )
-    return LearntFlow(estimator)
 
 
 def _made_folder(folder: Path) -> Path:

@@ -131,9 +131,10 @@ class FlowFolder:
         found = self._rows.get((video, direction))
         if found is None or found.status == "bad":
             why = f" ({found.error})" if found else ""
+            way = "" if direction == "forward" else f" --direction {direction}"
             raise InputError(
                 f"flow {str(self.path)!r} has no {direction} flow of video "
-                f"{called or video!r}{why}; expected it for all, run selfvid flow"
+                f"{called or video!r}{why}; expected it for all, run selfvid flow{way}"
             )
         return found
 

@@ -200,12 +200,10 @@ class _FlowWriting:
             a b | c d e f g | h i
         """
         context = self.estimator.context
-        run = min(_FIELDS, _PIXELS // (self.height * self.width))
-        run = max(run, 2 * context, 1)  # so that at most half of the work is for context
         decoded, low = self.first, self.start  # the frames in memory, the number of the first one
         last = self.start + self.frames - 1
-        for start in range(self.start, last, run):
-            end = min(start + run, last)
+        ends = run_ends(self.frames - 1, size=(self.height, self.width), context=context)
+        for start, end in ((self.start + start, self.start + end) for start, end in ends):
             first, past = max(start - context, self.start), min(end + 1 + context, last + 1)
             if past > low + len(decoded):
                 fresh = self.reader.read(range(low + len(decoded), past))
@@ -218,6 +216,21 @@ class _FlowWriting:
             f"optical flow, {direction}, {self.estimator.name}: x above y, "
             f"pixels = (code - 128) * {flow_step(self.bound):.9g}"
         )
+
+
+def run_ends(fields: int, *, size: tuple[int, int], context: int) -> Iterator[tuple[int, int]]:
+    """Yield the runs of fields that are estimated at a time: the first, and one past the last.
+
+    The fields of an estimator with context depend on the run that they are in.
+
+    Args:
+        fields: number of fields.
+        size: (H, W) of a field.
+        context: number of frames before and after a run that the estimator sees.
+    """
+    run = min(_FIELDS, _PIXELS // (size[0] * size[1]))
+    run = max(run, 2 * context, 1)  # so that at most half of the work is for context
+    return ((start, min(start + run, fields)) for start in range(0, fields, run))
 
 
 @lru_cache(maxsize=1)  # a child computes many videos with one estimator

@@ -6,7 +6,6 @@ import torch
 from selfvid.data.clips.loader import clip_loader
 from selfvid.data.clips.sampling import EvenClips, RandomClips
 from selfvid.data.flow.clips import FlowClipDataset
-from selfvid.data.flow.command import compute_flow
 from selfvid.data.flow.folder import FlowFolder
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.errors import InputError
@@ -15,10 +14,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def flow(digits_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> FlowFolder:
-    out = tmp_path_factory.mktemp("flow") / "both"
-    compute_flow(digits_manifest, out=out, direction="both", workers=1, quiet=True)
-    return FlowFolder(out)
+def flow(digits_flow: Path) -> FlowFolder:
+    return FlowFolder(digits_flow)
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,17 @@ def test_flow_that_gives_no_histogram_is_refused(folder: Path) -> None:
         FlowHistograms(folder).check(_manifest(frames=20))
     with pytest.raises(InputError, match="grid is 0"):
         FlowHistograms(folder, grid=0)
-    with pytest.raises(InputError, match=r"holds no flow\.csv"):
+    with pytest.raises(InputError, match="none' is no folder; expected a folder"):
         FlowHistograms(folder / "none")
     with pytest.raises(InputError, match="9x14; expected at least 20 pixels"):
         FlowHistograms(folder, grid=20).features(_manifest())
+
+
+def test_an_estimator_gives_the_histograms_of_the_folder_that_it_fills(
+    digits_manifest: Path, digits_flow: Path
+) -> None:
+    few = Manifest.read(digits_manifest).select(range(2))
+    expected = FlowHistograms(digits_flow).features(few)
+    assert (FlowHistograms("dis", size=(32, 32)).features(few) == expected).all()
+    with pytest.raises(InputError, match="size is 12x12; expected at least 16 pixels"):
+        FlowHistograms("dis", size=(12, 12)).check(few)

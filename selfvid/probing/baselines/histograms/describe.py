@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from selfvid.data.clips.sampling import Indices, Sampling, Timeline
 from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.origin import FlowOrigin
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecodeError, DecoderName
 from selfvid.errors import InputError
 from selfvid.features.videos import Read, read_clips
-from selfvid.flow.estimate import DIS
+from selfvid.flow.estimate import DIS, FlowEstimator
 from selfvid.probing.baselines.histograms.descriptors import (
     Places,
     colour_moments,
@@ -124,7 +125,7 @@ def describe_videos(
     manifest: Manifest,
     sampling: Sampling,
     *,
-    flow: FlowFolder | None = None,
+    flow: FlowOrigin | None = None,
     tracks: bool = False,
     decoder: DecoderName = "auto",
     workers: int = 0,
@@ -135,7 +136,7 @@ def describe_videos(
     Args:
         manifest: the videos.
         sampling: the rule by which an encoder's clips are cut.
-        flow: stored flow of all videos; if None, flow is estimated by DIS.
+        flow: stored flow of all videos, or an estimator; None is DIS.
         tracks: also describe tracks of corners, which begin in these frames.
         decoder: the decoder to use.
         workers: number of decoding processes.
@@ -145,7 +146,7 @@ def describe_videos(
         InputError: If no video can be read.
     """
     rule = Pairs(sampling, frames=TRACK_FRAMES if tracks else 2)
-    estimate = DIS()
+    origin = DIS() if flow is None else flow
     videos: list[Description | None] = []
     faults = []
     # A video has fewer pairs than a `Read` may have clips, so every `Read` is a whole video.
@@ -155,7 +156,10 @@ def describe_videos(
         try:
             if read.fault:
                 raise DecodeError(row.path, read.fault)
-            fields = _estimated(read, estimate) if flow is None else _stored(flow, row, read)
+            if isinstance(origin, FlowFolder):
+                fields: Iterable[Tensor] = _stored(origin, row, read)
+            else:
+                fields = _estimated(read, origin)
         except DecodeError as error:
             videos.append(None)
             faults.append(read.fault or f"flow of {error}")
@@ -241,7 +245,7 @@ def _bags(
     }
 
 
-def _estimated(read: Read, estimate: DIS) -> list[Tensor]:
+def _estimated(read: Read, estimate: FlowEstimator) -> list[Tensor]:
     """Return the flow of each pair of frames, estimated, (2, SIDE, SIDE) each."""
     return [estimate(clip.frames[:2])[0] for clip in read.clips]
 

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.origin import FlowOrigin
 from selfvid.data.manifest.splits import Fold
 from selfvid.probing.baselines.histograms.describe import SIDE, Description
 from selfvid.probing.baselines.histograms.tracks import TRACK_FRAMES
@@ -96,15 +98,20 @@ class FeatureHistograms(LearnedFeatures):
         return np.concatenate((*(np.sqrt(histogram) for histogram in made), video.whole))
 
 
-def about_histograms(*, stored_flow: bool, tracks: bool) -> dict[str, Any]:
-    """Return how videos become histograms, as plain data."""
+def about_histograms(*, flow: FlowOrigin | None, tracks: bool) -> dict[str, Any]:
+    """Return how videos become histograms, as plain data; `flow` is as in `describe_videos`."""
+    name = "DIS" if flow is None or isinstance(flow, FlowFolder) else flow.name
     return {
         "features": PROTOCOL,
         "tracks": TRACKS if tracks else None,
         "side": SIDE,
         "words": WORDS,
         "levels": LEVELS,
-        "flow": "stored" if stored_flow else "estimated by DIS between neighbouring frames",
+        "flow": (
+            "stored"
+            if isinstance(flow, FlowFolder)
+            else f"estimated by {name} between neighbouring frames"
+        ),
         "classifier": network.PROTOCOL,
         "widths": network.WIDTHS,
         "decays": network.DECAYS,
