@@ -40,6 +40,7 @@ class Curve:
         low: lower end of the interval at each position, or None.
         high: upper end of the interval at each position, or None.
         plain: whether the line is thin and grey, as a baseline to compare with.
+        thin: whether the line is thin but has a colour, as one of several baselines.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Curve:
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
     plain: bool = False
+    thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,13 @@ def curves(
     """
     with figure_of(size) as figure:
         axes = figure.add_subplot()
+        # Thick lines get their colours first, so that baselines do not change them.
         colours = iter(SERIES * len(lines))
+        coloured = [line for line in lines if not line.plain]
+        ranked = sorted(coloured, key=lambda line: line.thin)
+        colour_of = {id(line): colour for line, colour in zip(ranked, colours, strict=False)}
         for line in lines:
-            colour = BAR if line.plain else next(colours)
-            _draw_curve(axes, line, colour)
+            _draw_curve(axes, line, colour_of.get(id(line), BAR))
         if level is not None:
             axes.axhline(level[1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
             axes.annotate(
@@ -270,7 +275,7 @@ def scatter(points: ArrayLike, labels: Sequence[str], *, title: str = "") -> Pic
 
 
 def _draw_curve(axes: Axes, line: Curve, colour: str) -> None:
-    width = 1.2 if line.plain else 2.0
+    width = 1.2 if line.plain or line.thin else 2.0
     marker = "o" if line.low is not None else ""
     axes.plot(
         line.x,

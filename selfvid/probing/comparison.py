@@ -139,6 +139,11 @@ def compare(variants: Mapping[str, Sequence[Floats | LearnedFeatures]], task: Ta
     )
 
 
+def is_view(name: str) -> bool:
+    """Return whether a variant is the encoder on clips with frozen or shuffled frames or fields."""
+    return name in _VIEWS
+
+
 def check_motion(
     variants: Mapping[str, Sequence[Floats]], comparison: Comparison, task: Task, *, pool: str
 ) -> MotionCheck | None:

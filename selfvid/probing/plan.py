@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from selfvid.probing.comparison import (
     Comparison,
     check_motion,
     compare,
+    is_view,
     verdicts,
 )
 from selfvid.probing.encoders import ProbedEncoder, random_weights
@@ -35,7 +36,7 @@ from selfvid.probing.features import Extraction, Gathered, baseline_features, ga
 from selfvid.probing.label_curve import LabelCurve, label_curve
 from selfvid.probing.protocol import about_data, about_encoder, about_method
 from selfvid.probing.result import ProbeResult, write_probe
-from selfvid.probing.variants import LearnedFeatures, Task
+from selfvid.probing.variants import Floats, LearnedFeatures, Task
 from selfvid.results.leaks import Footage, relate_footage
 from selfvid.results.protocol import about_machine
 from selfvid.statistics import words
@@ -99,13 +100,14 @@ class Plan:
         videos = videos.select(gathered.read)
         task = self.task(videos)
         variants = gathered.variants | baseline_features(self.baselines, videos)
-        comparison = compare({**variants, **learned}, task)
+        compared: dict[str, Sequence[Floats | LearnedFeatures]] = {**variants, **learned}
+        comparison = compare(compared, task)
         motion = check_motion(variants, comparison, task, pool=str(cut.pool))
         footage = _footage(whole, videos, task, probed)
         result = ProbeResult.of(
             comparison,
             task,
-            curve=self._curve(gathered, comparison, task),
+            curve=self._curve(compared, comparison, task),
             motion=motion,
             footage=footage,
             verdicts=(
@@ -206,13 +208,18 @@ class Plan:
             return None
         return histograms.about_histograms(flow=self.flow, tracks=self.tracks)
 
-    def _curve(self, gathered: Gathered, comparison: Comparison, task: Task) -> LabelCurve | None:
-        """Return the label curve of the encoder and of random weights, or None."""
+    def _curve(
+        self,
+        variants: Mapping[str, Sequence[Floats | LearnedFeatures]],
+        comparison: Comparison,
+        task: Task,
+    ) -> LabelCurve | None:
+        """Return the label curve of the encoder and of every baseline, or None."""
         if not self.counts:
             return None
-        pair = {name: gathered.variants[name] for name in (ENCODER, RANDOM)}
-        full = {name: comparison.raw[name].correct for name in pair}
-        return label_curve(pair, full, task, counts=self.counts, draws=self.seeds)
+        compared = {name: each for name, each in variants.items() if not is_view(name)}
+        full = {name: comparison.raw[name].correct for name in compared}
+        return label_curve(compared, full, task, counts=self.counts, draws=self.seeds)
 
 
 def _footage(whole: Manifest, videos: Manifest, task: Task, probed: ProbedEncoder) -> Footage:

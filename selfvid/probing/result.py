@@ -128,20 +128,26 @@ def table(rows: tuple[VariantResult, ...]) -> str:
 
 
 def curve_table(curve: LabelCurve) -> str:
-    """Return the table of the label curve: a row for each count, two columns for each variant."""
-    names = list(dict.fromkeys(point.variant for point in curve.points))
-    lines = [["labels per class", *(cell for name in names for cell in (name, "95 % interval"))]]
-    lines[0] += ["difference", "95 % interval"] if curve.differences else []
-    for count in dict.fromkeys(point.per_class for point in curve.points):
-        line = ["all" if count is None else str(count)]
-        for name in names:
-            (found,) = (p for p in curve.points if (p.variant, p.per_class) == (name, count))
-            line += [_percent(found.accuracy.mean), _ends(found.accuracy)]
-        for paired in curve.differences:
-            if paired.per_class == count:
-                line += [f"{100 * paired.difference.mean:+.1f}", _ends(paired.difference)]
-        lines.append(line)
-    return "\n".join([aligned(lines), *curve.skipped])
+    """Return the tables of the label curve: a row for each variant, a column for each count.
+
+    The second table has the differences between the first variant and each other. Sentences say
+    which variant is first.
+    """
+    counts = ["all" if count is None else str(count) for count in curve.counts]
+    own, *others = curve.variants
+    lines = [["labels per class", *counts]]
+    for name in curve.variants:
+        found = (curve.point(name, count).accuracy for count in curve.counts)
+        lines.append([name, *(f"{_percent(each.mean)} {_ends(each)}".rstrip() for each in found)])
+    parts = [aligned(lines)]
+    if others:
+        lines = [[f"{own} minus", *counts]]
+        for name in others:
+            gaps = (curve.difference(name, count) for count in curve.counts)
+            lines.append([name, *(f"{100 * gap.mean:+.1f} {_ends(gap)}".rstrip() for gap in gaps)])
+        parts.append(aligned(lines))
+    sentences = [f"- {sentence}" for sentence in (*curve.words, *curve.skipped)]
+    return "\n\n".join([*parts, "\n".join(sentences)] if sentences else parts)
 
 
 def write_probe(

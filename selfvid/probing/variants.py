@@ -107,11 +107,22 @@ def classify_fold(
 
 
 class LearnedFeatures(ABC):
-    """A variant whose features are learned anew on the training part of each fold."""
+    """A variant whose features are learned anew, without labels, on each fold's training part.
+
+    Attributes:
+        classifier: the `classify` function of the linear classifier or of the network.
+    """
+
+    classifier: Callable[..., Classified[Any]] = staticmethod(classify)
 
     @abstractmethod
+    def features(self, fold: Fold, task: Task) -> tuple[Floats, Floats]:
+        """Learn features from the training part; return those of it (N, D) and of the test part."""
+
     def classify_fold(self, fold: Fold, task: Task) -> FoldResult:
         """Learn features from the training part only, train a classifier, predict the test part."""
+        train, test = self.features(fold, task)
+        return classify_fold(fold, task, train, test, classifier=self.classifier)
 
 
 @dataclass(frozen=True, eq=False)

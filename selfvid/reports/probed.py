@@ -60,7 +60,7 @@ def probed(result: Plain) -> Probed:
         differences=_differences(result["differences"]),
         curve=None if curve is None else _curve(curve, rows),
         curve_table=None if curve is None else _curve_table(curve),
-        curve_notes=() if curve is None else tuple(map(str, curve["skipped"])),
+        curve_notes=() if curve is None else _curve_notes(curve),
         motion=() if motion is None else tuple(_sentence(words) for words in motion["words"]),
         confusion=_confusion(result["confusion"], classes),
         classes=_classes(result, classes),
@@ -182,14 +182,17 @@ def _curve(curve: Plain, rows: list[Plain]) -> Image | None:
     for place, name in enumerate(names):
         mine = [point for point in points if point["variant"] == name]
         intervals = [_interval(point["accuracy"]) for point in mine]
+        # The intervals of more than two lines would cover one another; they are in the table.
+        band = place == 0 or len(names) == 2
         lines.append(
             Curve(
                 name,
                 [point["per_class"] for point in mine],
                 [interval["value"] for interval in intervals],
-                low=[interval["low"] for interval in intervals],
-                high=[interval["high"] for interval in intervals],
-                plain=place > 0,
+                low=[interval["low"] for interval in intervals] if band else None,
+                high=[interval["high"] for interval in intervals] if band else None,
+                plain=place > 0 and "random" in name,
+                thin=place > 0,
             )
         )
     chance = _chance(rows)
@@ -204,21 +207,39 @@ def _curve(curve: Plain, rows: list[Plain]) -> Image | None:
     return Image.of(picture, "Accuracy by number of labelled videos, as curves.")
 
 
+def _curve_notes(curve: Plain) -> tuple[str, ...]:
+    """Return which variant is first for each number of labels, and the numbers left out."""
+    first = curve.get("words", ())  # version 0.1.0 did not say it
+    return tuple(_sentence(words) for words in (*first, *curve["skipped"]))
+
+
 def _curve_table(curve: Plain) -> Table:
-    points, counts = curve["points"], {p["per_class"]: None for p in curve["points"]}
-    names = list(dict.fromkeys(str(point["variant"]) for point in points))
+    """Return the accuracies, a row for each variant, and the differences below them."""
+    points = curve["points"]
+    counts = list(dict.fromkeys(point["per_class"] for point in points))
+    own, *others = dict.fromkeys(str(point["variant"]) for point in points)
     accuracy = {(str(p["variant"]), p["per_class"]): p["accuracy"] for p in points}
-    paired = {d["per_class"]: signed(d["difference"]) for d in curve["differences"]}
+    # Version 0.1.0 had one other variant, and did not name it here.
+    paired = {
+        (str(d.get("variant", *others[:1])), d["per_class"]): signed(d["difference"])
+        for d in curve["differences"]
+    }
     return Table(
-        head=("labels per class", *names, "difference, points"),
-        rows=tuple(
-            (
-                "all" if per_class is None else str(per_class),
-                *(_with_ends(accuracy[name, per_class]) for name in names),
-                paired.get(per_class, "–"),
-            )
-            for per_class in counts
+        head=(
+            "labels per class",
+            *("all" if count is None else str(count) for count in counts),
         ),
+        rows=(
+            *(
+                (name, *(_with_ends(accuracy[name, count]) for count in counts))
+                for name in (own, *others)
+            ),
+            *(
+                (f"{own} minus {name}, points", *(paired.get((name, c), "–") for c in counts))
+                for name in others
+            ),
+        ),
+        strong=0,
     )
 
 

@@ -81,7 +81,7 @@ class Probed:
         differences: the encoder minus each baseline, paired.
         curve: accuracy by number of labels, as curves; None if there are too few points.
         curve_table: accuracy by number of labels, as a table.
-        curve_notes: numbers of labels that were left out.
+        curve_notes: what is first with each number of labels, and the numbers left out.
         motion: the result of the motion check in words.
         confusion: the confusion matrix as an image.
         classes: accuracy by class.

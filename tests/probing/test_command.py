@@ -118,7 +118,9 @@ def test_near_duplicates_of_the_footage_count_as_seen(bars: Path) -> None:
 
 def test_a_count_of_labels_that_is_too_large_is_skipped_in_words(result: ProbeResult) -> None:
     assert result.curve is not None
-    assert [point.per_class for point in result.curve.points] == [1, 1, None, None]
+    assert result.curve.counts == (1, None)
+    assert result.curve.variants == ("encoder", "encoder at start", "random weights", "metadata")
+    assert [each.variant for each in result.curve.differences[:3]] == [*result.curve.variants[1:]]
     assert result.curve.skipped[0].startswith("50 per class left out")
 
 

@@ -69,7 +69,7 @@ def test_a_row_has_percentages_and_nothing_for_what_is_unknown() -> None:
     assert other.split() == ["chance", "20.0"]
 
 
-def test_the_curve_has_a_row_for_each_count_and_what_was_skipped_below() -> None:
+def test_the_curve_has_a_row_for_each_variant_and_what_was_skipped_below() -> None:
     def around(mean: float) -> Interval:
         return Interval(mean - 0.125, mean, mean + 0.125)
 
@@ -79,14 +79,17 @@ def test_the_curve_has_a_row_for_each_count_and_what_was_skipped_below() -> None
             for count, means in ((2, (0.5, 0.25)), (None, (0.75, 0.5)))
             for name, mean in zip(("mine", "other"), means, strict=True)
         ),
-        differences=(CurveDifference(2, around(0.25)), CurveDifference(None, around(-0.5))),
+        differences=(
+            CurveDifference("other", 2, around(0.25)),
+            CurveDifference("other", None, around(-0.5)),
+        ),
         skipped=("9 per class left out",),
+        words=("mine comes first",),
     )
-    _, two, every, skipped = (line.split() for line in curve_table(curve).splitlines())
-    assert two[0] == "2"
-    assert two[1:4] == ["50.0", "[37.5,", "62.5]"]
-    assert two[4:7] == ["25.0", "[12.5,", "37.5]"]
-    assert two[7:] == ["+25.0", "[12.5,", "37.5]"]
-    assert every[0] == "all"
-    assert every[7:] == ["-50.0", "[-62.5,", "-37.5]"]
-    assert " ".join(skipped) == "9 per class left out"
+    head, mine, other, _, minus, gap, _, first, skipped = curve_table(curve).splitlines()
+    assert head.split() == ["labels", "per", "class", "2", "all"]
+    assert mine.split() == ["mine", "50.0", "[37.5,", "62.5]", "75.0", "[62.5,", "87.5]"]
+    assert other.split()[:4] == ["other", "25.0", "[12.5,", "37.5]"]
+    assert minus.split() == ["mine", "minus", "2", "all"]
+    assert gap.split() == ["other", "+25.0", "[12.5,", "37.5]", "-50.0", "[-62.5,", "-37.5]"]
+    assert [first, skipped] == ["- mine comes first", "- 9 per class left out"]

@@ -128,12 +128,42 @@ def test_the_curve_needs_two_numbers_of_labels() -> None:
     result = plain()
     table = probed(result).curve_table
     assert table is not None
-    assert [row[0] for row in table.rows] == ["1", "2", "5", "all"]
-    assert table.rows[0][1:] == ("30.0 % [25.0, 35.0]", "20.0 % [15.0, 25.0]", "+10.0 [5.0, 15.0]")
+    assert table.head == ("labels per class", "1", "2", "5", "all")
+    assert [row[0] for row in table.rows] == [
+        "encoder",
+        "random weights",
+        "optical flow",
+        "encoder minus random weights, points",
+        "encoder minus optical flow, points",
+    ]
+    assert [row[1] for row in table.rows] == [
+        "30.0 % [25.0, 35.0]",
+        "20.0 % [15.0, 25.0]",
+        "35.0 % [30.0, 40.0]",
+        "+10.0 [5.0, 15.0]",
+        "-5.0 [-10.0, 0.0]",
+    ]
+    assert probed(result).curve_notes[0] == "With 1 label per class, optical flow comes first."
     few = [point for point in result["curve"]["points"] if point["per_class"] in (1, None)]
     section = probed(result | {"curve": result["curve"] | {"points": few}})
     assert section.curve is None
     assert section.curve_table is not None
+
+
+def test_a_curve_of_version_0_1_had_one_baseline_without_a_name() -> None:
+    result = plain()
+    curve = {
+        "points": [p for p in result["curve"]["points"] if p["variant"] != "optical flow"],
+        "differences": [
+            {"per_class": d["per_class"], "difference": d["difference"]}
+            for d in result["curve"]["differences"]
+            if d["variant"] == "random weights"
+        ],
+        "skipped": [],
+    }
+    table = probed(result | {"curve": curve}).curve_table
+    assert table is not None
+    assert table.rows[-1][:2] == ("encoder minus random weights, points", "+10.0 [5.0, 15.0]")
 
 
 def test_classes_are_ordered_by_accuracy_and_those_without_a_test_video_come_last() -> None:

@@ -17,7 +17,7 @@ from selfvid.probing.baselines.histograms.describe import SIDE, Description
 from selfvid.probing.baselines.histograms.tracks import TRACK_FRAMES
 from selfvid.probing.baselines.histograms.words import Vocabulary, pyramid_histogram
 from selfvid.probing.classifiers import network
-from selfvid.probing.variants import FoldResult, LearnedFeatures, Task, classify_fold
+from selfvid.probing.variants import LearnedFeatures, Task
 
 NAME = "feature histograms"
 WORDS = 64  # of each kind: with six kinds and five cells 1920 numbers a video
@@ -44,6 +44,8 @@ class FeatureHistograms(LearnedFeatures):
         levels: cells along each side of the picture, for every level of the pyramid.
     """
 
+    classifier = staticmethod(network.classify)
+
     def __init__(
         self,
         videos: Sequence[Description],
@@ -55,10 +57,9 @@ class FeatureHistograms(LearnedFeatures):
         self._words = words
         self._levels = tuple(levels)
 
-    def classify_fold(self, fold: Fold, task: Task) -> FoldResult:
-        """Learn words and a network on the training part, and predict the test part."""
-        train, test = self.histograms(fold, seed=task.seed)
-        return classify_fold(fold, task, train, test, classifier=network.classify)
+    def features(self, fold: Fold, task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Learn words on the training part; return its histograms and those of the test part."""
+        return self.histograms(fold, seed=task.seed)
 
     def histograms(
         self, fold: Fold, *, seed: int = 0
