@@ -82,6 +82,7 @@ COMMANDS = {
         "selfvid.probing.command.probe",
         "evaluate an encoder by linear probe and kNN, next to baselines",
         "selfvid probe runs/first labelled.csv",
+        several="encoder",
     ),
     "finetune": Command(
         "selfvid.finetuning.command.finetune",
@@ -242,12 +243,7 @@ def _parse(
         parser.add_argument("--config", action="config", help=help_text)
         parser.add_argument("--allow", type=list[str], help=HELP)
         words = with_recipe_paths(words, inspect.signature(function).parameters)
-    # jsonargparse would read a list from a single word; here it is several words.
-    skipped: set[str | int] = {command.several} if command.several else set()
-    parser.add_function_arguments(function, as_positional=command.positional, skip=skipped)
-    if command.several:
-        help_text = f"{command.several}, separated by spaces"
-        parser.add_argument(command.several, type=Path, nargs="+", help=help_text)
+    _add_arguments(parser, command, function)
     words, nulls = without_deep_nulls(with_lists(_normalised(words, function), function))
     try:
         with restricted_imports(allowed):
@@ -270,6 +266,23 @@ def _parse(
         raise InputError(message) from error
     own = () if not command.recipe else ("config", "allow")
     return {key: value for key, value in vars(arguments).items() if key not in own}
+
+
+def _add_arguments(parser: Any, command: Command, function: Callable[..., Any]) -> None:
+    """Add the arguments of a function; positional ones keep the order of its signature."""
+    first, *_ = inspect.signature(function).parameters
+
+    def add_several() -> None:
+        # jsonargparse would read a list from a single word; here it is several words.
+        help_text = f"{command.several}: one path, or several separated by spaces"
+        parser.add_argument(command.several, type=Path, nargs="+", help=help_text)
+
+    if command.several == first:
+        add_several()
+    skipped: set[str | int] = {command.several} if command.several else set()
+    parser.add_function_arguments(function, as_positional=command.positional, skip=skipped)
+    if command.several and command.several != first:
+        add_several()
 
 
 def _normalised(words: list[str], function: Callable[..., Any]) -> list[str]:

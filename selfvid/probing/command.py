@@ -7,7 +7,7 @@ from typing import Literal
 
 from selfvid.compute import Device, Precision, choose_device, loading_workers
 from selfvid.data.clips.sampling import Short
-from selfvid.data.flow.origin import open_flow
+from selfvid.data.flow.origin import FlowOrigin, open_flow
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
 from selfvid.features.choices import choose_flow, choose_sampling, choose_size
@@ -16,16 +16,17 @@ from selfvid.flow.estimate import FlowEstimator
 from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
 from selfvid.probing.baselines.metadata import Metadata
-from selfvid.probing.encoders import load_probed_encoder
+from selfvid.probing.encoders import ProbedEncoder, load_probed_encoder
 from selfvid.probing.features import Extraction
 from selfvid.probing.plan import Plan
 from selfvid.probing.result import FEATURES, KIND, OWN_FILES, ProbeResult
+from selfvid.probing.subject import Member, Subject, names_of
 from selfvid.results.files import check_folder
 from selfvid.results.protocol import command
 
 
 def probe(
-    encoder: Path | str,
+    encoder: Path | str | list[Path | str],
     manifest: Path | str | Manifest,
     *,
     label: str = "label",
@@ -63,7 +64,8 @@ def probe(
     video are extracted once and kept.
 
     Args:
-        encoder: folder of a run or of an encoder.
+        encoder: folder of a run or of an encoder; several are judged as one, by their vectors side
+            by side.
         manifest: the labelled videos, a manifest of `selfvid index`.
         label: the manifest's column of labels.
         pool: "mean" takes the encoder's clip vector, which for frame encoders does not depend on
@@ -111,27 +113,35 @@ def probe(
         InputError: If the encoder, the manifest, its labels or an option is invalid.
     """
     given = dict(locals())
-    probed = load_probed_encoder(encoder, allow=allow or ())
+    folders = [Path(each) for each in (encoder if isinstance(encoder, list) else [encoder])]
+
+    probed = [load_probed_encoder(folder, allow=allow or ()) for folder in folders]
+    whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     origin = None if flow is None else open_flow(flow)
-    provenance = probed.encoder.provenance
-    cut = Cut(
-        sampling=choose_sampling(provenance, clips=clips, frames=frames, short=short),
-        size=choose_size(provenance, size),
-        pool=Pooling(pool, segments),
-        decoder=decoder,
-        precision=precision,
-        flow=choose_flow(probed.encoder, origin),
-    )
+
+    def member(name: str, one: ProbedEncoder) -> Member:
+        past = one.encoder.provenance
+        cut = Cut(
+            sampling=choose_sampling(past, clips=clips, frames=frames, short=short),
+            size=choose_size(past, size),
+            pool=Pooling(pool, segments),
+            decoder=decoder,
+            precision=precision,
+            flow=choose_flow(one.encoder, origin, called=f"encoder {str(one.folder)!r}"),
+        )
+        return Member(name, one, cut)
+
+    subject = Subject(tuple(map(member, names_of(folders), probed)))
     plan = Plan(
         label=label,
         folds=folds,
         seeds=seeds,
         seed=seed,
         counts=tuple(label_curve),
-        motion=motion and cut.sampling.length > 1,
+        motion=motion,
         baselines=(
             Metadata(),
-            *([] if origin is None else [FlowHistograms(origin, size=cut.size, decoder=decoder)]),
+            *([] if origin is None else [_flow_histograms(origin, subject)]),
             *(baselines or ()),
         ),
         histograms=histograms,
@@ -139,13 +149,22 @@ def probe(
         flow=origin,
         allow=tuple(allow or ()),
     )
-    whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
-    folder = probed.home if out is None else Path(out)
+    folder = subject.home if out is None else Path(out)
     check_folder(folder, kind=KIND, files=OWN_FILES, called="probe")
     how = Extraction(
         folder / FEATURES, fresh, choose_device(device), loading_workers(workers), quiet
     )
-    result = plan.run(probed, whole, cut, how, command=command("probe", probe, given))
+    result = plan.run(subject, whole, how, command=command("probe", probe, given))
     if not quiet:
         print(result)
     return result
+
+
+def _flow_histograms(origin: FlowOrigin, subject: Subject) -> FlowHistograms:
+    """Return the baseline of flow; an estimator sees frames as large as those of the encoder.
+
+    If several encoders differ in size, it is that of the first one that takes flow.
+    """
+    cuts = [member.cut for member in subject.members]
+    cut = next((cut for cut in cuts if cut.flow is not None), cuts[0])
+    return FlowHistograms(origin, size=cut.size, decoder=cut.decoder)

@@ -186,6 +186,30 @@ def gather(
     )
 
 
+def side_by_side(parts: Sequence[Gathered]) -> Gathered:
+    """Return the features of several encoders as those of one: their vectors side by side.
+
+    Videos that one of them could not read are left out for all.
+
+    Args:
+        parts: the features of each encoder, with the same variants of as many repeats.
+    """
+    read = np.logical_and.reduce([part.read for part in parts])
+    common = [part.only(read[part.read], ()) for part in parts]
+    return Gathered(
+        variants={
+            name: tuple(
+                np.concatenate([part.variants[name][n] for part in common], axis=1)  # (N, D)
+                for n in range(len(repeats))
+            )
+            for name, repeats in common[0].variants.items()
+        },
+        read=read,
+        faults=tuple(dict.fromkeys(fault for part in parts for fault in part.faults)),
+        reused=sum(part.reused for part in parts),
+    )
+
+
 def baseline_features(
     baselines: Sequence[Baseline], manifest: Manifest
 ) -> dict[str, tuple[Floats, ...]]:

@@ -13,31 +13,28 @@ from selfvid.data.flow.origin import FlowOrigin
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import folds as make_folds
 from selfvid.errors import InputError
-from selfvid.features.extract import Cut, EncoderView
 from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.histograms import variant as histograms
 from selfvid.probing.baselines.histograms.describe import describe_videos
 from selfvid.probing.comparison import (
-    ENCODER,
-    FROZEN,
-    FROZEN_FLOW,
-    RANDOM,
-    SHUFFLED,
-    SHUFFLED_FLOW,
-    START,
     Comparison,
     check_motion,
     compare,
     is_view,
     verdicts,
 )
-from selfvid.probing.encoders import ProbedEncoder, random_weights
-from selfvid.probing.features import Extraction, Gathered, baseline_features, gather
+from selfvid.probing.features import (
+    Extraction,
+    Gathered,
+    baseline_features,
+    gather,
+    side_by_side,
+)
 from selfvid.probing.label_curve import LabelCurve, label_curve
-from selfvid.probing.protocol import about_data, about_encoder, about_method
+from selfvid.probing.protocol import about_data, about_method, about_subject
 from selfvid.probing.result import ProbeResult, write_probe
+from selfvid.probing.subject import Subject
 from selfvid.probing.variants import Floats, LearnedFeatures, Task
-from selfvid.results.leaks import Footage, relate_footage
 from selfvid.results.protocol import about_machine
 from selfvid.statistics import words
 
@@ -82,45 +79,46 @@ class Plan:
             raise InputError(f"label_curve is {list(self.counts)}; expected 1 or more per class")
 
     def run(
-        self, probed: ProbedEncoder, whole: Manifest, cut: Cut, how: Extraction, *, command: str
+        self, subject: Subject, whole: Manifest, how: Extraction, *, command: str
     ) -> ProbeResult:
         """Extract features, compare the variants, and write the result.
 
         Args:
-            probed: the encoder.
+            subject: the encoder, or several.
             whole: the manifest, with the videos that cannot be used.
-            cut: how the videos become vectors.
             how: where and how features are extracted.
             command: the command line, for the protocol.
         """
         began = time.monotonic()
-        videos = self._checked(whole, cut)
-        gathered, learned = self._extracted(probed, videos, cut, how)
+        videos = self._checked(whole, subject)
+        gathered, learned = self._extracted(subject, videos, how)
         extracted = time.monotonic()
         videos = videos.select(gathered.read)
         task = self.task(videos)
         variants = gathered.variants | baseline_features(self.baselines, videos)
         compared: dict[str, Sequence[Floats | LearnedFeatures]] = {**variants, **learned}
         comparison = compare(compared, task)
-        motion = check_motion(variants, comparison, task, pool=str(cut.pool))
-        footage = _footage(whole, videos, task, probed)
+        pool = str(subject.members[0].cut.pool)
+        motion = check_motion(variants, comparison, task, pool=pool)
+        footage = subject.footage(whole, [videos.rows[at] for at in task.tested])
         result = ProbeResult.of(
             comparison,
             task,
-            curve=self._curve(compared, comparison, task),
+            titled=subject.titled,
+            curve=self._curve(subject, compared, comparison, task),
             motion=motion,
             footage=footage,
             verdicts=(
                 words.about_footage(**asdict(footage)),
-                *verdicts(comparison, task, start=probed.start),
+                *verdicts(comparison, task, start=subject.start),
                 *(motion.words if motion else ()),
                 *_left_out(whole, self.label, gathered),
             ),
             protocol={
                 "command": command,
-                "encoder": about_encoder(probed),
+                "encoder": about_subject(subject),
                 "data": about_data(videos, task, label=self.label),
-                "method": about_method(cut, seed=self.seed, seeds=self.seeds),
+                "method": about_method(subject, seed=self.seed, seeds=self.seeds),
                 "histograms": self._about_histograms(),
                 **about_machine(how.device),
                 "left_out": gathered.faults,
@@ -154,45 +152,36 @@ class Plan:
             seed=self.seed,
         )
 
-    def encoder_views(self, probed: ProbedEncoder) -> dict[str, tuple[EncoderView, ...]]:
-        """Return the encoders and the views of the clips they are given, by variant."""
-        encoder = probed.encoder
-        views: dict[str, tuple[EncoderView, ...]] = {ENCODER: (EncoderView(encoder),)}
-        if probed.at_start is not None:
-            views[START] = (EncoderView(probed.at_start),)
-        views[RANDOM] = tuple(
-            EncoderView(random_weights(encoder, seed, allow=self.allow))
-            for seed in range(self.seeds)
-        )
-        if self.motion:
-            flow = encoder.in_channels != 3
-            views[FROZEN_FLOW if flow else FROZEN] = (EncoderView(encoder, "frozen"),)
-            views[SHUFFLED_FLOW if flow else SHUFFLED] = (EncoderView(encoder, "shuffled"),)
-        return views
-
-    def _checked(self, whole: Manifest, cut: Cut) -> Manifest:
+    def _checked(self, whole: Manifest, subject: Subject) -> Manifest:
         """Return the labelled videos; errors that need no decoding are raised here."""
         videos = self.labelled(whole)
         self.task(videos)
-        if cut.flow is not None:
-            cut.flow.check(videos, size=cut.size)
+        for cut in (member.cut for member in subject.members):
+            if cut.flow is not None:
+                cut.flow.check(videos, size=cut.size)
         for baseline in self.baselines:
             baseline.check(videos)
         return videos
 
     def _extracted(
-        self, probed: ProbedEncoder, videos: Manifest, cut: Cut, how: Extraction
+        self, subject: Subject, videos: Manifest, how: Extraction
     ) -> tuple[Gathered, dict[str, tuple[LearnedFeatures, ...]]]:
         """Return the features of encoders, and the variants that learn their features in folds."""
-        gathered = gather(self.encoder_views(probed), videos, cut, how)
+        views = subject.views(
+            seeds=self.seeds, motion=self.motion and subject.in_time, allow=self.allow
+        )
+        cuts = [member.cut for member in subject.members]
+        gathered = side_by_side(
+            [gather(each, videos, cut, how) for each, cut in zip(views, cuts, strict=True)]
+        )
         if not self.histograms:
             return gathered, {}
         described = describe_videos(
             videos.select(gathered.read),
-            cut.sampling,
+            cuts[0].sampling,
             flow=self.flow,
             tracks=self.tracks,
-            decoder=cut.decoder,
+            decoder=cuts[0].decoder,
             workers=how.workers,
             quiet=how.quiet,
         )
@@ -210,6 +199,7 @@ class Plan:
 
     def _curve(
         self,
+        subject: Subject,
         variants: Mapping[str, Sequence[Floats | LearnedFeatures]],
         comparison: Comparison,
         task: Task,
@@ -217,18 +207,10 @@ class Plan:
         """Return the label curve of the encoder and of every baseline, or None."""
         if not self.counts:
             return None
-        compared = {name: each for name, each in variants.items() if not is_view(name)}
-        full = {name: comparison.raw[name].correct for name in compared}
+        names = {name: subject.titled(name) for name in variants if not is_view(name)}
+        compared = {title: variants[name] for name, title in names.items()}
+        full = {title: comparison.raw[name].correct for name, title in names.items()}
         return label_curve(compared, full, task, counts=self.counts, draws=self.seeds)
-
-
-def _footage(whole: Manifest, videos: Manifest, task: Task, probed: ProbedEncoder) -> Footage:
-    """Return how many test videos were in the footage that the encoder was trained on."""
-    tested = [videos.rows[at] for at in task.tested]
-    past = probed.encoder.provenance
-    return relate_footage(
-        whole, tested, past.footage, labelled=past.labelled, generated=past.generated
-    )
 
 
 def _seconds(began: float, extracted: float, ended: float) -> dict[str, float]:

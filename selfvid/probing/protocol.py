@@ -10,6 +10,7 @@ from selfvid.encoders.base import fingerprint
 from selfvid.features.extract import Cut
 from selfvid.probing.classifiers import inner_folds, knn, linear
 from selfvid.probing.encoders import ProbedEncoder
+from selfvid.probing.subject import Subject
 from selfvid.probing.variants import Task, chance
 from selfvid.saving.recorded import describe
 
@@ -25,10 +26,25 @@ RANDOM = (
     "the same architecture; weights drawn anew for each seed as the network's own constructor "
     "draws them; statistics of batch norm as initialised"
 )
+JOINED = (
+    "vectors side by side; each feature is standardised on the training part, as those of one "
+    "encoder are, so that the scale of a vector has no effect; a longer vector has more weight"
+)
+
+
+def about_subject(subject: Subject) -> dict[str, Any]:
+    """Return which encoder is evaluated, or which ones, as plain data."""
+    if len(subject.members) == 1:
+        return about_encoder(subject.members[0].probed)
+    members = [
+        {"name": each.name, **about_encoder(each.probed), "clips": about_clips(each.cut)}
+        for each in subject.members
+    ]
+    return {"name": subject.name, "members": members, "joined": JOINED}
 
 
 def about_encoder(probed: ProbedEncoder) -> dict[str, Any]:
-    """Return which encoder is evaluated, as plain data."""
+    """Return an encoder as plain data."""
     provenance = probed.encoder.provenance
     return {
         "folder": str(probed.folder),
@@ -72,16 +88,27 @@ def about_data(manifest: Manifest, task: Task, *, label: str) -> dict[str, Any]:
     }
 
 
-def about_method(cut: Cut, *, seed: int, seeds: int) -> dict[str, Any]:
-    """Return how videos are turned into features and classified, as plain data."""
+def about_clips(cut: Cut) -> dict[str, Any]:
+    """Return what an encoder is given, as plain data."""
     return {
         "sampling": repr(cut.sampling),
         "frames": cut.sampling.length,
         "size": cut.size,
-        "pool": str(cut.pool),
         "decoder": resolve_decoder(cut.decoder),
         "precision": cut.precision,
         "flow": None if cut.flow is None else cut.flow.about(),
+    }
+
+
+def about_method(subject: Subject, *, seed: int, seeds: int) -> dict[str, Any]:
+    """Return how videos are turned into features and classified, as plain data.
+
+    The clips of several encoders differ, and are described with each encoder.
+    """
+    first, *others = (member.cut for member in subject.members)
+    return {
+        **({} if others else about_clips(first)),
+        "pool": str(first.pool),
         "classifier": linear.PROTOCOL,
         "grid": linear.GRID,
         "default_c": linear.DEFAULT_C,

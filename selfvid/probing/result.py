@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +66,23 @@ class ProbeResult:
     path: Path
 
     @staticmethod
-    def of(comparison: Comparison, task: Task, **others: Any) -> ProbeResult:
+    def of(
+        comparison: Comparison, task: Task, *, titled: Callable[[str], str] = str, **others: Any
+    ) -> ProbeResult:
         """Return the result of a comparison.
 
         Args:
             comparison: the results of all variants.
             task: the task.
+            titled: returns the name of a variant in the tables.
             others: the attributes that do not follow from the comparison.
         """
         tested = task.tested
         predicted = comparison.raw[ENCODER].predicted[0, tested]
         truth, count = task.labels[tested], len(task.classes)
         return ProbeResult(
-            rows=comparison.rows,
-            differences=comparison.differences,
+            rows=tuple(replace(row, name=titled(row.name)) for row in comparison.rows),
+            differences={titled(name): gap for name, gap in comparison.differences.items()},
             classes=task.classes,
             confusion=confusion(predicted, truth, count),
             per_class=per_class_accuracy(predicted, truth, count),
@@ -96,11 +100,13 @@ class ProbeResult:
         pool = self.protocol["method"]["pool"]
         count = len(data["folds"])
         tests = f"{count} folds" if count > 1 else "one split"
+        members = self.protocol["encoder"].get("members", ())
+        joined = f" of {len(members)} encoders side by side" if members else ""
         return (
             f"{data['label']}: {data['tested']} videos tested, {len(self.classes)} classes, "
             f"{data['groups']} groups, {tests}\n"
-            f"logistic regression on frozen features, pool {pool}; intervals by bootstrap over "
-            "groups"
+            f"logistic regression on frozen features{joined}, pool {pool}; "
+            "intervals by bootstrap over groups"
         )
 
     def __str__(self) -> str:

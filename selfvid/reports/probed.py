@@ -55,7 +55,7 @@ def probed(result: Plain) -> Probed:
         table=_table(rows),
         bars=_bars(rows),
         baselines=tuple(
-            (row["name"], _meaning(row["name"])) for row in rows if _meaning(row["name"])
+            (row["name"], _meaning(row["name"])) for row in rows[1:] if _meaning(row["name"])
         ),
         differences=_differences(result["differences"]),
         curve=None if curve is None else _curve(curve, rows),

@@ -14,7 +14,7 @@ from selfvid.errors import InputError
 from selfvid.probing.command import probe
 from selfvid.probing.result import ProbeResult
 from selfvid.results.leaks import relate_footage
-from tests.probing.footage import FAST, an_encoder_of_flow
+from tests.probing.footage import FAST, an_encoder, an_encoder_of_flow
 
 pytestmark = pytest.mark.slow
 
@@ -227,3 +227,26 @@ def test_an_encoder_of_flow_is_judged_like_any_other(bars: Path, tmp_path: Path)
     )
     with pytest.raises(InputError, match="takes optical flow of 2 channels and flow is not given"):
         probe(encoder, bars, **FAST)
+
+
+def test_several_encoders_are_judged_as_one(run: Path, bars: Path, tmp_path: Path) -> None:
+    encoder = an_encoder_of_flow(footage=("elsewhere",))
+    flow = encoder.save(tmp_path / "flow")
+    options: dict[str, Any] = FAST | {"seeds": 1, "label_curve": (1,)}
+    found = probe([run, flow], bars, flow="dis", out=tmp_path / "both", **options)
+    assert [row.name for row in found.rows] == [
+        "first + flow",
+        "random weights",
+        "metadata",
+        "optical flow",
+        "chance (largest class)",
+        "first + flow, frozen fields",
+        "first + flow, shuffled fields",
+    ]
+    assert found.rows[0].features == an_encoder().widths.clip + encoder.widths.clip
+    assert found.curve is not None
+    assert found.curve.variants == ("first + flow", "random weights", "metadata", "optical flow")
+    assert found.footage.seen == 4  # by the first encoder
+    assert "2 encoders side by side" in str(found)
+    words = found.protocol["command"].split()
+    assert words[:5] == ["selfvid", "probe", str(run), str(flow), str(bars)]

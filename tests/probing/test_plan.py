@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from selfvid.comparing.command import compare
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
 from selfvid.probing.baselines.histograms.describe import Described, describe_videos
 from selfvid.probing.command import probe
-from selfvid.probing.encoders import ProbedEncoder
 from selfvid.probing.plan import Plan
 from selfvid.results.scores import Scores
 from tests.probing.footage import FAST, an_encoder, write_drifts
@@ -48,36 +46,6 @@ def a_plan(**changes: Any) -> Plan:
         "allow": (),
     }
     return Plan(**(settings | changes))
-
-
-def test_every_variant_has_its_encoder_and_its_view() -> None:
-    trained, start = an_encoder(seed=1), an_encoder(seed=2)
-    probed = ProbedEncoder(Path("run/encoder"), Path("run"), trained, start, "random weights")
-    views = a_plan().encoder_views(probed)
-    assert [(name, len(repeats)) for name, repeats in views.items()] == [
-        ("encoder", 1),
-        ("encoder at start", 1),
-        ("random weights", 2),
-        ("encoder, frozen frames", 1),
-        ("encoder, shuffled frames", 1),
-    ]
-    assert [view.view for repeats in views.values() for view in repeats] == [
-        *["frames"] * 4,
-        "frozen",
-        "shuffled",
-    ]
-    assert views["encoder at start"][0].encoder is start
-    assert all(views[name][0].encoder is trained for name in views if name.startswith("encoder,"))
-    first, second = (
-        torch.cat([weights.flatten() for weights in view.encoder.state_dict().values()])
-        for view in views["random weights"]
-    )
-    assert not torch.equal(first, second)
-
-
-def test_an_encoder_without_a_start_or_motion_has_fewer_variants() -> None:
-    probed = ProbedEncoder(Path("encoder"), None, an_encoder(), None, "unknown weights")
-    assert list(a_plan(motion=False).encoder_views(probed)) == ["encoder", "random weights"]
 
 
 def test_only_usable_videos_with_a_label_are_classified() -> None:

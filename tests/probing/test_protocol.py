@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from selfvid.data.clips.sampling import WholeVideo
+from selfvid.data.flow.origin import FlowReading
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.manifest.splits import Fold
 from selfvid.encoders.base import fingerprint
 from selfvid.features.extract import Cut, Pooling
+from selfvid.flow.estimate import DIS
 from selfvid.probing.encoders import ProbedEncoder
-from selfvid.probing.protocol import about_data, about_encoder, about_method
+from selfvid.probing.protocol import about_data, about_encoder, about_method, about_subject
+from selfvid.probing.subject import Member, Subject
 from selfvid.probing.variants import Task
 from selfvid.saving.recorded import build
 from tests.probing.footage import an_encoder
@@ -66,8 +69,34 @@ def test_an_encoder_can_be_built_again_from_what_is_written(tmp_path: Path) -> N
 
 def test_the_method_names_clips_and_seeds() -> None:
     cut = Cut(WholeVideo(frames=4), (32, 48), Pooling("segments", 2), decoder="pyav")
-    about = about_method(cut, seed=7, seeds=3)
+    about = about_method(a_subject(cut), seed=7, seeds=3)
     assert (about["frames"], about["size"], about["pool"]) == (4, (32, 48), "2 segments")
     assert (about["seed"], about["random_seeds"]) == (7, [0, 1, 2])
     assert about["default_c"] in about["grid"]
+    assert about["flow"] is None
     json.dumps(about)
+
+
+def test_the_clips_of_several_encoders_are_described_with_each() -> None:
+    cuts = (
+        Cut(WholeVideo(frames=4), (32, 48)),
+        Cut(WholeVideo(frames=3), (16, 16), flow=FlowReading(DIS())),
+    )
+    subject = a_subject(*cuts)
+    assert not {"sampling", "frames", "size", "flow"} & set(about_method(subject, seed=0, seeds=1))
+    about = json.loads(json.dumps(about_subject(subject)))
+    assert about["name"] == "a + b"
+    assert "standardised" in about["joined"]
+    first, second = about["members"]
+    assert (first["name"], first["clips"]["size"], first["clips"]["flow"]) == ("a", [32, 48], None)
+    assert (second["clips"]["frames"], second["clips"]["flow"]["estimator"]) == (3, "dis")
+    assert first["fingerprint"] != second["fingerprint"]
+
+
+def a_subject(*cuts: Cut) -> Subject:
+    return Subject(
+        tuple(
+            Member(name, ProbedEncoder(Path(name), None, an_encoder(seed), None, ""), cut)
+            for seed, (name, cut) in enumerate(zip("abc", cuts, strict=False))
+        )
+    )
