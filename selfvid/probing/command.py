@@ -16,7 +16,7 @@ from selfvid.flow.estimate import FlowEstimator
 from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
 from selfvid.probing.baselines.metadata import Metadata
-from selfvid.probing.encoders import ProbedEncoder, load_probed_encoder
+from selfvid.probing.encoders import load_probed_encoder
 from selfvid.probing.features import Extraction
 from selfvid.probing.plan import Plan
 from selfvid.probing.result import FEATURES, KIND, OWN_FILES, ProbeResult
@@ -119,19 +119,19 @@ def probe(
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     origin = None if flow is None else open_flow(flow)
 
-    def member(name: str, one: ProbedEncoder) -> Member:
-        past = one.encoder.provenance
-        cut = Cut(
-            sampling=choose_sampling(past, clips=clips, frames=frames, short=short),
-            size=choose_size(past, size),
-            pool=Pooling(pool, segments),
-            decoder=decoder,
-            precision=precision,
-            flow=choose_flow(one.encoder, origin, called=f"encoder {str(one.folder)!r}"),
+    pooling = Pooling(pool, segments)
+    cuts = [
+        Cut(
+            choose_sampling(past, clips=clips, frames=frames, short=short),
+            choose_size(past, size),
+            pooling,
+            decoder,
+            precision,
+            choose_flow(one.encoder, origin, called=f"encoder {str(one.folder)!r}"),
         )
-        return Member(name, one, cut)
-
-    subject = Subject(tuple(map(member, names_of(folders), probed)))
+        for one, past in ((each, each.encoder.provenance) for each in probed)
+    ]
+    subject = Subject(tuple(map(Member, names_of(folders), probed, cuts)))
     plan = Plan(
         label=label,
         folds=folds,
@@ -139,11 +139,7 @@ def probe(
         seed=seed,
         counts=tuple(label_curve),
         motion=motion,
-        baselines=(
-            Metadata(),
-            *([] if origin is None else [_flow_histograms(origin, subject)]),
-            *(baselines or ()),
-        ),
+        baselines=(Metadata(), *_flow_histograms(origin, subject), *(baselines or ())),
         histograms=histograms,
         tracks=tracks,
         flow=origin,
@@ -160,11 +156,14 @@ def probe(
     return result
 
 
-def _flow_histograms(origin: FlowOrigin, subject: Subject) -> FlowHistograms:
-    """Return the baseline of flow; an estimator sees frames as large as those of the encoder.
+def _flow_histograms(origin: FlowOrigin | None, subject: Subject) -> list[Baseline]:
+    """Return the baseline of flow, if there is flow.
 
-    If several encoders differ in size, it is that of the first one that takes flow.
+    An estimator sees frames as large as those of the encoder; of several encoders, as those of the
+    first one that takes flow.
     """
+    if origin is None:
+        return []
     cuts = [member.cut for member in subject.members]
     cut = next((cut for cut in cuts if cut.flow is not None), cuts[0])
-    return FlowHistograms(origin, size=cut.size, decoder=cut.decoder)
+    return [FlowHistograms(origin, size=cut.size, decoder=cut.decoder)]
