@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,14 @@ from tqdm import tqdm
 
 from selfvid.compute import Precision, autocast, resolve_precision
 from selfvid.data.annotations.checks import Policy, Problem, settle
+from selfvid.data.flow.origin import FlowOrigin, FlowReading
+from selfvid.data.flow.streaming import FlowStream
 from selfvid.data.video.decode import DecodeError, DecoderName, decoder_versions, resolve_decoder
 from selfvid.data.video.streaming import ClipStream
 from selfvid.detecting.corpus import Corpus
 from selfvid.encoders.base import Encoder, fingerprint
 from selfvid.errors import InputError
+from selfvid.features.choices import choose_flow
 from selfvid.features.store import FeatureFile, FeatureStore
 
 _BLOCK = 1024  # vectors read at once: a few MB, and few reads
@@ -68,9 +72,11 @@ class StreamEncoder:
         precision: precision of the encoder's arithmetic.
         decoder: the decoder to use.
         threads: decoding threads.
+        flow: where optical flow comes from, for an encoder that takes flow.
 
     Raises:
-        InputError: If the encoder does not take pixels, or no clips of so many frames.
+        InputError: If the encoder takes flow and there is none, or it takes pixels and there is
+            flow, or it takes no clips of so many frames.
     """
 
     encoder: Encoder
@@ -80,13 +86,11 @@ class StreamEncoder:
     precision: Precision = "auto"
     decoder: DecoderName = "auto"
     threads: int = 1
+    flow: FlowOrigin | None = None
 
     def __post_init__(self) -> None:
-        if self.encoder.in_channels != 3:
-            raise InputError(
-                f"the encoder takes flow of {self.encoder.in_channels} channels; expected an "
-                "encoder of pixels"
-            )
+        if self.reading is None and self.flow is not None:
+            raise InputError("flow is given but the encoder takes pixels; expected no --flow")
         window, exactly = self.encoder.window, self.encoder.one_length
         if self.frames < window or (exactly and self.frames != window):
             raise InputError(
@@ -95,9 +99,19 @@ class StreamEncoder:
             )
 
     @property
+    def reading(self) -> FlowReading | None:
+        """The flow that clips are cut from; None for clips of frames."""
+        return choose_flow(self.encoder, self.flow)
+
+    @property
+    def needed(self) -> int:
+        """The number of frames of the shortest video that has a clip."""
+        return self.frames if self.reading is None else self.frames + FlowStream.beyond
+
+    @property
     def key(self) -> str:
         """A text that names everything that the vectors depend on, besides the video."""
-        settings = {
+        settings: dict[str, Any] = {
             "encoder": fingerprint(self.encoder),
             "frames": self.frames,
             "size": list(self.size),
@@ -105,6 +119,8 @@ class StreamEncoder:
             "device": self.device.type,
             "decoder": [resolve_decoder(self.decoder), decoder_versions()],
         }
+        if self.reading is not None:
+            settings["flow"] = self.reading.key()
         return json.dumps(settings, sort_keys=True)
 
     def with_encoder(self, encoder: Encoder) -> StreamEncoder:
@@ -116,16 +132,18 @@ class StreamEncoder:
 
         Raises:
             DecodeError: If the video cannot be decoded.
+            InputError: If a folder of flow has no flow of the video.
         """
-        return ClipStream(
-            path, frames=self.frames, size=self.size, decoder=self.decoder, threads=self.threads
-        )
+        how: dict[str, Any] = {"frames": self.frames, "size": self.size, "decoder": self.decoder}
+        if self.reading is None:
+            return ClipStream(path, threads=self.threads, **how)
+        return FlowStream(path, flow=self.reading, threads=self.threads, **how)
 
     def vectors(self, clips: Iterable[Tensor], *, of: Path) -> Iterator[Tensor]:
         """Yield the vectors of each block of clips, float32 (n, D) on the device.
 
         Args:
-            clips: blocks of consecutive clips, uint8 (n, T, 3, H, W).
+            clips: blocks of consecutive clips, (n, T, C, H, W).
             of: the video that they come from, for messages.
 
         Raises:

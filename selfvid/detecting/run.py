@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from selfvid.compute import Device, Precision, choose_device
+from selfvid.data.flow.origin import open_flow
 from selfvid.data.video.decode import DecodeError, DecoderName
 from selfvid.detecting.detector import (
     Detector,
@@ -33,9 +34,12 @@ from selfvid.detecting.segments import (
     smoothed,
     write_detections,
 )
-from selfvid.encoders.base import load_encoder
+from selfvid.detecting.trial import flow_of
+from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
+from selfvid.flow.estimate import FlowEstimator
 from selfvid.pictures import write_png
+from selfvid.training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ def detect_run(
     alpha: float = 0.2,
     ends: Ends = "whole",
     alphas: dict[str, float] | None = None,
+    flow: FlowEstimator | Path | str | None = None,
     draw: bool = True,
     decoder: DecoderName = "auto",
     threads: int = 1,
@@ -79,6 +84,9 @@ def detect_run(
         ends: whole, or published, which leaves the last clip of a video out of every mean, as the
             authors' code did.
         alphas: alpha of single activities, if activities may overlap.
+        flow: for an encoder that takes optical flow: a folder that `selfvid flow` wrote for these
+            videos, or an estimator ("dis", "farneback", "tvl1", "raft") that is applied to the
+            frames; by default the estimator of the run, if it used one.
         draw: draw a timeline of each video.
         decoder: the decoder to use.
         threads: decoding threads.
@@ -102,14 +110,16 @@ def detect_run(
     post.check(detector.labels, detector.assume)
     place = choose_device(device)
     detector.head.to(place)
+    encoder = load_encoder(encoder_under(folder, run)).to(place)
     stream_encoder = StreamEncoder(
-        encoder=load_encoder(encoder_under(folder, run)).to(place),
+        encoder=encoder,
         frames=detector.frames,
         size=detector.size,
         device=place,
         precision=precision or detector.precision,
         decoder=decoder,
         threads=threads,
+        flow=_flow(run, encoder) if flow is None else open_flow(flow),
     )
     found: dict[str, Found] = {}
     faults = []
@@ -126,9 +136,9 @@ def detect_run(
     if not found:
         raise InputError(f"none of {len(names)} videos could be read; the first: {faults[0]}")
     out.mkdir(parents=True, exist_ok=True)
-    encoder = type(stream_encoder.encoder).__name__
-    write_detections({name: one.segments for name, one in found.items()}, out, encoder=encoder)
-    write_labels(found, out, encoder=encoder)
+    kind = type(encoder).__name__
+    write_detections({name: one.segments for name, one in found.items()}, out, encoder=kind)
+    write_labels(found, out, encoder=kind)
     if not quiet:
         _print(found, out, alpha=alpha, videos=len(names))
     return found
@@ -201,6 +211,17 @@ def _detector_folder(run: Path, fold: int | None) -> Path:
             f"{len(folders)}: each was trained without the test videos of its fold"
         )
     return folders[fold - 1]
+
+
+def _flow(run: Path, encoder: Encoder) -> FlowEstimator | None:
+    """Return the estimator that a run read flow from; None if it read pixels or a folder of flow.
+
+    A folder has no flow of new videos.
+    """
+    if encoder.in_channels == 3:
+        return None
+    origin = flow_of(RunFolder(run).read_recipe())
+    return origin if isinstance(origin, FlowEstimator) else None
 
 
 def _names(videos: Sequence[Path]) -> dict[str, Path]:

@@ -14,6 +14,7 @@ import torch
 from selfvid.compute import Device, Precision, choose_device
 from selfvid.data.annotations.annotations import Assume
 from selfvid.data.annotations.checks import Policy
+from selfvid.data.flow.origin import open_flow
 from selfvid.data.video.decode import DecoderName
 from selfvid.detecting.corpus import Corpus, CorpusOptions, Part, clip_labels, find_corpus
 from selfvid.detecting.detector import KIND, Detector, check_unseen, load_encoders, save_encoders
@@ -21,8 +22,10 @@ from selfvid.detecting.extract import ClipFeatures, StreamEncoder, extract
 from selfvid.detecting.streams import ParallelStreams
 from selfvid.detecting.training import check_training, train_detector
 from selfvid.detecting.windows import LabelledVideo
+from selfvid.flow.estimate import FlowEstimator
 from selfvid.heads.detection import ActivityDetector
 from selfvid.saving.printable import shell_word
+from selfvid.saving.recorded import Recorded, describe
 from selfvid.saving.whole import write_whole
 from selfvid.training.clips import size_pair
 from selfvid.training.run_folder import RunFolder
@@ -65,6 +68,7 @@ def detect_train(
     problems: Policy = "stop",
     frames: int = 16,
     size: int | list[int] | None = None,
+    flow: FlowEstimator | Path | str | None = None,
     head: Shape = Shape(),
     streams: ParallelStreams = STREAMS,
     training: Training = Training(steps=500, batch=8, warmup=0.04),
@@ -93,6 +97,8 @@ def detect_train(
         frames: frames of a clip; a video is cut into consecutive clips, and each has one vector.
         size: H and W that frames are resized to while they are decoded, or one number for both;
             by default the size that the encoder was trained on, or 112.
+        flow: for an encoder that takes optical flow: a folder that `selfvid flow` wrote, or an
+            estimator ("dis", "farneback", "tvl1", "raft") that is applied to the frames.
         head: size and regularisation of the detector.
         streams: how videos are laid out for training.
         training: steps, batch size (the number of parallel streams), optimiser and so on.
@@ -123,15 +129,12 @@ def detect_train(
         device=place,
         precision=precision,
         decoder=decoder,
+        flow=None if flow is None else open_flow(flow),
     )
+    folder = None if videos is None else Path(videos)
+    names = None if labels is None else tuple(labels)
     options = CorpusOptions(
-        annotations=Path(annotations),
-        videos=None if videos is None else Path(videos),
-        assume=assume,
-        labels=None if labels is None else tuple(labels),
-        frames=frames,
-        problems=problems,
-        decoder=decoder,
+        Path(annotations), folder, assume, names, stream_encoder.needed, problems, decoder
     )
     # Wrong options of the head are refused before the videos are measured.
     _make_head(stream_encoder.encoder.widths.clip, 1, assume, head)
@@ -260,6 +263,8 @@ def _recipe(given: dict[str, Any]) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {name: plain(each) for name, each in dataclasses.asdict(value).items()}
+        if isinstance(value, Recorded):
+            return describe(value)
         if isinstance(value, Path):
             return str(value)
         return list(value) if isinstance(value, tuple) else value

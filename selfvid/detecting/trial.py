@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from selfvid.compute import choose_device
 from selfvid.data.annotations.annotations import Assume
+from selfvid.data.flow.origin import FlowOrigin, open_flow
+from selfvid.data.flow.streaming import FlowStream
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.detecting.baselines import Guess, TrainingStatistics
@@ -27,6 +29,7 @@ from selfvid.detecting.segments import PostProcessing, video_scores
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
 from selfvid.results.leaks import Footage, relate_footage
+from selfvid.saving.recorded import build
 from selfvid.training.run_folder import RunFolder
 
 Floats = NDArray[np.float64]
@@ -226,7 +229,8 @@ def _options(recipe: dict[str, Any], detector: Detector) -> CorpusOptions:
         videos=None if recipe["videos"] is None else Path(recipe["videos"]),
         assume=detector.assume,
         labels=detector.labels,
-        frames=detector.frames,
+        # A clip of flow needs a frame after its last field.
+        frames=detector.frames + (0 if recipe["flow"] is None else FlowStream.beyond),
         problems=recipe["problems"],
         decoder=recipe["decoder"],
     )
@@ -237,7 +241,7 @@ def _recipe(run: Path) -> dict[str, Any]:
     names = ("annotations", "videos", "features", "problems", "decoder", "device")
     try:
         plain = RunFolder(run).read_recipe()
-        return {name: plain[name] for name in names}
+        return {name: plain[name] for name in names} | {"flow": plain.get("flow")}
     except (LookupError, TypeError, InputError) as error:
         raise InputError(f"{str(run)!r} has no recipe of detect train ({error!r})") from None
 
@@ -252,4 +256,11 @@ def _stream_encoder(encoder: Encoder, detector: Detector, recipe: dict[str, Any]
         device=device,
         precision=detector.precision,
         decoder=recipe["decoder"],
+        flow=flow_of(recipe),
     )
+
+
+def flow_of(recipe: dict[str, Any]) -> FlowOrigin | None:
+    """Return the flow that a run of detect train read; None if its encoder takes pixels."""
+    flow = recipe.get("flow")
+    return None if flow is None else open_flow(build(flow) if isinstance(flow, dict) else flow)

@@ -42,6 +42,7 @@ class Provenance:
         frames: T of the clips it was trained on.
         stride: distance between neighbouring frames of a clip, in frames of the video.
         fps: frames per second of a clip, instead of a stride.
+        flow: estimator of the optical flow it was trained on, with its settings; empty for pixels.
         notes: further remarks for users, such as that weights were averaged.
     """
 
@@ -53,6 +54,7 @@ class Provenance:
     frames: int | None = None
     stride: int = 1
     fps: float | None = None
+    flow: str = ""
     notes: tuple[str, ...] = ()
 
 

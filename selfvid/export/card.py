@@ -15,6 +15,11 @@ from selfvid.saving.recorded import describe
 
 CARD = "encoder.json"
 
+ABOUT_PIXELS = {
+    "type": "uint8",
+    "colour": "RGB, 0 to 255, as decoded; preprocessing is included",
+}
+
 CODE = '''"""Run the encoder with selfvid. Its input and outputs are described in encoder.json."""
 
 from pathlib import Path
@@ -30,14 +35,14 @@ encoder = selfvid.load_encoder(HERE / "encoder")
 
 @torch.no_grad()
 def encode(clips):
-    """Return the features of decoded RGB clips, uint8 (B, T, 3, H, W)."""
+    """Return the features of {takes}."""
     features = encoder(torch.as_tensor(clips))
     made = {{"clip": features.clip, "steps": features.steps, "flow": features.flow}}
     return {{name: values for name, values in made.items() if values is not None}}
 
 
 if __name__ == "__main__":
-    noise = torch.randint(0, 256, {example}, dtype=torch.uint8)
+    noise = {noise}
     for name, values in encode(noise).items():
         print(name, tuple(values.shape))
 '''
@@ -58,9 +63,8 @@ def card(encoder: Encoder, plan: Plan, parity: Parity | None = None) -> dict[str
         outputs["flow"] = ["B", steps, 2, *plan.size]
     about = {
         "input": {
-            "frames": ["B", time, 3, *plan.size],
-            "type": "uint8",
-            "colour": "RGB, 0 to 255, as decoded; preprocessing is included",
+            "frames": ["B", time, plan.channels, *plan.size],
+            **(_about_flow(encoder, plan) if plan.takes_flow else ABOUT_PIXELS),
             "least_frames": plan.shortest,
         },
         "outputs": outputs,
@@ -75,6 +79,24 @@ def card(encoder: Encoder, plan: Plan, parity: Parity | None = None) -> dict[str
     return about
 
 
+def _about_flow(encoder: Encoder, plan: Plan) -> dict[str, Any]:
+    """Return what an encoder of flow takes."""
+    height, width = plan.size
+    about: dict[str, Any] = {
+        "type": "float32",
+        "flow": f"displacements in pixels of frames of {height}x{width}, x (to the right) before "
+        "y (down), as estimated; preprocessing is included. Field t is between frames t and t + 1, "
+        "so T fields need T + 1 frames",
+        "channels": ["x forward", "y forward"],
+        "forward": "frame t + 1 shows at p + flow(p) what frame t shows at p",
+        "trained_on": encoder.provenance.flow or "unknown",
+    }
+    if plan.channels == 4:
+        about["channels"] += ["x backward", "y backward"]
+        about["backward"] = "frame t shows at p + flow(p) what frame t + 1 shows at p"
+    return about
+
+
 def write_native(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
     """Write ``encoder/`` and its snippet into `folder`, and compare it with PyTorch.
 
@@ -82,6 +104,6 @@ def write_native(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
         InputError: If the outputs differ.
     """
     encoder.save(folder / "encoder")
-    code = CODE.format(example=(1, plan.frames, 3, *plan.size))
+    code = CODE.format(takes=plan.takes, noise=plan.noise)
     (folder / SNIPPET).write_text(code)
     return compare(encoder, folder / SNIPPET, plan)

@@ -53,9 +53,11 @@ class Export:
             f"any T from {plan.shortest}" if plan.any_length else f"time fixed at T={plan.frames}"
         )
         checked = ", ".join(f"{check.shape[0]}×{check.shape[1]}" for check in self.parity.checks)
+        what = "flow" if plan.takes_flow else "clips"
         line = (
-            f"{self.format}: {self.folder} takes clips (B, T, 3, {plan.size[0]}, {plan.size[1]}), "
-            f"{time}; largest difference from PyTorch {self.parity.difference:.1g} "
+            f"{self.format}: {self.folder} takes {what} "
+            f"(B, T, {plan.channels}, {plan.size[0]}, {plan.size[1]}), {time}; "
+            f"largest difference from PyTorch {self.parity.difference:.1g} "
             f"(on B×T = {checked}); run it with {self.folder / SNIPPET}"
         )
         asides = (self.parity.growth(), self.reason and f"time is fixed: {self.reason}")
@@ -105,11 +107,6 @@ def export(
     loaded = load_encoder(source, allow=allow or ()).float().requires_grad_(False)
     # torch.export warns about weights with another memory layout, as if they were views.
     loaded.to(memory_format=torch.contiguous_format)
-    if loaded.in_channels != 3:
-        raise InputError(
-            f"the encoder takes flow of {loaded.in_channels} channels; expected one "
-            "of pixels to export"
-        )
     plan = _plan(loaded, frames, size, tolerance)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing(folder) as draft:
@@ -189,7 +186,15 @@ def _plan(
     if min(frames, height, width) < 1:
         raise InputError(f"frames and size must be positive, got {frames} and {height}×{width}")
     any_length = not encoder.one_length
-    plan = Plan(frames, (height, width), 1, 1, any_length=any_length, tolerance=tolerance)
+    plan = Plan(
+        frames,
+        (height, width),
+        1,
+        1,
+        any_length=any_length,
+        tolerance=tolerance,
+        channels=encoder.in_channels,
+    )
     try:
         with torch.no_grad():
             features = encoder(plan.clip(2, frames))

@@ -35,12 +35,12 @@ names = [output.name for output in session.get_outputs()]
 
 
 def encode(clips):
-    """Return the features of decoded RGB clips, uint8 {shape}."""
+    """Return the features of {takes}."""
     return dict(zip(names, session.run(names, {{"frames": clips}}), strict=True))
 
 
 if __name__ == "__main__":
-    noise = np.random.default_rng(0).integers(0, 256, {example}, dtype=np.uint8)
+    noise = {noise}
     for name, values in encode(noise).items():
         print(name, values.shape)
 '''
@@ -55,11 +55,19 @@ def write_onnx(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
         InputError: If the outputs differ.
     """
     _convert(encoder, folder / GRAPH, plan)
-    code = CODE.format(shape=plan.spelled, example=(1, plan.frames, 3, *plan.size))
+    code = CODE.format(takes=plan.takes, noise=_noise(plan))
     (folder / SNIPPET).write_text(code)
     parity = compare(encoder, folder / SNIPPET, plan)
     _label(folder / GRAPH, {"selfvid": json.dumps(card(encoder, plan, parity))})
     return parity
+
+
+def _noise(plan: Plan) -> str:
+    """Return the code that makes a clip of noise with numpy."""
+    shape = (1, plan.frames, plan.channels, *plan.size)
+    if plan.takes_flow:
+        return f"np.random.default_rng(0).standard_normal({shape}, dtype=np.float32)"
+    return f"np.random.default_rng(0).integers(0, 256, {shape}, dtype=np.uint8)"
 
 
 def _convert(encoder: Encoder, path: Path, plan: Plan) -> None:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from selfvid.recurrent import Cell
 SNIPPET = "use_encoder.py"
 _LONGER = (4, 16)  # times the length of the traced clip
 
-Encode = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
+Encode = Callable[[NDArray[Any]], dict[str, NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Plan:
         any_length: whether T may differ from `frames`.
         tolerance: largest difference that is accepted. If all features are smaller than 1, it is
             relative to the largest of them, so that errors of small features are found too.
+        channels: C of the clips: 3 for pixels, 2 or 4 for optical flow.
     """
 
     frames: int
@@ -42,6 +44,7 @@ class Plan:
     stride: int
     any_length: bool
     tolerance: float
+    channels: int = 3
 
     @property
     def shortest(self) -> int:
@@ -59,13 +62,35 @@ class Plan:
     def spelled(self) -> str:
         """The shape of a clip as text, for the docstring of a snippet."""
         time = "T" if self.any_length else self.frames
-        clip = f"(B, {time}, 3, {self.size[0]}, {self.size[1]})"
+        clip = f"(B, {time}, {self.channels}, {self.size[0]}, {self.size[1]})"
         return f"{clip}, T at least {self.shortest}" if self.any_length else clip
 
+    @property
+    def takes_flow(self) -> bool:
+        """Whether clips are optical flow, not pixels."""
+        return self.channels != 3
+
+    @property
+    def takes(self) -> str:
+        """What the encoder takes, for the docstring of a snippet."""
+        if self.takes_flow:
+            return f"optical flow in pixels, x before y, float32 {self.spelled}"
+        return f"decoded RGB clips, uint8 {self.spelled}"
+
+    @property
+    def noise(self) -> str:
+        """The code that makes a clip of noise with torch, for a snippet."""
+        shape = (1, self.frames, self.channels, *self.size)
+        if self.takes_flow:
+            return f"torch.randn({shape})"
+        return f"torch.randint(0, 256, {shape}, dtype=torch.uint8)"
+
     def clip(self, batch: int, frames: int) -> torch.Tensor:
-        """Return noise, uint8 (B, T, 3, H, W); the same for the same B and T."""
+        """Return noise (B, T, C, H, W), uint8 or float32; the same for the same B and T."""
         seeded = torch.Generator().manual_seed(1000 * batch + frames)
-        shape = (batch, frames, 3, *self.size)
+        shape = (batch, frames, self.channels, *self.size)
+        if self.takes_flow:
+            return torch.randn(shape, generator=seeded)
         return torch.randint(0, 256, shape, dtype=torch.uint8, generator=seeded)
 
 
@@ -74,7 +99,7 @@ class Check:
     """The comparison on one clip.
 
     Attributes:
-        shape: shape of the clip, (B, T, 3, H, W).
+        shape: shape of the clip, (B, T, C, H, W).
         difference: largest absolute difference of any output.
         largest: largest absolute value among the encoder's outputs.
     """

@@ -30,12 +30,12 @@ encoder = torch.export.load(HERE / "encoder.pt2").module()
 
 @torch.no_grad()
 def encode(clips):
-    """Return the features of decoded RGB clips, uint8 {shape}."""
+    """Return the features of {takes}."""
     return dict(zip(NAMES, encoder(torch.as_tensor(clips)), strict=True))
 
 
 if __name__ == "__main__":
-    noise = torch.randint(0, 256, {example}, dtype=torch.uint8)
+    noise = {noise}
     for name, values in encode(noise).items():
         print(name, tuple(values.shape))
 '''
@@ -79,8 +79,8 @@ def write_program(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
     torch.export.save(program, folder / PROGRAM, extra_files={"encoder.json": about})
     code = CODE.format(
         names=list(outputs(encoder, plan.clip(1, plan.frames))),
-        shape=plan.spelled,
-        example=(1, plan.frames, 3, *plan.size),
+        takes=plan.takes,
+        noise=plan.noise,
     )
     (folder / SNIPPET).write_text(code)
     return compare(encoder, folder / SNIPPET, plan)

@@ -68,7 +68,7 @@ model.load_state_dict(load_file(HERE / "backbone.safetensors"))
 
 @torch.no_grad()
 def encode(clips):
-    """Return one vector per step, and their mean over time, of clips uint8 (B, T, 3, H, W)."""
+    """Return one vector per step, and their mean over time, of {takes}."""
     frames = network_input(torch.as_tensor(clips))
     steps = model(frames.flatten(0, 1)).vector.unflatten(0, frames.shape[:2])
     return {{"clip": steps.mean(1), "steps": steps}}
@@ -77,7 +77,7 @@ def encode(clips):
 MAIN = """
 
 if __name__ == "__main__":
-    noise = torch.randint(0, 256, {example}, dtype=torch.uint8)
+    noise = {noise}
     for name, values in encode(noise).items():
         print(name, tuple(values.shape))
 """
@@ -98,7 +98,7 @@ def write_weights(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
             "expected format onnx, program or native"
         )
     backbone, input = encoder.backbone, encoder.input
-    main = MAIN.format(example=(1, plan.frames, 3, *plan.size))
+    main = MAIN.format(noise=plan.noise)
     prepare = _preparation(input)
     if backbone.torchvision_code and prepare:
         network: nn.Module = backbone.network
@@ -107,7 +107,7 @@ def write_weights(encoder: Encoder, folder: Path, plan: Plan) -> Parity:
         )
     else:
         network = backbone
-        code = OUR_CODE.format(main=main)
+        code = OUR_CODE.format(main=main, takes=plan.takes)
     parts = json.dumps({"backbone": describe(backbone), "input": describe(input)})
     save_file(_state(network), folder / STATE, metadata={"format": "pt", "parts": parts})
     (folder / SNIPPET).write_text(code)

@@ -105,5 +105,6 @@ def provenance(
         frames=settings.clips.length,
         stride=int(getattr(settings.clips, "stride", 1)),
         fps=getattr(settings.clips, "fps", None),
+        flow=settings.reading.estimators,
         notes=(*before.notes, *notes),
     )

@@ -36,6 +36,7 @@ def provenance_at_start(settings: PretrainSettings, source: ClipSource) -> Prove
         frames=settings.objective.shown(source.frames),
         stride=source.stride,
         fps=source.fps,
+        flow=settings.reading.estimators,
     )
 
 

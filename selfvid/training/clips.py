@@ -70,6 +70,11 @@ class ClipReading:
         """The number of loading processes."""
         return loading_workers(self.workers)
 
+    @property
+    def estimators(self) -> str:
+        """The estimators of the flow that is read; "" for pixels."""
+        return "" if self.flow is None else FlowFolder(self.flow).estimators
+
     def recipe(self) -> dict[str, Any]:
         """Return the settings as plain data."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

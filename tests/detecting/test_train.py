@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
@@ -14,7 +15,10 @@ from selfvid.detecting.evaluate import detect_eval
 from selfvid.detecting.run import detect_run
 from selfvid.detecting.streams import ParallelStreams
 from selfvid.encoders.clip import ClipEncoder
+from selfvid.encoders.flow_input import FlowImage
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
+from selfvid.flow.estimate import DIS
 from tests.detecting.runs import train_run
 
 pytestmark = pytest.mark.slow
@@ -140,3 +144,24 @@ def test_the_command_line_trains_with_the_papers_recipe(
             main(command)
         assert stopped.value.code == 0
     assert "mAP@0.5" in capsys.readouterr().out
+
+
+def test_an_encoder_of_flow_is_given_flow(
+    stream_encoder: Path, annotated: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    encoder = FrameEncoder(SmallNet(channels=3, stages=(4,), norm="none"), input=FlowImage())
+    folder = encoder.save(tmp_path / "flow")
+    with pytest.raises(InputError, match="takes optical flow of 2 channels and flow is not given"):
+        train_run(folder, annotated, tmp_path / "a", tmp_path / "store")
+    with pytest.raises(InputError, match="flow is given but the encoder takes pixels"):
+        train_run(stream_encoder, annotated, tmp_path / "a", tmp_path / "store", flow="dis")
+    fast = DIS("ultrafast")
+    run = train_run(folder, annotated, tmp_path / "run", tmp_path / "store", flow=fast)
+    detect_eval(run, pictures=0, seeds=1, quiet=True)  # with the flow of the run
+    video = annotated.with_name("7.mp4")
+    found = [
+        detect_run(run, [video], out=tmp_path / name, flow=flow, draw=False, quiet=True)
+        for name, flow in (("as trained", None), ("same", fast))
+    ]
+    assert found[0]["7"].labels == found[1]["7"].labels

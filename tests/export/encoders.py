@@ -17,6 +17,7 @@ from selfvid.backbones.small import SmallNet
 from selfvid.backbones.torchvision_video import TorchvisionVideo
 from selfvid.encoders.base import Encoder, Provenance
 from selfvid.encoders.clip import ClipEncoder
+from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.export.command import Format
@@ -26,7 +27,7 @@ FORMATS = get_args(Format)
 SIZE = 32
 
 
-ENCODERS = {
+ENCODERS: dict[str, Callable[[], Encoder]] = {
     "pixels": lambda: FrameEncoder(SmallNet(channels=1, stages=(8, 16))),
     "differences": lambda: FrameEncoder(
         SmallNet(channels=3, stages=(8, 16), grid=2, features=6, activation="tanh"),
@@ -34,6 +35,10 @@ ENCODERS = {
     ),
     "resnet": lambda: FrameEncoder(ResNet(18)),
     "resnet on differences": lambda: FrameEncoder(ResNet(18), input=DifferenceInput("rgb")),
+    "flow": lambda: FrameEncoder(SmallNet(channels=4, stages=(8, 16)), input=FlowStack(2)),
+    "flow both ways": lambda: FrameEncoder(
+        SmallNet(channels=4, stages=(8, 16)), input=FlowStack(2, ways="both")
+    ),
 }
 
 

@@ -42,3 +42,21 @@ def test_an_encoder_without_steps_has_one_output_and_parity_is_written_down() ->
     assert about["parity"]["difference"] == 3e-6
     assert len(about["parity"]["checks"]) == 2
     assert json.loads(json.dumps(about))["encoder"] == about["encoder"]
+
+
+def test_the_card_of_an_encoder_of_flow_says_what_flow_it_takes(tmp_path: Path) -> None:
+    run = saved(ENCODERS["flow both ways"](), tmp_path / "run", flow='dis {"preset": "medium"}')
+    made = export(run, format="native", quiet=True)
+    about = json.loads((made.folder / "encoder.json").read_text())["input"]
+    assert about["frames"] == ["B", "T", 4, 32, 32]
+    assert about["type"] == "float32"
+    assert about["flow"].startswith("displacements in pixels of frames of 32x32, x (to the right)")
+    assert about["channels"] == ["x forward", "y forward", "x backward", "y backward"]
+    assert about["trained_on"] == 'dis {"preset": "medium"}'
+    assert "colour" not in about
+    assert "optical flow in pixels" in (made.folder / "use_encoder.py").read_text()
+    assert "takes flow (B, T, 4, 32, 32)" in made.words
+    forward = export(saved(ENCODERS["flow"](), tmp_path / "other"), format="native", quiet=True)
+    about = json.loads((forward.folder / "encoder.json").read_text())["input"]
+    assert (about["channels"], about["trained_on"]) == (["x forward", "y forward"], "unknown")
+    assert "backward" not in about

@@ -45,6 +45,7 @@ def test_an_lstm_learns_from_flow(digits_manifest: Path, flow: Path, tmp_path: P
     encoder = load_encoder(run)
     assert encoder.in_channels == 2
     assert encoder.provenance.size == (16, 16)
+    assert encoder.provenance.flow == 'dis {"preset": "medium"}'
     assert list((run / "pictures").glob("forecast-*.png"))
 
 

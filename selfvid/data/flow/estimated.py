@@ -92,6 +92,7 @@ class EstimatedFields(Fields):
     def __init__(self, reader: VideoReader, estimator: FlowEstimator) -> None:
         self.frames = reader.frames
         self._reader, self._estimator = reader, estimator
+        self._last: tuple[int, Tensor] | None = None  # the frame that was read last
 
     def read(self, indices: Sequence[int], *, direction: Direction) -> StoredFlow:
         """Estimate some fields, and return them in the order of `indices`."""
@@ -129,8 +130,17 @@ class EstimatedFields(Fields):
                 yield flow[torch.from_numpy(inside - first)]
 
     def _read(self, numbers: NDArray[np.int64]) -> Tensor:
-        """Return some frames, uint8 (n, 3, H, W)."""
-        return torch.from_numpy(self._reader.read(numbers)).permute(0, 3, 1, 2)
+        """Return some frames, uint8 (n, 3, H, W); `numbers` rise.
+
+        The frame between the fields of two calls is kept, because decoders are slow to go back.
+        """
+        known = self._last is not None and self._last[0] == numbers[0] and len(numbers) > 1
+        missing = numbers[1:] if known else numbers
+        frames = torch.from_numpy(self._reader.read(missing)).permute(0, 3, 1, 2)
+        if known and self._last is not None:
+            frames = torch.cat((self._last[1], frames))
+        self._last = int(numbers[-1]), frames[-1:].clone()
+        return frames
 
 
 def check_takes_size(estimator: FlowEstimator, size: tuple[int, int]) -> None:

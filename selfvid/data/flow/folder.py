@@ -117,6 +117,11 @@ class FlowFolder:
     def __repr__(self) -> str:
         return f"FlowFolder({str(self.path)!r}, {len(self.rows)} files)"
 
+    @property
+    def estimators(self) -> str:
+        """The estimators that computed the flow, with their settings."""
+        return "; ".join(sorted({f"{row.estimator} {row.settings}" for row in self.rows}))
+
     def row(self, video: str, *, direction: Direction = "forward", called: str = "") -> FlowRow:
         """Return the table's row of one video and direction.
 
@@ -195,9 +200,10 @@ class FlowFolder:
             raise DecodeError(str(self.path / row.path), words)
         return StoredFlow(read_flow_video(self.path / row.path, indices), row.bound)
 
-    def hash(self, manifest: Manifest) -> str:
-        """Return a short hash of all that the fields of a manifest's videos depend on."""
-        videos = {row.video for row in manifest.rows}
+    def hash(self, manifest: Manifest | None = None) -> str:
+        """Return a short hash of what the fields of a manifest's, or of all, videos depend on."""
+        rows = self.rows if manifest is None else manifest.rows
+        videos = {row.video for row in rows}
         pieces = sorted(
             repr((row.video, row.direction, row.settings, row.estimator, row.size, row.bound))
             + f" {row.bytes}"

@@ -118,8 +118,11 @@ class FlowReading:
         """Whether other processes may read; a GPU is used by one process only."""
         return isinstance(self.origin, FlowFolder) or not self.origin.on_gpu
 
-    def key(self, manifest: Manifest) -> dict[str, Any]:
-        """Return what the fields of a manifest's videos depend on, besides size and decoder."""
+    def key(self, manifest: Manifest | None = None) -> dict[str, Any]:
+        """Return what the fields of a manifest's videos depend on, besides size and decoder.
+
+        Without a manifest it is what the fields of all videos depend on.
+        """
         if isinstance(self.origin, FlowFolder):
             return {"stored": self.origin.hash(manifest), "ways": self.ways}
         return {**about_estimator(self.origin), "ways": self.ways}

@@ -65,6 +65,7 @@ class ClipStream:
         threads: decoding threads.
 
     Attributes:
+        beyond: frames that a clip needs after its last one.
         clips: number of whole clips.
         times: presentation time of each frame of each clip in seconds, float64 (clips, T).
         spans: begin and end of each clip in seconds, float64 (clips, 2); a clip ends when the
@@ -74,6 +75,8 @@ class ClipStream:
         InputError: If the path or the decoder does not exist.
         DecodeError: If the file cannot be decoded.
     """
+
+    beyond = 0
 
     def __init__(
         self,
@@ -86,7 +89,7 @@ class ClipStream:
     ) -> None:
         self._reader = open_video(path, decoder=decoder, size=size, threads=threads)
         self._frames = frames
-        self.clips = self._reader.frames // frames
+        self.clips = max(0, self._reader.frames - self.beyond) // frames
         rate = self._reader.rate
         seconds = self._reader.times
         if seconds is None:
@@ -101,12 +104,16 @@ class ClipStream:
         Raises:
             DecodeError: If a frame cannot be decoded.
         """
+        for wanted in self._blocks():
+            pixels = torch.from_numpy(self._reader.read(wanted))  # (n * T, H, W, 3)
+            yield pixels.permute(0, 3, 1, 2).unflatten(0, (-1, self._frames))
+
+    def _blocks(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the frame numbers of the clips that are read together, (n * T,)."""
         together = max(1, _AT_ONCE // self._frames)
         for first in range(0, self.clips, together):
             count = min(together, self.clips - first)
-            wanted = np.arange(first * self._frames, (first + count) * self._frames)
-            pixels = torch.from_numpy(self._reader.read(wanted))  # (n * T, H, W, 3)
-            yield pixels.permute(0, 3, 1, 2).unflatten(0, (count, self._frames))
+            yield np.arange(first * self._frames, (first + count) * self._frames)
 
     def __enter__(self) -> Self:
         return self
