@@ -112,6 +112,7 @@ class Plan:
                 words.about_footage(**asdict(footage)),
                 *verdicts(comparison, task, start=subject.start),
                 *(motion.words if motion else ()),
+                *subject.other_flow(),
                 *_left_out(whole, self.label, gathered),
             ),
             protocol={

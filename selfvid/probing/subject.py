@@ -127,6 +127,20 @@ class Subject:
         )
         return replace(found, known=all(past.footage or past.generated for past in pasts))
 
+    def other_flow(self) -> list[str]:
+        """Return a sentence for each encoder that was trained on flow of another estimator."""
+        sentences = []
+        for member in self.members:
+            before = member.probed.encoder.provenance.flow
+            now = "" if member.cut.flow is None else member.cut.flow.estimators
+            if before and now and before != now:
+                called = "the encoder" if len(self.members) == 1 else member.name
+                sentences.append(
+                    f"other flow: {called} was trained on flow by {before}, and is given flow "
+                    f"by {now}"
+                )
+        return sentences
+
 
 def names_of(folders: Sequence[Path]) -> list[str]:
     """Return short names of the folders of runs: the last part of a path, or all if two are equal.

@@ -132,3 +132,13 @@ def test_vectors_stand_side_by_side_for_videos_that_all_could_read() -> None:
     assert joined.read.tolist() == [False, True, False, True]
     assert joined.variants["it"][0].tolist() == [[2, 20, 21], [4, 40, 41]]
     assert (joined.faults, joined.reused) == (("c failed", "a failed"), 1)
+
+
+def test_flow_of_another_estimator_than_in_training_is_named() -> None:
+    def given(trained_on: str) -> list[str]:
+        return Subject((a_member("a", an_encoder_of_flow(flow=trained_on)),)).other_flow()
+
+    assert given('dis {"preset": "medium"}') == given("") == []
+    (words,) = given("farneback {}")
+    assert words.startswith("other flow: the encoder was trained on flow by farneback {}, and is")
+    assert words.endswith('flow by dis {"preset": "medium"}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,13 @@ class FlowReading:
                 self.origin.require(manifest, size=size, direction=direction)
         else:
             check_takes_size(self.origin, size)
+
+    @property
+    def estimators(self) -> str:
+        """The estimator of the flow with its settings, as `Provenance.flow` has it."""
+        if isinstance(self.origin, FlowFolder):
+            return self.origin.estimators
+        return f"{self.origin.name} {json.dumps(self.origin.settings, sort_keys=True)}"
 
     @property
     def workers_allowed(self) -> bool:
