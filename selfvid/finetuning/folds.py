@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from selfvid.compute import choose_device
-from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.stills import stills
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.splits import Fold
 from selfvid.data.manifest.splits import folds as make_folds
-from selfvid.finetuning.classifier import Classifier, save_classifier
+from selfvid.finetuning.classifier import save_classifier
 from selfvid.finetuning.clips import labelled_clips
+from selfvid.finetuning.gate_pictures import write_gate_pictures
 from selfvid.finetuning.kept_features.make import FeatureMaker
 from selfvid.finetuning.kept_features.train import KeptFeatureTester
 from selfvid.finetuning.protocol import heading, protocol
@@ -31,17 +30,13 @@ from selfvid.finetuning.settings import FinetuneSettings
 from selfvid.finetuning.stages import before, continued
 from selfvid.finetuning.testing import ClipHits, Tester, read_clip_hits, write_clip_hits
 from selfvid.finetuning.train import train_classifier
-from selfvid.heads.base import Head
-from selfvid.pictures import write_png
 from selfvid.results.leaks import Footage, relate_footage
 from selfvid.results.scores import SCORES, Scores, pooled
 from selfvid.saving.hashes import short_hash
 from selfvid.training.run_folder import RunFolder
 from selfvid.training.start import start_or_resume
-from selfvid.types import ClipBatch
 
 TRAINING_SCORES = "scores_training.csv"
-_PREVIEWED = 3  # test videos with pictures by the head: enough to compare a few in the report
 
 
 @dataclass(frozen=True)
@@ -186,26 +181,16 @@ class FinetuneRun:
         write_clip_hits(hits, folder)
         if second is not None:
             second.finish(classifier, tester, folder, fold=place, size=clips.size)
-        self._write_previews(classifier.cpu().eval(), clips, RunFolder(folder).pictures)
+        write_gate_pictures(
+            classifier.cpu().eval(),
+            clips,
+            RunFolder(folder).pictures,
+            crop=settings.crop,
+            step=settings.training.steps,
+        )
         save_classifier(classifier, folder, classes=classes)
         scores.write(folder / SCORES)
         return scores
-
-    @torch.no_grad()
-    def _write_previews(self, classifier: Classifier, clips: ClipDataset, folder: Path) -> None:
-        """Write the head's pictures of the first test videos, if clips are pixels.
-
-        No video is decoded for a head that has no pictures.
-        """
-        if classifier.encoder.in_channels != 3 or type(classifier.head).preview is Head.preview:
-            return
-        for place in range(min(_PREVIEWED, len(clips))):
-            views = clips[place].clips
-            batch = ClipBatch.of([views[len(views) // 2]])
-            pictures = classifier.head.preview(classifier.encoder(batch.clip()), batch.frames[0])
-            for name, picture in pictures.items():
-                file = f"{name}_of_video_{place + 1}-{self.settings.training.steps:08d}.png"
-                write_png(picture.permute(1, 2, 0).numpy(), folder / file)
 
     @property
     def classes(self) -> tuple[str, ...]:

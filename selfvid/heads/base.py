@@ -47,16 +47,6 @@ class Head(Recorded, nn.Module, ABC):
                 without.
         """
 
-    def preview(self, features: Features, frames: Tensor) -> dict[str, Tensor]:
-        """Return named pictures, uint8 (3, H, W), of the head along one clip; by default none.
-
-        Args:
-            features: the features of the clip, B = 1.
-            frames: the pixels of the clip, uint8 (T, 3, H, W).
-        """
-        del features, frames
-        return {}
-
     def reads(self, features: Features) -> Features:
         """Return `features` without those that this head does not use; by default all.
 

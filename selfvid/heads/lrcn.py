@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from selfvid.backbones.layered import checked_dropout
@@ -13,8 +12,7 @@ from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.vectors import Percepts, squashed
 from selfvid.errors import InputError
 from selfvid.heads.base import Head, averaged, first_state, initialised, without_maps
-from selfvid.pictures import gates
-from selfvid.recurrent import PeepholeLSTM, PeepholeLSTMCell, State, gate_values
+from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.saving.loading import is_loading
 from selfvid.types import Features, Prediction, Widths
 
@@ -83,24 +81,6 @@ class LRCN(Head):
         outputs, after = self.lstm(self.before(steps), first_state(state, steps))
         votes: Tensor = self.last(self.after(outputs))  # (B, S, K)
         return Prediction(votes, averaged(votes), after)
-
-    def preview(self, features: Features, frames: Tensor) -> dict[str, Tensor]:
-        """Return a picture of the gates of the LSTM's lowest layer along one clip."""
-        (cell, *_) = self.lstm.layers
-        assert isinstance(cell, PeepholeLSTMCell)
-        steps = squashed(features.need_steps("LRCN"), self.squash)
-        values = gate_values(cell, steps)
-        # A step that sees several frames is drawn under the last of them.
-        seen = frames[-steps.shape[1] :]
-        picture = gates(
-            seen,
-            {
-                "forget gate: how much of the memory is kept (bright: all)": values.forget[0],
-                "input gate: how much enters": values.input[0],
-                "output gate: how much is put out": values.output[0],
-            },
-        )
-        return {"gates": torch.from_numpy(picture.copy()).permute(2, 0, 1)}  # (3, H, W)
 
     def reads(self, features: Features) -> Features:
         """Return the features without maps and flow."""

@@ -62,26 +62,38 @@ def strip(frames: Tensor, *, captions: Sequence[str] = (), height: int = 96) -> 
     return np.concatenate(columns, axis=1)
 
 
-def gates(frames: Tensor, values: Mapping[str, Tensor], *, height: int = 96) -> Picture:
-    """Draw frames, and below each frame the gates of a recurrent network at that step.
+def gates(
+    frames: Tensor,
+    layers: Mapping[str, Mapping[str, Tensor]],
+    *,
+    caption: str = "frames",
+    height: int = 96,
+) -> Picture:
+    """Draw frames, and below each frame the gates of recurrent layers at that step.
 
     Every row of a band is a unit, dark if its gate is closed and bright if it is open. The order
-    of the units is the same in all bands: by their mean in the first band.
+    of the units is the same in all bands of a layer: by their mean in its first band.
 
     Args:
-        frames: the frames, uint8 (T, C, H, W).
-        values: values of the gates from 0 to 1, (T, D), by caption; the first ones sort the units.
+        frames: the frames, or pictures of flow, uint8 (T, C, H, W).
+        layers: the gates of each layer by name; the values of each gate, from 0 to 1, by name,
+            (T, D). The first gate of a layer sorts its units.
+        caption: the line above the frames.
         height: as in `grid`.
 
     Raises:
         ValueError: If there are no values, or frames and values differ in T.
     """
-    lengths = {len(frames), *(len(each) for each in values.values())}
+    values = [each for layer in layers.values() for each in layer.values()]
+    lengths = {len(frames), *map(len, values)}
     if len(lengths) > 1 or not values:
         raise ValueError(f"frames and values must be of the same T, got {sorted(lengths)}")
-    order = next(iter(values.values())).float().mean(0).argsort(descending=True)
-    tiles = [_tiles(each[:, order].float(), frames.shape[-2:]) for each in values.values()]
-    return grid([frames, *tiles], captions=["frames", *values], height=height)
+    rows, captions = [frames], [caption]
+    for name, layer in layers.items():
+        order = next(iter(layer.values())).float().mean(0).argsort(descending=True)
+        rows += [_tiles(each[:, order].float(), frames.shape[-2:]) for each in layer.values()]
+        captions += [f"{name}: {gate}" for gate in layer]
+    return grid(rows, captions=captions, height=height)
 
 
 def _band(frames: Tensor, height: int) -> Picture:

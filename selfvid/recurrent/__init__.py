@@ -3,7 +3,8 @@
 from selfvid.recurrent.cell import Cell, State
 from selfvid.recurrent.conv_gru import BottomUpGRUCell, ConvGRUCell
 from selfvid.recurrent.conv_lstm import ConvLSTMCell
-from selfvid.recurrent.peephole_lstm import GateValues, PeepholeLSTMCell, gate_values
+from selfvid.recurrent.observation import LayerGates, observed_gates
+from selfvid.recurrent.peephole_lstm import PeepholeLSTMCell
 from selfvid.recurrent.sequences import ConvGRU, ConvLSTM, PeepholeLSTM, Recurrent
 from selfvid.recurrent.stack import Stack
 from selfvid.recurrent.unroll import Feedback, unroll, unroll_free
@@ -16,13 +17,13 @@ __all__ = [
     "ConvLSTM",
     "ConvLSTMCell",
     "Feedback",
-    "GateValues",
+    "LayerGates",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
     "Recurrent",
     "Stack",
     "State",
-    "gate_values",
+    "observed_gates",
     "unroll",
     "unroll_free",
 ]

@@ -25,6 +25,10 @@ State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State | None], State]
 """A function like `Cell.step`: from a projection and the state before to the state after."""
 
+Observer = Callable[[Tensor, State | None, bool], None]
+"""Gets the inputs of a run in the order of its steps, the state before it, and whether this order
+is backward in time."""
+
 
 class Cell(Recorded, nn.Module, ABC):
     """One step of a recurrent network.
@@ -37,8 +41,11 @@ class Cell(Recorded, nn.Module, ABC):
         hidden: D of the output h.
         widths: channels of each tensor of a state; the first is `hidden`.
         axes: number of axes of a step after (B, C): 0 for vectors and 2 for maps.
+        observer: is called by `unroll` before it runs the cell; None for no call. See
+            `selfvid.recurrent.observation`.
     """
 
+    observer: Observer | None = None
     axes: int
     inputs: int
     hidden: int
@@ -89,6 +96,18 @@ class Cell(Recorded, nn.Module, ABC):
             projected: this step's part of `project`, (B, gates, ...), or `blank`.
             state: the state before; None stands for zeros and saves the products with them.
         """
+
+    def gates(self, projected: Tensor, state: State | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return how far each gate is open in one step, from 0 to 1, by name; by default none.
+
+        Args:
+            projected: as for `step`.
+            state: as for `step`.
+
+        Returns:
+            The gates, each (B, D, ...). The first one decides what the cell remembers.
+        """
+        return {}
 
     def stepping(self, steps: int) -> Step:  # noqa: ARG002
         """Return a function like `step` for one run of at most `steps` steps.

@@ -92,15 +92,22 @@ class ConvGRUCell(Cell):
     ) -> State:
         gates, candidate = projected.split((2 * self.hidden, self.hidden), -3)
         if state is None:
-            z, r = gates.sigmoid().chunk(2, -3)
+            z, r = _opened(gates, None, gate_weight)
             # 0 * r stands for U * (r · 0). Without it, r would have no gradient, and autograd
             # would fill that part with zeros and so change the memory layout of the gradient.
             return ((z * (candidate + 0 * r).tanh()).to(self.bias.dtype),)
         (h,) = state
         narrow = h.to(projected.dtype)
-        z, r = (gates + convolve(narrow, gate_weight)).sigmoid().chunk(2, -3)
+        z, r = _opened(gates, narrow, gate_weight)
         candidate = (candidate + convolve(r * narrow, candidate_weight)).tanh()
         return (torch.lerp(h, candidate.to(h.dtype), z.to(h.dtype)),)
+
+    def gates(self, projected: Tensor, state: State | None) -> dict[str, Tensor]:
+        """Return how far the update and reset gates are open in one step, (B, D, H, W)."""
+        gates, _ = projected.split((2 * self.hidden, self.hidden), -3)
+        h = None if state is None else state[0].to(gates.dtype)
+        z, r = _opened(gates, h, self.gate_weight)
+        return {"update": z, "reset": r}
 
     def initial(self, like: Tensor) -> State:
         """Return zeros for h, for maps `like` (B, T, any, H, W)."""
@@ -145,6 +152,13 @@ class BottomUpGRUCell(ConvGRUCell):
         gates, candidate = projected.split((2 * self.hidden, self.hidden), 2)
         gates = gates + convolve_steps(below, self.below_weight)
         return torch.cat((gates, candidate), 2)  # (B, T, 3 D, H, W)
+
+
+def _opened(gates: Tensor, h: Tensor | None, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute z and r from their projection and h' in the format of products; None is zeros."""
+    gates = gates if h is None else gates + convolve(h, weight)
+    z, r = gates.sigmoid().chunk(2, -3)
+    return z, r
 
 
 def _for_products(weight: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from selfvid.recurrent.cell import (
     product_dtype,
     spread,
 )
-from selfvid.recurrent.gates import lstm_gates
+from selfvid.recurrent.gates import lstm_gates, opened_lstm_gates
 
 Peepholes = Literal["none", "channel", "place"]
 
@@ -128,11 +128,21 @@ class ConvLSTMCell(Cell):
 
     def step(self, projected: Tensor, state: State | None) -> State:
         """Compute the next h and c, each (B, D, H, W)."""
+        gates, c = self._summed(projected, state)
+        return lstm_gates(gates, c, self.peepholes, axis=-3, memory=self.bias.dtype)
+
+    def gates(self, projected: Tensor, state: State | None) -> dict[str, Tensor]:
+        """Return how far the input, forget and output gates are open in a step, (B, D, H, W)."""
+        gates, c = self._summed(projected, state)
+        i, f, o, _ = opened_lstm_gates(gates, c, self.peepholes, axis=-3, memory=self.bias.dtype)
+        return {"forget": f, "input": i, "output": o}
+
+    def _summed(self, projected: Tensor, state: State | None) -> tuple[Tensor, Tensor | None]:
+        """Add the contribution of h' to the projection, and return c' too."""
         if state is None:
-            return lstm_gates(projected, None, self.peepholes, axis=-3, memory=self.bias.dtype)
+            return projected, None
         h, c = state
-        recurrent = convolve(h.to(projected.dtype), self.recurrent_weight)
-        return lstm_gates(projected + recurrent, c, self.peepholes, axis=-3, memory=self.bias.dtype)
+        return projected + convolve(h.to(projected.dtype), self.recurrent_weight), c
 
     def initial(self, like: Tensor) -> State:
         """Return zeros for h and c, for maps `like` (B, T, any, H, W)."""

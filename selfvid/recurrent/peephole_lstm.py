@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from selfvid.recurrent.cell import Cell, State, Step, check_sizes, product_dtype, spread
-from selfvid.recurrent.gates import lstm_gates
+from selfvid.recurrent.gates import lstm_gates, opened_lstm_gates
 from selfvid.recurrent.shared_weight import SharedWeight
+
+Product = Callable[[Tensor], Tensor]
+"""The product of a state h (B, D) with the recurrent weight."""
 
 
 class PeepholeLSTMCell(Cell):
@@ -70,7 +72,7 @@ class PeepholeLSTMCell(Cell):
 
     def step(self, projected: Tensor, state: State | None) -> State:
         """Compute the next h and c, each (B, D)."""
-        return self._step(projected, state, lambda h: functional.linear(h, self.recurrent_weight))
+        return self._step(projected, state, self._recurrent)
 
     def stepping(self, steps: int) -> Step:
         """Return `step`; if gradients are on, the recurrent weight has one for all steps."""
@@ -79,47 +81,29 @@ class PeepholeLSTMCell(Cell):
         recurrent = SharedWeight(self.recurrent_weight, steps=steps)
         return lambda projected, state: self._step(projected, state, recurrent)
 
-    def _step(
-        self, projected: Tensor, state: State | None, recurrent: Callable[[Tensor], Tensor]
-    ) -> State:
-        if state is None:
-            return lstm_gates(projected, None, self.peepholes, axis=-1, memory=self.bias.dtype)
-        h, c = state
-        gates = projected + recurrent(h.to(projected.dtype))
+    def gates(self, projected: Tensor, state: State | None) -> dict[str, Tensor]:
+        """Return how far the input, forget and output gates are open in one step, (B, D)."""
+        gates, c = _summed(projected, state, self._recurrent)
+        i, f, o, _ = opened_lstm_gates(gates, c, self.peepholes, axis=-1, memory=self.bias.dtype)
+        return {"forget": f, "input": i, "output": o}
+
+    def _step(self, projected: Tensor, state: State | None, recurrent: Product) -> State:
+        gates, c = _summed(projected, state, recurrent)
         return lstm_gates(gates, c, self.peepholes, axis=-1, memory=self.bias.dtype)
+
+    def _recurrent(self, h: Tensor) -> Tensor:
+        return functional.linear(h, self.recurrent_weight)
 
     def initial(self, like: Tensor) -> State:
         """Return zeros for h and c, for vectors `like` (B, T, any)."""
         return self.zeros(like, like.dtype), self.zeros(like, self.bias.dtype)
 
 
-@dataclass(frozen=True, repr=False)
-class GateValues:
-    """The activation of each gate, 0 (closed) to 1 (open), at each step.
-
-    Attributes:
-        input: share of the candidate that enters the memory, (B, T, D).
-        forget: share of the memory that is kept, (B, T, D).
-        output: share of the memory that is put out, (B, T, D).
-    """
-
-    input: Tensor
-    forget: Tensor
-    output: Tensor
-
-
-@torch.no_grad()
-def gate_values(cell: PeepholeLSTMCell, x: Tensor) -> GateValues:
-    """Compute the gates of one layer along x (B, T, C), starting from a state of zeros."""
-    state: State = cell.initial(x)
-    steps = []
-    for projected in cell.project(x).unbind(1):
-        before = projected + functional.linear(state[0].to(projected.dtype), cell.recurrent_weight)
-        i, f, _, o = before.float().chunk(4, -1)
-        c = state[1]
-        state = cell.step(projected, state)
-        if cell.peepholes is not None:
-            i, f = i + cell.peepholes[0] * c, f + cell.peepholes[1] * c
-            o = o + cell.peepholes[2] * state[1]
-        steps.append(torch.stack((i, f, o)).sigmoid())  # (3, B, D)
-    return GateValues(*torch.stack(steps, 2).unbind(0))  # three of (B, T, D)
+def _summed(
+    projected: Tensor, state: State | None, recurrent: Product
+) -> tuple[Tensor, Tensor | None]:
+    """Add the contribution of h' to the projection, and return c' too."""
+    if state is None:
+        return projected, None
+    h, c = state
+    return projected + recurrent(h.to(projected.dtype)), c

@@ -55,16 +55,17 @@ def unroll(
     cell.check_input(x)
     _check_state(cell, state, x)
     _check_lengths(lengths, x)
-    if reverse:
-        outputs, state = unroll(cell, _turned(x, lengths), state, lengths=lengths)
-        return _turned(outputs, lengths), state
-    if not isinstance(cell, Stack):
-        return _along(cell, x, state, lengths)
+    x = _turned(x, lengths) if reverse else x
+    layers, states = (
+        (cell.cells, cell.split(state)) if isinstance(cell, Stack) else ([cell], [state])
+    )
     finals: list[State] = []
-    for layer, before in zip(cell.cells, cell.split(state), strict=True):
+    for layer, before in zip(layers, states, strict=True):
+        if layer.observer is not None:
+            layer.observer(x, before, reverse)
         x, final = _along(layer, x, before, lengths)
         finals.append(final)
-    return x, cell.join(finals)
+    return _turned(x, lengths) if reverse else x, Stack.join(finals)
 
 
 def unroll_free(

@@ -1,5 +1,7 @@
+import struct
 from pathlib import Path
 
+from selfvid.data.clips.crops import Crop
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.reports.page import report
 from selfvid.results.scores import Scores
@@ -26,8 +28,10 @@ def test_training_scores_are_of_the_training_part(split_manifest: Path, tmp_path
 
 
 def test_gates_of_an_lrcn_are_drawn_for_the_report(split_manifest: Path, tmp_path: Path) -> None:
-    small_run(split_manifest, tmp_path / "run", head=HEADS["lrcn"])
-    drawn = sorted((tmp_path / "run" / "pictures").glob("gates_of_video_*.png"))
+    small_run(split_manifest, tmp_path / "run", head=HEADS["lrcn"], crop=Crop(20))
+    drawn = sorted((tmp_path / "run" / "pictures").glob("head_gates_of_video_*.png"))
     assert len(drawn) == 3
+    (height,) = struct.unpack(">I", drawn[0].read_bytes()[20:24])
+    assert height == 4 * (18 + 5 * 20 + 2)  # four rows: a line of text, then five times the crop
     page = report(tmp_path / "run", quiet=True).read_text()
     assert "gates_of_video_3" in page

@@ -96,17 +96,6 @@ def test_a_pretrained_lstm_of_other_sizes_is_refused(tmp_path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_the_picture_of_gates_shows_the_last_frame_of_each_step() -> None:
-    head = made("lrcn").eval()
-    steps = torch.randn(1, 3, 6)
-    frames = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8)
-    picture = head.preview(Features(steps.mean(1), steps), frames)["gates"]
-    assert picture.dtype == torch.uint8
-    assert picture.shape[0] == 3
-    shown = head.preview(Features(steps.mean(1), steps), frames[-3:])["gates"]
-    assert torch.equal(picture, shown)  # two frames before the first step's last one
-
-
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [

@@ -86,7 +86,7 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "recurrent/conv_gru.py": (
         ("convolve(r * narrow, candidate_weight)", "convolve(narrow, candidate_weight)"),
-        ("z, r = (gates + convolve", "r, z = (gates + convolve"),
+        ("z, r = gates.sigmoid()", "r, z = gates.sigmoid()"),
         (
             "gates = gates + convolve_steps(below, self.below_weight)",
             "gates = gates + 0 * convolve_steps(below, self.below_weight)",
@@ -95,7 +95,29 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "recurrent/peephole_lstm.py": (
         ("self.bias[hidden : 2 * hidden], forget_bias", "self.bias[:hidden], forget_bias"),
-        ("o = o + cell.peepholes[2] * state[1]", "o = o + cell.peepholes[2] * c"),
+    ),
+    "recurrent/observation.py": (
+        ("state = cell.step(projected, state)", "cell.step(projected, state)"),
+        ("each.flip(1) for gate", "each for gate"),
+        (
+            "_observer(name, cell, found)",
+            "_observer([*cells][~[*cells].index(name)], cell, found)",
+        ),
+        ("_gates_along(cell, x, state)", "_gates_along(cell, 2 * x, state)"),
+    ),
+    "finetuning/gate_pictures.py": (
+        ("crop.views(x)[:1]", "crop.views(x)[-1:]"),
+        ("(seen,) = clip if crop is None else cut[0]", "seen = clip[0, ..., :16, :16]"),
+        ("for name, layer in layers.items()", "for name, layer in list(layers.items())[:1]"),
+        (
+            "in layer.values.items()",
+            "in next(iter(layers.values())).values.items()",
+        ),
+        ("clip[offset :: encoder.stride][:steps]", "clip[:: encoder.stride][:steps]"),
+    ),
+    "recurrent/gates.py": (
+        ("o = o + (peepholes[2] * c)", "o = o + (peepholes[0] * c)"),
+        ("return i, f, o.sigmoid(), c", "return f, i, o.sigmoid(), c"),
     ),
     "recurrent/conv_lstm.py": (
         (
@@ -210,6 +232,7 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
 ALSO = {
     "heads/base.py": ("tests/heads/test_gru_rcn.py",),
     "recurrent/conv_lstm.py": ("tests/recurrent/test_sequences.py",),
+    "recurrent/gates.py": ("tests/recurrent/test_observation.py",),
     "recurrent/peephole_lstm.py": (
         "tests/recurrent/test_sequences.py",
         "tests/recurrent/test_gates.py",

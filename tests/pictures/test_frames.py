@@ -48,7 +48,7 @@ def test_open_gates_are_bright_and_units_keep_their_order() -> None:
     frames = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     forget = torch.tensor([[0.1, 0.9], [0.1, 0.9]])
     values = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    picture = gates(frames, {"forget": forget, "input": values}, height=8).astype(int)
+    picture = gates(frames, {"lstm": {"forget": forget, "input": values}}, height=8).astype(int)
     bright = np.asarray(picture).sum(-1)
     # The last band is the input gate: 8 rows of pixels above a white line, two tiles of 10 wide.
     band = bright[-9:-1]
@@ -59,4 +59,4 @@ def test_open_gates_are_bright_and_units_keep_their_order() -> None:
 def test_gates_of_another_length_are_refused() -> None:
     frames = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"same T, got \[2, 3\]"):
-        gates(frames, {"forget": torch.zeros(3, 4)})
+        gates(frames, {"lstm": {"forget": torch.zeros(3, 4)}})
