@@ -41,6 +41,8 @@ from selfvid.encoders.clip import ClipEncoder as ClipEncoder
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder as ConvLSTMEncoder
 from selfvid.encoders.frame import FrameEncoder as FrameEncoder
 from selfvid.encoders.lstm import LSTMEncoder as LSTMEncoder
+from selfvid.encoders.places import PlacesEncoder as PlacesEncoder
+from selfvid.encoders.pyramid import Pyramid as Pyramid
 from selfvid.encoders.sliding import SlidingEncoder as SlidingEncoder
 from selfvid.encoders.vectors import (
     FlatFrames as FlatFrames,
