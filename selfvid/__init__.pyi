@@ -74,6 +74,7 @@ from selfvid.objectives.base import Objective as Objective
 from selfvid.objectives.conv_forecaster import ConvForecaster as ConvForecaster
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder as FlowAutoencoder
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder as LSTMAutoencoder
+from selfvid.objectives.motion_targets import MotionTargets as MotionTargets
 from selfvid.objectives.ntxent import NTXent as NTXent
 from selfvid.objectives.sigreg import SIGReg as SIGReg
 from selfvid.objectives.simsiam import SimSiam as SimSiam
