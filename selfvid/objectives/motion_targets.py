@@ -117,25 +117,40 @@ class MotionTargets(Objective):
         return Losses(loss + self.appearance * parts["appearance"], parts)
 
     def check_size(self, height: int, width: int) -> None:
-        """Check that every cell of the finest grid has a place of its own in the map.
+        """Check that what is read has a place for every cell, and that all of the encoder learns.
 
         Raises:
-            InputError: If the map is smaller than the grid.
+            InputError: If the map is smaller than the finest grid, or if the clip vector depends on
+                layers that what is read does not depend on, which would keep their initial weights.
         """
-        finest = max(self.motion.grids)
-        sides = [height, width]
+        was_training = self.encoder.training
+        features = self.encoder.eval()(torch.zeros(1, self.encoder.window, 3, height, width))
+        self.encoder.train(was_training)
+        read, sides = features.need_steps("MotionTargets"), (height, width)
         if self.reads == "maps":
-            clip = torch.zeros(1, self.encoder.window, 3, height, width)
-            was_training = self.encoder.training
-            with torch.no_grad():
-                maps = self.encoder.eval()(clip).need_maps("MotionTargets")
-            self.encoder.train(was_training)
-            sides = list(maps[self.level].shape[-2:])
+            read = features.need_maps("MotionTargets")[self.level]
+            sides = (read.shape[-2], read.shape[-1])
+        finest = max(self.motion.grids)
         if min(sides) < finest:
             raise InputError(
                 f"grid is {finest} and what is read of frames of {height}x{width} is "
                 f"{sides[0]}x{sides[1]}; expected a coarser grid, a finer level or larger frames"
             )
+        idle = sorted(self._reached(features.clip) - self._reached(read))
+        if idle:
+            raise InputError(
+                f"{idle[0]} and {len(idle) - 1} more weights of the encoder's vector are behind "
+                "the map that is read, and would not learn; expected reads steps, or a "
+                "PlacesEncoder"
+            )
+
+    def _reached(self, output: Tensor) -> set[str]:
+        """Return the names of the encoder's weights that an output of it depends on."""
+        named = {n: w for n, w in self.encoder.named_parameters() if w.requires_grad}
+        found = torch.autograd.grad(
+            output.sum(), list(named.values()), allow_unused=True, retain_graph=True
+        )
+        return {name for name, each in zip(named, found, strict=True) if each is not None}
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """Return middle frames above the predicted displacement at the finest grid, in colour."""

@@ -104,8 +104,8 @@ def _check(settings: PretrainSettings, source: ClipSource) -> None:
         if objective.needs_flow:
             settings.augment.check_flow()
     _check_batch(settings, source.clips_per_video)
-    objective.check_size(*source.size)
     _check_size(settings, source.size)
+    objective.check_size(*source.size)
 
 
 def _check_batch(settings: PretrainSettings, clips_per_video: int) -> None:
