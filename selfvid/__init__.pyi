@@ -41,6 +41,8 @@ from selfvid.encoders.clip import ClipEncoder as ClipEncoder
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder as ConvLSTMEncoder
 from selfvid.encoders.frame import FrameEncoder as FrameEncoder
 from selfvid.encoders.lstm import LSTMEncoder as LSTMEncoder
+from selfvid.encoders.places import PlacesEncoder as PlacesEncoder
+from selfvid.encoders.pyramid import Pyramid as Pyramid
 from selfvid.encoders.sliding import SlidingEncoder as SlidingEncoder
 from selfvid.encoders.vectors import (
     FlatFrames as FlatFrames,
@@ -72,6 +74,7 @@ from selfvid.objectives.base import Objective as Objective
 from selfvid.objectives.conv_forecaster import ConvForecaster as ConvForecaster
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder as FlowAutoencoder
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder as LSTMAutoencoder
+from selfvid.objectives.motion_targets import MotionTargets as MotionTargets
 from selfvid.objectives.ntxent import NTXent as NTXent
 from selfvid.objectives.sigreg import SIGReg as SIGReg
 from selfvid.objectives.simsiam import SimSiam as SimSiam

@@ -10,7 +10,7 @@ encoder converts them into the input of its network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 import torch
@@ -34,6 +34,8 @@ class Clip:
         label: class index, or None for an unlabelled video.
         step: for flow, pixels per code, where code 128 is zero; None for pixels.
         places: indices of the frames in the file, int64 (T,); None if they are not recorded.
+        flow: for pixels, the flow from each frame to the next if it is read beside them, in pixels
+            of the frame, float32 (T - 1, 2, H, W).
     """
 
     frames: Tensor
@@ -42,6 +44,7 @@ class Clip:
     label: int | None = None
     step: float | None = None
     places: Tensor | None = None
+    flow: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != torch.uint8:
@@ -49,6 +52,11 @@ class Clip:
         if self.times.shape != self.frames.shape[:1]:
             raise ValueError(
                 f"times must be (T,) = ({len(self.frames)},), got {_shape(self.times)}"
+            )
+        length, _, *size = self.frames.shape
+        if self.flow is not None and self.flow.shape != (length - 1, 2, *size):
+            raise ValueError(
+                f"flow must be {(length - 1, 2, *size)} (T - 1, 2, H, W), got {_shape(self.flow)}"
             )
 
     def __repr__(self) -> str:
@@ -66,6 +74,8 @@ class ClipBatch:
         labels: class indices, int64 (B,), or None if a clip has no label.
         faults: one line for each clip that could not be read and was replaced by another.
         steps: for flow, pixels per code in each clip, (B,); None for pixels.
+        flow: for pixels, the flow from each frame to the next if it is read beside them, in pixels
+            of the frame, float32 (B, T - 1, 2, H, W).
     """
 
     frames: Tensor
@@ -74,6 +84,7 @@ class ClipBatch:
     labels: Tensor | None = None
     faults: tuple[str, ...] = ()
     steps: Tensor | None = None
+    flow: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 5:
@@ -90,23 +101,21 @@ class ClipBatch:
 
     def to(self, device: torch.device | str) -> ClipBatch:
         """Return the batch with its tensors on `device`."""
-        return replace(
-            self,
-            frames=self.frames.to(device, non_blocking=True),
-            times=self.times.to(device, non_blocking=True),
-            labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
-            steps=None if self.steps is None else self.steps.to(device, non_blocking=True),
-        )
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> ClipBatch:
         """Return the batch in page-locked memory; a DataLoader calls this method."""
-        return replace(
-            self,
-            frames=self.frames.pin_memory(),
-            times=self.times.pin_memory(),
-            labels=None if self.labels is None else self.labels.pin_memory(),
-            steps=None if self.steps is None else self.steps.pin_memory(),
-        )
+        return self._each(Tensor.pin_memory)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors that the batch has, by the names of its attributes."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, Tensor)}
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> ClipBatch:
+        changed = {name: change(tensor) for name, tensor in self.tensors.items()}
+        return replace(self, **changed)  # type: ignore[arg-type]
 
     def clip(self) -> Tensor:
         """Return the input of an encoder, (B, T, C, H, W): pixels 0 to 255, or flow in pixels."""
@@ -122,6 +131,7 @@ class ClipBatch:
             raise ValueError(f"clips of a batch must have one shape, got {sorted(shapes)}")
         labels = [clip.label for clip in clips if clip.label is not None]
         steps = [clip.step for clip in clips if clip.step is not None]
+        flow = [clip.flow for clip in clips if clip.flow is not None]
         return ClipBatch(
             frames=torch.stack([clip.frames for clip in clips]),  # (B, T, C, H, W)
             times=torch.stack([clip.times for clip in clips]).double(),  # (B, T)
@@ -129,6 +139,7 @@ class ClipBatch:
             labels=torch.tensor(labels) if len(labels) == len(clips) else None,  # (B,)
             faults=faults,
             steps=torch.tensor(steps) if steps else None,  # (B,)
+            flow=torch.stack(flow) if flow else None,  # (B, T - 1, 2, H, W)
         )
 
 

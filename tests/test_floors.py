@@ -46,7 +46,7 @@ ROOMS = {
     "av": {"data/video/*"},
     "cv2": {"flow/estimate.py", "probing/baselines/histograms/*"},
     "skimage": {"probing/baselines/histograms/*"},
-    "kornia": {"data/clips/augmentation.py", "flow/warp.py"},
+    "kornia": {"data/clips/augmentation.py", "data/clips/geometry.py", "flow/warp.py"},
     "pytorch_lightning": {"training/*", "pretraining/previews.py"},
     "sklearn": {
         "statistics/*",

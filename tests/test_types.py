@@ -129,3 +129,15 @@ def test_moving_a_batch_keeps_everything_else() -> None:
     assert moved.labels.device.type == "meta"
     assert (moved.videos, moved.faults, moved.steps) == (batch.videos, batch.faults, None)
     assert features().to("meta").clip.device.type == "meta"
+
+
+def test_flow_beside_pixels_goes_along_with_them() -> None:
+    fields = torch.randn(1, 2, 4, 5, generator=torch.Generator().manual_seed(0))
+    batch = ClipBatch.of([clip(1, flow=fields), clip(2, flow=2 * fields)])
+    assert batch.clip() is batch.frames
+    assert batch.flow is not None
+    torch.testing.assert_close(batch.flow, torch.stack((fields, 2 * fields)))
+    assert set(batch.tensors) == {"frames", "times", "flow"}
+    assert batch.to("meta").flow.device.type == "meta"  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match=r"flow must be \(1, 2, 4, 5\) \(T - 1, 2, H, W\)"):
+        clip(flow=fields.expand(2, -1, -1, -1))

@@ -175,7 +175,10 @@ def _plan(
 ) -> Plan:
     """Return the clips to trace and to compare, after one of them went through the encoder."""
     provenance = encoder.provenance
-    frames = provenance.frames if frames is None else frames
+    if frames is None and provenance.frames is not None:
+        # Two steps are needed to be traced with a free T; clips of pretraining may have one.
+        fewest = provenance.frames if encoder.one_length else encoder.frames_for(2)
+        frames = max(provenance.frames, fewest)
     size = provenance.size if size is None else size
     for name, value in (("frames", frames), ("size", size)):
         if value is None:

@@ -81,7 +81,8 @@ def finetune(
             default ten clips, evenly spread over the video.
         size: H and W that frames are resized to while decoding, or one number for both. By
             default the size that the encoder was trained on, or 64 if it has none.
-        flow: folder of the videos' optical flow, for an encoder that takes flow.
+        flow: optical flow, for an encoder that takes flow: a folder that `selfvid flow` wrote, or
+            an estimator that is applied while videos are read, such as dis.
         crop: smaller frames that are cut from the decoded ones: at random places in training, at
             fixed places in tests.
         augment: random changes to clips, computed on the device.

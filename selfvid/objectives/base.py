@@ -20,11 +20,14 @@ class Objective(Recorded, nn.Module, ABC):
         encoder: the encoder that is trained and exported.
         least_steps: the smallest S of a clip for which the loss is defined.
         least_clips: the smallest B of a batch for which the loss is defined.
+        needs_flow: whether `forward` also takes the flow between the frames of its clips of pixels,
+            (B, T - 1, 2, H, W), as its second argument.
     """
 
     encoder: Encoder
     least_steps: int = 1
     least_clips: int = 1
+    needs_flow: bool = False
 
     @property
     def least_frames(self) -> int:

@@ -71,7 +71,9 @@ def pretrain(
         size: height and width that frames are resized to while decoding, or one number for both;
             64 by default.
         augment: random augmentation of the clips, computed on the device.
-        flow: folder of the videos' optical flow, for an encoder that takes flow.
+        flow: optical flow, for an encoder that takes flow or an objective that needs it beside its
+            clips: a folder that `selfvid flow` wrote, or an estimator that is applied while videos
+            are read, such as dis.
         training: steps, batch size, optimiser and similar settings.
         split: use only the rows of this split; by default all usable rows.
         decoder: auto, decord or pyav.

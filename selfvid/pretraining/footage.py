@@ -30,13 +30,15 @@ def open_source(settings: PretrainSettings) -> ClipSource:
 
 def provenance_at_start(settings: PretrainSettings, source: ClipSource) -> Provenance:
     """Return the encoder's provenance before training, with the shape of its training clips."""
+    encoder = settings.objective.encoder
     return dataclasses.replace(
-        settings.objective.encoder.provenance,
+        encoder.provenance,
         size=source.size,
         frames=settings.objective.shown(source.frames),
         stride=source.stride,
         fps=source.fps,
-        flow=settings.reading.estimators,
+        # An objective may need flow beside the pixels that the encoder takes.
+        flow=settings.reading.estimators if encoder.in_channels != 3 else "",
     )
 
 
@@ -67,6 +69,7 @@ def _source(settings: PretrainSettings) -> ClipSource:
         _usable_videos(settings.data, settings.split),
         settings.clips or RandomClips(frames=2),
         settings.objective.encoder,
+        beside=settings.objective.needs_flow,
         seed=settings.seed,
     )
     dataset.require_fitting()
@@ -98,9 +101,11 @@ def _check(settings: PretrainSettings, source: ClipSource) -> None:
         )
     if settings.augment is not None:
         settings.augment.check(source.frames)
+        if objective.needs_flow:
+            settings.augment.check_flow()
     _check_batch(settings, source.clips_per_video)
-    objective.check_size(*source.size)
     _check_size(settings, source.size)
+    objective.check_size(*source.size)
 
 
 def _check_batch(settings: PretrainSettings, clips_per_video: int) -> None:

@@ -41,8 +41,13 @@ class PretrainSettings:
     init: str | None
 
     def __post_init__(self) -> None:
-        if self.reading.flow is not None and self.augment is not None:
+        if self.objective.encoder.in_channels != 3 and self.augment is not None:
             raise InputError("augment changes colours but the clips are flow; expected null")
+        if self.objective.needs_flow and not isinstance(self.data, str):
+            raise InputError(
+                f"{type(self.objective).__name__} needs flow beside its clips, which clips that "
+                "are generated during training do not have; expected a manifest of videos"
+            )
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
         if isinstance(self.data, DigitStream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from selfvid.compute import loading_workers
 from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.sampling import Sampling
-from selfvid.data.flow.clips import FlowClipDataset
-from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.beside import ClipsWithFlow
+from selfvid.data.flow.clips import Ways
+from selfvid.data.flow.origin import EXPECTED, FlowOrigin, FlowReading, open_flow
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
+from selfvid.flow.estimate import FlowEstimator
 
 DEFAULT_SIZE = (64, 64)  # small enough to pretrain on two cores
 
@@ -27,8 +30,9 @@ class ClipReading:
     """The settings of a run that describe how its videos are read.
 
     Attributes:
-        size: (H, W) of the frames. None means 64 x 64 for pixels, and the stored size for flow.
-        flow: folder of the videos' optical flow, for an encoder that takes flow.
+        size: (H, W) of the frames. None means the size of stored flow, and 64 x 64 without it.
+        flow: where optical flow comes from, as `open_flow` takes it, for an encoder that takes
+            flow, or for an objective that needs it beside its clips of pixels.
         decoder: the decoder of the pixels.
         decoded: folder that keeps decoded frames.
         workers: number of loading processes; None means one less than the number of cores.
@@ -72,8 +76,13 @@ class ClipReading:
 
     @property
     def estimators(self) -> str:
-        """The estimators of the flow that is read; "" for pixels."""
-        return "" if self.flow is None else FlowFolder(self.flow).estimators
+        """The estimators of the flow that is read, with their settings; "" if none is read."""
+        if self.flow is None:
+            return ""
+        flow = open_flow(self.flow)
+        if isinstance(flow, FlowEstimator):
+            return f"{flow.name} {json.dumps(flow.settings, sort_keys=True)}"
+        return flow.estimators
 
     def recipe(self) -> dict[str, Any]:
         """Return the settings as plain data."""
@@ -82,7 +91,13 @@ class ClipReading:
         return plain | {"size": size, "faults": dataclasses.asdict(self.faults)}
 
     def dataset(
-        self, manifest: Manifest, sampling: Sampling, encoder: Encoder, **more: Any
+        self,
+        manifest: Manifest,
+        sampling: Sampling,
+        encoder: Encoder,
+        *,
+        beside: bool = False,
+        **more: Any,
     ) -> ClipDataset:
         """Return the data set of clips cut from the videos of a manifest.
 
@@ -90,46 +105,58 @@ class ClipReading:
             manifest: the videos.
             sampling: which frames, or which flow fields, make up a clip.
             encoder: the encoder that the clips are for.
+            beside: whether clips of pixels have the flow between their frames beside them.
             more: further arguments of `ClipDataset`; `faults` replaces the policy of these
                 settings.
 
         Raises:
-            InputError: If flow is given to an encoder that takes pixels, if flow is missing for
-                an encoder that takes flow, or if both flow and `decoded` are given; otherwise as
-                the data sets say.
+            InputError: If flow is given where only pixels are read, if flow is missing, or if
+                `decoded` is given and no pixels are read; otherwise as the data sets say.
         """
+        check_input(encoder, self.flow, beside=beside)
         more = {"faults": self.faults, **more}
-        check_input(encoder, self.flow)
+        pixels: dict[str, Any] = {"decoder": self.decoder, "decoded": self.decoded}
         if self.flow is None:
-            more |= {"decoder": self.decoder, "decoded": self.decoded}
-            return ClipDataset(manifest, sampling, size=self.size or DEFAULT_SIZE, **more)
-        if self.decoded is not None:
+            size = self.size or DEFAULT_SIZE
+            return ClipDataset(manifest, sampling, size=size, **pixels, **more)
+        flow = open_flow(self.flow)
+        size = self.size or _size_of(flow, manifest)
+        if beside:
+            return ClipsWithFlow(manifest, sampling, flow=flow, size=size, **pixels, **more)
+        if isinstance(flow, FlowEstimator):
+            more |= pixels
+        elif self.decoded is not None:
             raise InputError(f"decoded is {self.decoded!r} but clips are flow; expected null")
-        return FlowClipDataset(
-            manifest,
-            sampling,
-            flow=FlowFolder(self.flow),
-            ways="both" if encoder.in_channels == 4 else "forward",
-            size=self.size,
-            **more,
-        )
+        ways: Ways = "both" if encoder.in_channels == 4 else "forward"
+        return FlowReading(flow, ways).clips(manifest, sampling, size=size, **more)
 
 
-def check_input(encoder: Encoder, flow: Path | str | None) -> None:
+def check_input(encoder: Encoder, flow: Path | str | None, *, beside: bool = False) -> None:
     """Check that the encoder takes what the run reads: pixels, or optical flow.
+
+    Args:
+        encoder: the encoder.
+        flow: the run's flow.
+        beside: whether flow is read beside clips of pixels.
 
     Raises:
         InputError: If it does not; the message says which is needed.
     """
-    if flow is None and encoder.in_channels != 3:
-        raise InputError(
-            "the encoder takes flow, and flow is null; expected a folder that selfvid flow wrote"
-        )
-    if flow is not None and encoder.in_channels == 3:
+    if flow is None and (beside or encoder.in_channels != 3):
+        who = "the objective needs flow beside its clips" if beside else "the encoder takes flow"
+        raise InputError(f"{who}, and flow is null; expected {EXPECTED}")
+    if flow is not None and encoder.in_channels == 3 and not beside:
         raise InputError(
             f"flow is {str(flow)!r} but the encoder takes pixels; expected an encoder whose input "
             "is FlowStack, FlowImage or FlowFields"
         )
+
+
+def _size_of(flow: FlowOrigin, manifest: Manifest) -> tuple[int, int]:
+    """Return the size of the stored flow of the first video; the default for an estimator."""
+    if isinstance(flow, FlowEstimator) or not manifest.rows:
+        return DEFAULT_SIZE
+    return flow.row(manifest.rows[0].video, called=manifest.rows[0].path).size
 
 
 def size_pair(size: int | Sequence[int] | None) -> tuple[int, int] | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.faults import FaultCounter
 from selfvid.errors import NotFinite
 from selfvid.objectives.base import Objective
@@ -145,7 +147,8 @@ class ClipTraining(SeededTraining):
 
         Args:
             clip: the clips after augmentation, (B, T, C, H, W).
-            batch: the batch that they come from, with its labels.
+            batch: the batch that they come from, with its labels, and with the flow between the
+                augmented frames if it has any.
         """
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
@@ -157,7 +160,11 @@ class ClipTraining(SeededTraining):
         if self.augment is not None:
             # Each process draws its own augmentations for its own clips.
             self._reseed(draw, 1 + self.global_rank)
-            clip = self.augment(clip)
+            if batch.flow is None:
+                clip = self.augment(clip)
+            else:
+                clip, flow = cast("Augmentation", self.augment).with_flow(clip, batch.flow)
+                batch = replace(batch, flow=flow)
         # The loss draws the same numbers in all processes, because it compares clips across them.
         self._reseed(draw, 0)
         self.losses = self.losses_of(clip, batch)
@@ -191,6 +198,6 @@ class Pretraining(ClipTraining):
 
     def losses_of(self, clip: Tensor, batch: ClipBatch) -> Losses:
         """Return the objective's losses."""
-        del batch
-        losses: Losses = self.objective(clip)
+        given = (clip, batch.flow) if self.objective.needs_flow else (clip,)
+        losses: Losses = self.objective(*given)
         return losses

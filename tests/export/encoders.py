@@ -20,6 +20,8 @@ from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
+from selfvid.encoders.places import PlacesEncoder
+from selfvid.encoders.stack import Stack
 from selfvid.export.command import Format
 from selfvid.types import Features, Widths
 
@@ -32,6 +34,10 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "differences": lambda: FrameEncoder(
         SmallNet(channels=3, stages=(8, 16), grid=2, features=6, activation="tanh"),
         input=DifferenceInput("rgb"),
+    ),
+    "stacked differences, places kept": lambda: FrameEncoder(
+        SmallNet(channels=2, stages=(8, 16), grid=2, norm="batch"),
+        input=Stack(DifferenceInput("grey"), length=2),
     ),
     "resnet": lambda: FrameEncoder(ResNet(18)),
     "resnet on differences": lambda: FrameEncoder(ResNet(18), input=DifferenceInput("rgb")),
@@ -46,6 +52,9 @@ OF_CLIPS: dict[str, Callable[[], Encoder]] = {
     "slow fusion": lambda: ClipEncoder(SlowFusion("small", channels=1)),
     "late fusion in two streams": lambda: ClipEncoder(
         LateFusion("small", streams="both", norm="batch")
+    ),
+    "places of slow fusion": lambda: PlacesEncoder(
+        ClipEncoder(SlowFusion("small", channels=1)), grid=2
     ),
     "c3d": lambda: ClipEncoder(C3D(size="small", norm="batch")),
     "inflated": lambda: ClipEncoder(Inflated(SmallNet(channels=1, stages=(8,)), frames=5)),

@@ -17,7 +17,7 @@ from selfvid.backbones.baccouche import Baccouche
 from selfvid.backbones.base import Backbone
 from selfvid.backbones.karpathy import SlowFusion
 from selfvid.backbones.vgg import VGG16
-from selfvid.encoders.base import Encoder
+from selfvid.encoders.base import Encoder, Provenance
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.local_contrast import LocalContrast
@@ -146,6 +146,14 @@ def test_a_folder_that_is_no_export_is_never_overwritten(tmp_path: Path) -> None
     with pytest.raises(InputError, match="contains no earlier export"):
         export(run, format="weights", out=precious, overwrite=True)
     assert (precious / "film.mp4").read_text() == "dear"
+
+
+def test_an_encoder_that_was_trained_on_clips_of_one_step_is_traced_on_two(tmp_path: Path) -> None:
+    encoder = ENCODERS["stacked differences, places kept"]()  # a step sees 3 frames
+    encoder.provenance = Provenance(frames=3, size=(32, 32))
+    encoder.save(tmp_path / "encoder")
+    made = export(tmp_path / "encoder", format="native")
+    assert (made.plan.frames, made.plan.shortest) == (4, 4)
 
 
 def test_the_encoder_at_start_has_an_export_folder_of_its_own(tmp_path: Path) -> None:

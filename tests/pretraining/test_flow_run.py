@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.image import imread
@@ -6,15 +8,20 @@ from matplotlib.image import imread
 from selfvid.backbones.small import SmallNet
 from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.digits.stream import DigitStream
 from selfvid.data.flow.command import compute_flow
 from selfvid.encoders.base import load_encoder
 from selfvid.encoders.flow_input import FlowFields, FlowStack
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import DifferenceInput
 from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.sliding import SlidingEncoder
+from selfvid.encoders.stack import Stack
 from selfvid.encoders.vectors import FlatFrames
 from selfvid.errors import InputError
+from selfvid.objectives.descriptors import MotionDescriptor
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
+from selfvid.objectives.motion_targets import MotionTargets
 from selfvid.objectives.vicreg import VICReg
 from selfvid.pretraining.command import pretrain
 from selfvid.reports.page import report
@@ -68,6 +75,51 @@ def test_frame_pairs_learn_from_stacks_of_flow(
     assert f"selfvid probe {run} LABELLED.csv --flow {flow}" in caplog.messages[-1]
     page = report(run, quiet=True).read_text()
     assert f"selfvid probe {run} {digits_manifest} --flow {flow}" in page
+
+
+@pytest.mark.parametrize("origin", ["folder", "dis"])
+def test_an_encoder_of_pixels_learns_from_motion_targets(
+    origin: str, digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    stacks = Stack(DifferenceInput("grey"), length=2)
+    encoder = FrameEncoder(SmallNet(channels=2, stages=(8,), grid=2), input=stacks)
+    run = pretrain(
+        digits_manifest,
+        tmp_path / "run",
+        objective=MotionTargets(encoder, motion=MotionDescriptor(grids=(4,))),
+        flow=flow if origin == "folder" else origin,
+        training=PLAN,
+        clips=RandomClips(frames=4, stride=2),
+        size=16,
+        augment=Augmentation(flip=0.5),
+        workers=0,
+    )
+    made = load_encoder(run)
+    assert (made.in_channels, made.provenance.flow) == (3, "")
+    assert made.provenance.size == (16, 16)
+    assert list((run / "pictures").glob("motion-*.png"))
+    noted = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert all(line["motion"] > 0 for line in noted if "motion" in line)
+
+
+def test_what_motion_targets_cannot_use_is_refused(
+    digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    stacks = Stack(DifferenceInput("grey"), length=2)
+    encoder = FrameEncoder(SmallNet(channels=2, stages=(8,)), input=stacks)
+    common = {"objective": MotionTargets(encoder, motion=MotionDescriptor(grids=(4,)))}
+    for changed, named in (
+        ({"flow": None}, "needs flow beside its clips, and flow is null; expected a folder"),
+        ({"clips": RandomClips(frames=2)}, "clips of 2 frames are too short for MotionTargets"),
+        ({"augment": Augmentation(view=1)}, "expected view null and reverse 0"),
+        ({"augment": Augmentation(reverse=0.5)}, "expected view null and reverse 0"),
+        ({"size": 32}, "is 16x16; expected 32x32"),
+        ({"data": DigitStream()}, "MotionTargets needs flow beside its clips, which clips that"),
+    ):
+        settings: dict[str, Any] = {"data": digits_manifest, "flow": flow, "workers": 0}
+        settings |= {"clips": RandomClips(frames=3), "training": PLAN} | common | changed
+        with pytest.raises(InputError, match=named):
+            pretrain(out=tmp_path / "run", **settings)
 
 
 def test_pixels_and_flow_are_not_mixed_up(

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from selfvid.backbones.small import SmallNet
 from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.digits.stream import DigitStream
+from selfvid.encoders.flow_input import FlowFields
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
+from selfvid.objectives.vicreg import VICReg
 from selfvid.pretraining.settings import PretrainSettings
 from selfvid.saving.recorded import build
 from selfvid.training.clips import ClipReading
@@ -48,8 +52,9 @@ def test_a_recipe_has_the_arguments_of_the_command_from_which_its_objects_are_bu
 
 
 def test_settings_that_do_not_fit_together_are_refused() -> None:
+    of_flow = FrameEncoder(SmallNet(channels=2, stages=(8,)), input=FlowFields())
     with pytest.raises(InputError, match="augment changes colours but the clips are flow"):
-        settings(flow="flow", augment=Augmentation())
+        settings(flow="flow", objective=VICReg(of_flow), augment=Augmentation())
     with pytest.raises(InputError, match="seed must be 0 or more, got -1"):
         settings(seed=-1)
 

@@ -7,6 +7,9 @@ from selfvid.backbones.small import SmallNet
 from selfvid.compute import loading_workers
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.flow.beside import ClipsWithFlow
+from selfvid.data.flow.estimated import EstimatedFlowDataset
+from selfvid.data.flow.folder import write_rows
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.encoders.flow_input import FlowStack
@@ -63,12 +66,29 @@ def test_a_data_set_of_pixels_has_the_settings() -> None:
     assert strict.seed == 7
 
 
-def test_pixels_and_flow_go_to_the_encoder_that_takes_them() -> None:
+def test_pixels_and_flow_go_to_the_encoder_that_takes_them(tmp_path: Path) -> None:
     check_input(PIXELS, None)
     check_input(FLOW, "flow")
     with pytest.raises(InputError, match="the encoder takes flow, and flow is null"):
         reading().dataset(VIDEOS, RandomClips(frames=2), FLOW)
     with pytest.raises(InputError, match="flow is 'flow' but the encoder takes pixels"):
         reading(flow="flow").dataset(VIDEOS, RandomClips(frames=2), PIXELS)
+    write_rows(tmp_path, [])  # a folder of flow of no video
+    kept = reading(flow=tmp_path, decoded="kept", size=16)
     with pytest.raises(InputError, match="decoded is 'kept' but clips are flow; expected null"):
-        reading(flow="flow", decoded="kept").dataset(VIDEOS, RandomClips(frames=2), FLOW)
+        kept.dataset(VIDEOS, RandomClips(frames=2), FLOW)
+
+
+def test_flow_is_estimated_for_encoders_of_flow_and_beside_pixels() -> None:
+    rule = RandomClips(frames=2)
+    of_flow = reading(flow="dis").dataset(VIDEOS, rule, FLOW)
+    assert isinstance(of_flow, EstimatedFlowDataset)
+    beside = reading(flow="dis", size=32).dataset(VIDEOS, rule, PIXELS, beside=True)
+    assert isinstance(beside, ClipsWithFlow)
+    assert (of_flow.size, beside.size) == (DEFAULT_SIZE, (32, 32))
+    assert reading(flow="dis").estimators == 'dis {"preset": "medium"}'
+    assert reading().estimators == ""
+    with pytest.raises(InputError, match="objective needs flow beside its clips, and flow is null"):
+        reading().dataset(VIDEOS, rule, PIXELS, beside=True)
+    with pytest.raises(InputError, match="flow 'nowhere' is no folder; expected a folder that"):
+        reading(flow="nowhere").dataset(VIDEOS, rule, PIXELS, beside=True)

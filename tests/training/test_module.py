@@ -157,6 +157,8 @@ def test_an_error_in_training_gives_signals_and_files_back(
 class Drawing(nn.Module):
     """An objective whose loss is a random number, as its augmentation is."""
 
+    needs_flow = False
+
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))

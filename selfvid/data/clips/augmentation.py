@@ -13,9 +13,9 @@ from kornia.enhance import (
     adjust_saturation_with_gray_subtraction,
 )
 from kornia.filters import gaussian_blur2d
-from kornia.geometry.transform import crop_and_resize
 from torch import Tensor, nn
 
+from selfvid.data.clips.geometry import Geometry
 from selfvid.errors import InputError
 from selfvid.saving.recorded import Recorded
 
@@ -96,6 +96,40 @@ class Augmentation(nn.Module, Recorded):
                 "whole number of views"
             )
 
+    def check_flow(self) -> None:
+        """Refuse changes that the flow between the frames of a clip cannot follow.
+
+        Raises:
+            InputError: If the frames of a clip are cropped in different ways, or time is reversed:
+                the flow of a reversed clip is that of the other way, and not its negative.
+        """
+        if self.view is not None or self.reverse:
+            raise InputError(
+                f"augmentation's view is {self.view} and reverse {self.reverse:g}, and flow is "
+                "read beside the clips; expected view null and reverse 0: flow lies between frames "
+                "that are cropped alike, one way only"
+            )
+
+    @torch.no_grad()
+    def with_flow(self, clip: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """Return clips with random changes, and their flow, cropped and flipped like them.
+
+        The random numbers, and so the clips, are those of `forward`.
+
+        Args:
+            clip: as for `forward`.
+            flow: the fields between the frames, float (B, T - 1, 2, H, W) in pixels.
+
+        Returns:
+            Pixels 0 to 255, float (B, T, 3, H, W), and flow in them, (B, T - 1, 2, H, W).
+
+        Raises:
+            InputError: As `check_flow` does.
+        """
+        self.check_flow()
+        changed, geometry = self._changed(clip)
+        return changed, geometry.of_flow(flow)
+
     @torch.no_grad()
     def forward(self, clip: Tensor) -> Tensor:
         """Return clips with random changes.
@@ -109,34 +143,31 @@ class Augmentation(nn.Module, Recorded):
         Raises:
             InputError: If T is not a multiple of `view`.
         """
+        return self._changed(clip)[0]
+
+    def _changed(self, clip: Tensor) -> tuple[Tensor, Geometry]:
+        """Return the changed clips, and how their views were cropped and flipped."""
         if clip.ndim != 5 or clip.shape[2] != 3:
             raise ValueError(f"clip must be (B, T, 3, H, W), got {tuple(clip.shape)}")
         self.check(clip.shape[1])
         views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])  # (B * V, T / V, ...)
         views = (views if views.is_floating_point() else views.float()) / 255
-        views = self._blurred(self._coloured(self._flipped(self._cropped(views))))
-        return self._reversed(views.reshape(clip.shape) * 255)
+        geometry = self._geometry(views)
+        views = self._blurred(self._coloured(geometry.of_pixels(views)))
+        return self._reversed(views.reshape(clip.shape) * 255), geometry
 
-    def _cropped(self, views: Tensor) -> Tensor:
-        if not self.crop:
-            return views
+    def _geometry(self, views: Tensor) -> Geometry:
+        """Draw the crops and flips of views (V, T, C, H, W)."""
         count, (height, width) = len(views), views.shape[-2:]
-        area = 1 - self.crop * torch.rand(count)
-        aspect = torch.exp((2 * torch.rand(count) - 1) * math.log(_ASPECT))
-        tall = ((area / aspect).sqrt() * height).clamp(max=height)
-        wide = ((area * aspect).sqrt() * width).clamp(max=width)
-        top, left = torch.rand(count) * (height - tall), torch.rand(count) * (width - wide)
-        # kornia's corners are centres of pixels, so the box of the whole picture ends at width - 1.
-        bottom, right = top + tall - 1, left + wide - 1
-        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-        boxes = torch.stack([torch.stack(corner, -1) for corner in corners], 1)  # (B * V, 4, 2)
-        boxes = boxes.to(views)
-        cut = crop_and_resize(views.flatten(1, 2), boxes, (height, width), align_corners=True)
-        return cut.reshape(views.shape)
-
-    def _flipped(self, views: Tensor) -> Tensor:
-        chosen = _draw(len(views), self.flip, views.device)
-        return views if chosen is None else torch.where(_spread(chosen), views.flip(-1), views)
+        boxes = None
+        if self.crop:
+            area = 1 - self.crop * torch.rand(count)
+            aspect = torch.exp((2 * torch.rand(count) - 1) * math.log(_ASPECT))
+            tall = ((area / aspect).sqrt() * height).clamp(max=height)
+            wide = ((area * aspect).sqrt() * width).clamp(max=width)
+            top, left = torch.rand(count) * (height - tall), torch.rand(count) * (width - wide)
+            boxes = torch.stack((left, top, wide, tall), 1)
+        return Geometry(boxes, _draw(count, self.flip, views.device))
 
     def _coloured(self, views: Tensor) -> Tensor:
         count, frames = views.shape[:2]

@@ -187,7 +187,7 @@ def _carry_collated(items: list[Loaded | InputError]) -> ClipBatch | InputError:
         loaded.append(item)
     try:
         batch = collate(loaded)
-        share((batch.frames, batch.times, batch.labels, batch.steps))
+        share(batch.tensors.values())
         return batch
     except InputError as error:
         return error

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from selfvid.compute import autocast, choose_device, resolve_precision
 from selfvid.data.clips.dataset import ClipDataset, ClipKey
 from selfvid.data.clips.loader import clip_loader
-from selfvid.data.flow.folder import FlowFolder
+from selfvid.data.flow.origin import FlowReading, open_flow
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.data.video.decode import resolve_decoder
@@ -199,12 +199,13 @@ class FeatureMaker:
             "device": self.device.type,
         }
 
-    def _flow_hash(self) -> list[str] | None:
-        """Return hashes of the flow of the training and the test videos; None for pixels."""
-        folder = self.settings.reading.flow
-        if folder is None:
+    def _flow_hash(self) -> list[dict[str, Any]] | None:
+        """Return what the flow of the training and the test videos depends on; None for pixels."""
+        flow = self.settings.reading.flow
+        if flow is None:
             return None
-        return [FlowFolder(folder).hash(each.manifest) for each in (self.train, self.test)]
+        reading = FlowReading(open_flow(flow))
+        return [reading.key(each.manifest) for each in (self.train, self.test)]
 
     def _announce(self, parts: Sequence[_Part]) -> None:
         """Print how much disk space the features need; raise an InputError if there is less."""

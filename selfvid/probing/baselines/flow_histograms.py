@@ -19,6 +19,7 @@ from selfvid.data.flow.origin import FlowOrigin, open_flow
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecodeError, DecoderName
 from selfvid.errors import InputError
+from selfvid.flow.histograms import direction_histograms
 from selfvid.probing.baselines.base import Baseline
 
 _AT_A_TIME = 64  # fields of flow in memory: at 340x256, they take 45 MB
@@ -111,7 +112,7 @@ class FlowHistograms(Baseline):
         total = torch.zeros(self._grid, self._grid, self._bins)
         for some in np.array_split(part, math.ceil(len(part) / _AT_A_TIME)):
             flow = fields.read(some.tolist(), direction="forward").pixels()  # (n, 2, H, W)
-            total += direction_histogram(flow, grid=self._grid, bins=self._bins) * len(some)
+            total += direction_histograms(flow, grid=self._grid, bins=self._bins).sum(0)
         return total / len(part)
 
     def _numbers(self, row: Row, frames: int) -> NDArray[np.int64]:
@@ -123,39 +124,3 @@ class FlowHistograms(Baseline):
                 f"{row.path} has {max(count, 0)} fields of flow; expected at least {self._segments}"
             )
         return np.arange(first, past - 1)
-
-
-def direction_histogram(fields: Tensor, *, grid: int, bins: int) -> Tensor:
-    """Return how far pixels move in each direction, for every cell of the picture.
-
-    The length of a pixel's vector counts in the bin of its direction. The first bin is centred on
-    motion to the right; the next ones follow clockwise in the picture.
-
-    Args:
-        fields: flow in pixels, float (n, 2, H, W).
-        grid: cells along each side, as equal in size as pixels allow.
-        bins: directions.
-
-    Returns:
-        Means over fields and over the pixels of a cell, float32 (grid, grid, bins).
-
-    Raises:
-        InputError: If fields have fewer pixels than cells.
-    """
-    height, width = fields.shape[-2:]
-    if min(height, width) < grid:
-        raise InputError(f"fields are {height}x{width}; expected at least {grid} pixels each way")
-    x, y = fields.unbind(1)  # (n, H, W)
-    direction = torch.atan2(y, x) / (2 * math.pi) * bins
-    rows, columns = _cells(height, grid), _cells(width, grid)
-    cell = columns + grid * rows[:, None]  # (H, W)
-    place = direction.round().long() % bins + bins * cell  # (n, H, W)
-    total = torch.zeros(grid * grid * bins)
-    total.index_add_(0, place.flatten(), torch.hypot(x, y).flatten())
-    pixels = torch.bincount(rows)[:, None] * torch.bincount(columns)  # (grid, grid)
-    return total.view(grid, grid, bins) / (len(fields) * pixels[..., None])
-
-
-def _cells(side: int, grid: int) -> Tensor:
-    """Return the cell of each pixel along a side, int64 (side,)."""
-    return torch.arange(side) * grid // side

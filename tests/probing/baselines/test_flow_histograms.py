@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from selfvid.data.flow.folder import FlowWriter, write_rows
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.errors import InputError
 from selfvid.flow.quantise import dequantise, quantise
-from selfvid.probing.baselines.flow_histograms import FlowHistograms, direction_histogram
+from selfvid.probing.baselines.flow_histograms import FlowHistograms
 from tests.data.flow.examples import ROW
+from tests.reference.histograms import slow_histograms
 
 FLOW = torch.randn(12, 2, 9, 14, generator=torch.Generator().manual_seed(0))
 CODES, _ = quantise(FLOW, bound=6)
@@ -21,20 +21,7 @@ FIELDS = dequantise(CODES, bound=6)
 
 
 def _slow(fields: torch.Tensor, *, grid: int, bins: int) -> np.ndarray:
-    """Pixel by pixel; bin b is centred on the direction b / bins of a turn."""
-    height, width = fields.shape[-2:]
-    total = np.zeros((grid, grid, bins))
-    pixels = np.zeros((grid, grid, 1))
-    for v in range(height):
-        for u in range(width):
-            row, column = v * grid // height, u * grid // width
-            pixels[row, column] += 1
-            for field in fields:
-                x, y = field[:, v, u].tolist()
-                angle = math.degrees(math.atan2(y, x)) % 360
-                b = int((angle + 180 / bins) // (360 / bins)) % bins
-                total[row, column, b] += math.hypot(x, y)
-    return np.asarray(total / pixels / len(fields))
+    return np.asarray(slow_histograms(fields, grid=grid, bins=bins).mean(0))
 
 
 @pytest.fixture
@@ -51,13 +38,6 @@ def folder(tmp_path: Path) -> Path:
 def _manifest(**more: float) -> Manifest:
     row = Row(path="a.mp4", video="1", frames=13, rate=10.0)
     return Manifest((replace(row, **more),), Path())  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("grid", "bins"), [(4, 8), (1, 1), (3, 5)])
-def test_pixels_count_with_their_length_in_cell_and_direction(grid: int, bins: int) -> None:
-    # As it was before it was stored: codes have many vectors right between two bins.
-    found = direction_histogram(FLOW, grid=grid, bins=bins)
-    assert np.allclose(found.numpy(), _slow(FLOW, grid=grid, bins=bins), atol=1e-5)
 
 
 def test_features_are_roots_of_the_histograms_of_equal_parts(folder: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-from selfvid.probing.baselines.flow_histograms import direction_histogram
+from selfvid.flow.histograms import direction_histograms
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -104,10 +104,8 @@ def motion(patches: NDArray[np.float32]) -> Floats:
         (n, 32): roots of the mean displacement in 2x2 cells and 8 directions, the first of them
         to the right.
     """
-    made = np.zeros((len(patches), CELLS * CELLS * DIRECTIONS), np.float32)
-    for place, patch in enumerate(torch.from_numpy(patches)):
-        made[place] = direction_histogram(patch[None], grid=CELLS, bins=DIRECTIONS).flatten()
-    return np.sqrt(made)
+    found = direction_histograms(torch.from_numpy(patches), grid=CELLS, bins=DIRECTIONS)
+    return np.asarray(found.flatten(1).sqrt().numpy())
 
 
 def colour_moments(patches: NDArray[np.uint8]) -> Floats:
