@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from selfvid.errors import InputError
 from selfvid.flow.estimate import FlowEstimator
 from selfvid.flow.quantise import Direction, default_bound
 from selfvid.saving.recorded import describe
-from selfvid.saving.whole import require_disk_space
+from selfvid.saving.whole import require_disk_space, scratch_folder
 
 _TRIED = 3  # videos that the cost is estimated from: sizes and contents differ
 _TRIED_FIELDS = 12  # fields of each of them: enough to measure, a second or two of work
@@ -180,10 +179,10 @@ def estimate_cost(todo: Sequence[Work], settings: FlowSettings, folder: Path) ->
     step = max(1, len(todo) // _MOST_TRIED)
     tried: list[tuple[float, float]] = []  # seconds and bytes per pixel of a field
     faults: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as scratch:
+    with scratch_folder(folder) as scratch:
         for work in todo[::step]:
             files: dict[Direction, str | Path] = {
-                direction: Path(scratch) / name for direction, name in work.files.items()
+                direction: scratch / name for direction, name in work.files.items()
             }
             try:
                 if not tried:  # the first fields take longer than all others: do not measure them
