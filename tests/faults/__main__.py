@@ -22,7 +22,8 @@ def spread(count: int, points: int) -> list[int]:
 def sample(name: str, count: int) -> tuple[Fault, int]:
     """Return a fault and an operation of a command, other ones for each command."""
     number = list(SCENARIOS).index(name)
-    return FAULTS[number % len(FAULTS)], spread(count, 5)[-1 - number % 5]
+    points = spread(count, 5)
+    return FAULTS[number % len(FAULTS)], points[-1 - number % len(points)]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -93,3 +93,4 @@ def test_operations_are_spread_from_the_first_to_the_last() -> None:
     drawn = [sample(name, 50) for name in SCENARIOS]
     assert {fault for fault, _ in drawn} == {"kill", "signal", "full"}
     assert len({at for _, at in drawn}) == 5
+    assert {at for _, at in (sample(name, 2) for name in SCENARIOS)} == {1, 2}

@@ -70,6 +70,23 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_is_replaced_where_that_is_wanted(tmp_path: Path) -> None:
+    folder = save_module(Scaled(3), tmp_path / "scale", kind="scale")
+    (folder / "note.txt").write_text("of the former module")
+    save_module(Scaled(5), folder, kind="scale", overwrite=True)
+    assert {path.name for path in folder.iterdir()} == {CONFIG, WEIGHTS}
+    assert len(read_weights(folder)["layer.weight"]) == 5
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    module = Scaled(3)
+    with torch.no_grad():
+        module.layer.bias[1] = torch.inf
+    with pytest.raises(InputError, match=r"weights layer\.bias of the scale for .* are not finite"):
+        save_module(module, tmp_path / "scale", kind="scale")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_error_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError("disk full")
