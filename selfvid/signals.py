@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -56,29 +56,43 @@ def handler_of(first: Callable[[int], None], *, later: Callable[[int], None]) ->
     return handle
 
 
-def _stop(number: int) -> None:
-    raise Stopped(number)
-
-
-def _end_at_once(number: int) -> None:
-    print(f"selfvid: ended at once by {signal.Signals(number).name}", file=sys.stderr)
+def _end(number: int, *, words: str) -> None:
+    # Without `print`: the signal may have come while something else was printed.
+    os.write(2, f"selfvid: {words.format(signal.Signals(number).name)}\n".encode())
     os._exit(INTERRUPTED)
 
 
 @contextmanager
-def raised_signals() -> Iterator[None]:
+def raised_signals(*, begun: bool = True) -> Iterator[Callable[[], None]]:
     """Raise `Stopped` in the block for the first signal that asks the program to end.
 
     Further signals in the next two seconds change nothing, because schedulers repeat them. A later
     one ends the process at once. Outside the main thread nothing is changed.
+
+    Args:
+        begun: whether there is work that could be kept. If not, the first signal ends the process
+            at once too: a library that is being imported may take an exception for an error of its
+            own.
+
+    Yields:
+        A function to call when the work begins.
     """
+    working = threading.Event()
+    if begun:
+        working.set()
+
+    def stop(number: int) -> None:
+        if not working.is_set():
+            _end(number, words="stopped by {} before it began")
+        raise Stopped(number)
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield working.set
         return
-    handler = handler_of(_stop, later=_end_at_once)
+    handler = handler_of(stop, later=partial(_end, words="ended at once by {}"))
     former: dict[int, Any] = {sign: signal.signal(sign, handler) for sign in SIGNALS}
     try:
-        yield
+        yield working.set
     finally:
         for sign, handler in former.items():
             signal.signal(sign, handler)

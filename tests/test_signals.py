@@ -25,6 +25,28 @@ def test_a_signal_raises_and_handlers_are_given_back(sign: signal.Signals) -> No
     assert signal.getsignal(sign) is before
 
 
+def test_a_signal_before_the_work_begins_ends_the_process_whatever_is_imported() -> None:
+    careless = (
+        "import signal; from selfvid.signals import raised_signals\n"
+        "with raised_signals(begun=False) as begin:\n"
+        "    try: signal.raise_signal(signal.SIGTERM)\n"
+        "    except BaseException: raise SystemExit(1)"  # as modules in C do while imported
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", careless], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 130
+    assert ended.stderr == "selfvid: stopped by SIGTERM before it began\n"
+
+    def begun() -> None:
+        with raised_signals(begun=False) as begin:
+            begin()
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Stopped):
+        begun()
+
+
 def test_signals_that_follow_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)

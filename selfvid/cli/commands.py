@@ -152,11 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the words of the command line; by default those of this process.
     """
-    with raised_signals():
-        _main(list(sys.argv[1:] if arguments is None else arguments))
+    with raised_signals(begun=False) as begin:
+        _main(list(sys.argv[1:] if arguments is None else arguments), begin)
 
 
-def _main(words: list[str]) -> None:
+def _main(words: list[str], begin: Callable[[], None]) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     log_to_terminal()
@@ -165,7 +165,7 @@ def _main(words: list[str]) -> None:
         # failure ends no run, would print a traceback besides.
         threading.excepthook = lambda _: None
     try:
-        sys.exit(_run(words))
+        sys.exit(_run(words, begin))
     except (Exception, KeyboardInterrupt, Stopped) as error:
         if debug:
             traceback.print_exc()
@@ -174,8 +174,11 @@ def _main(words: list[str]) -> None:
         threading.excepthook = threading.__excepthook__
 
 
-def _run(words: list[str]) -> int:
-    """Run the command that the words name, or print the help; return the exit code."""
+def _run(words: list[str], begin: Callable[[], None]) -> int:
+    """Run the command that the words name, or print the help; return the exit code.
+
+    `begin` is called before the command, when everything is imported and its arguments are right.
+    """
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -202,6 +205,7 @@ def _run(words: list[str]) -> int:
     function = _find(command.function)
     arguments = _parse(name, command, function, rest)
     with escaped_output():
+        begin()
         function(**arguments)
     return 0
 
