@@ -12,7 +12,7 @@ def test_wrong_input_can_be_caught_as_a_value_error() -> None:
 def test_the_command_line_prints_the_message_alone_and_exits_with_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def wrong(_: list[str]) -> int:
+    def wrong(*_: object) -> int:
         raise InputError("size is 0;\n  expected 1 or more")
 
     monkeypatch.setattr("selfvid.cli.commands._run", wrong)
