@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +76,7 @@ class ClipReading:
     @property
     def estimators(self) -> str:
         """The estimators of the flow that is read, with their settings; "" if none is read."""
-        if self.flow is None:
-            return ""
-        flow = open_flow(self.flow)
-        if isinstance(flow, FlowEstimator):
-            return f"{flow.name} {json.dumps(flow.settings, sort_keys=True)}"
-        return flow.estimators
+        return "" if self.flow is None else FlowReading(open_flow(self.flow)).estimators
 
     def recipe(self) -> dict[str, Any]:
         """Return the settings as plain data."""

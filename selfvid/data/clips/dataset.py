@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,17 +125,14 @@ class ClipDataset(Dataset[Loaded]):
 
     def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
         """Return a data set with the same settings, for other rows and another sampling rule."""
-        other = ClipDataset(
-            manifest,
-            sampling,
-            size=self.size,
-            seed=self.seed,
-            decoder=self.decoder,
-            faults=self.faults,
-            decoded=self.decoded,
-        )
+        other = type(self)(manifest, sampling, **self._settings())
         other.put_aside = self.put_aside
         return other
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the arguments of this data set besides rows, sampling rule and labels."""
+        names = ("size", "seed", "decoder", "faults", "decoded")
+        return {name: getattr(self, name) for name in names}
 
     def __len__(self) -> int:
         return len(self.manifest.rows)

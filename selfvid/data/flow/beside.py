@@ -66,20 +66,8 @@ class ClipsWithFlow(ClipDataset):
                     "to the first; expected repeat_last or skip"
                 )
 
-    def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
-        """Return a data set with the same settings, for other rows and another sampling rule."""
-        other = ClipsWithFlow(
-            manifest,
-            sampling,
-            flow=self.flow,
-            size=self.size,
-            seed=self.seed,
-            decoder=self.decoder,
-            faults=self.faults,
-            decoded=self.decoded,
-        )
-        other.put_aside = self.put_aside
-        return other
+    def _settings(self) -> dict[str, Any]:
+        return super()._settings() | {"flow": self.flow}
 
     def _read(self, place: int, rng: np.random.Generator) -> list[Clip]:
         clips = super()._read(place, rng)

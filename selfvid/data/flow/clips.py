@@ -156,17 +156,8 @@ class FlowClipDataset(FlowClips):
             flow.require(manifest, size=size, direction=direction)
         super().__init__(manifest, sampling, ways=ways, size=size, **more)
 
-    def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
-        """Return a data set with the same settings, for other rows and another sampling rule."""
-        return FlowClipDataset(
-            manifest,
-            sampling,
-            flow=self.flow,
-            ways=self.ways,
-            size=self.size,
-            seed=self.seed,
-            faults=self.faults,
-        )
+    def _settings(self) -> dict[str, Any]:
+        return super()._settings() | {"flow": self.flow, "ways": self.ways}
 
     def timeline(self, row: Row) -> Timeline:
         """Return the timeline of a video's fields, whose number the folder's table gives."""

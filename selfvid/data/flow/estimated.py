@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from selfvid.data.clips.dataset import ClipDataset
 from selfvid.data.clips.sampling import Sampling
 from selfvid.data.flow.clips import Fields, FlowClips, Ways
 from selfvid.data.flow.folder import StoredFlow
@@ -58,21 +57,8 @@ class EstimatedFlowDataset(FlowClips):
         self.estimator = estimator
         super().__init__(manifest, sampling, ways=ways, size=size, **more)
 
-    def cut_by(self, manifest: Manifest, sampling: Sampling) -> ClipDataset:
-        """Return a data set with the same settings, for other rows and another sampling rule."""
-        other = EstimatedFlowDataset(
-            manifest,
-            sampling,
-            estimator=self.estimator,
-            ways=self.ways,
-            size=self.size,
-            seed=self.seed,
-            decoder=self.decoder,
-            faults=self.faults,
-            decoded=self.decoded,
-        )
-        other.put_aside = self.put_aside
-        return other
+    def _settings(self) -> dict[str, Any]:
+        return super()._settings() | {"estimator": self.estimator, "ways": self.ways}
 
     @contextlib.contextmanager
     def fields(self, row: Row) -> Iterator[Fields]:
