@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from selfvid.errors import InputError
-from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.plain_data import plain_yaml
 
 TRUSTED = ("selfvid", "torch", "torchvision")
 HELP = "packages or modules, such as my_package, whose classes the recipe may name too"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
-from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.plain_data import plain_yaml
 
 
 def with_recipe_paths(words: list[str], settings: Collection[str]) -> list[str]:

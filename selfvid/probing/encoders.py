@@ -11,7 +11,7 @@ import torch
 
 from selfvid.encoders.base import Encoder, encoder_folder, load_encoder
 from selfvid.errors import InputError
-from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.recorded import build, describe
 
 START = "encoder_at_start"

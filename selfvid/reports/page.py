@@ -18,7 +18,7 @@ from selfvid.reports.probed import probed
 from selfvid.reports.run import RunReader
 from selfvid.reports.sections import Evaluated, Forecasted, Image, Page, Probed, Table
 from selfvid.reports.trained import checked_summary, exported, footage, trained
-from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.whole import write_whole
 
 Settings = dict[str, Any]

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from selfvid import __version__
 from selfvid.errors import InputError
 from selfvid.saving.loading import bounded_loading
+from selfvid.saving.plain_data import check_depth
 from selfvid.saving.recorded import build, describe
 from selfvid.saving.whole import replacing
 
@@ -127,6 +128,7 @@ def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
         raise InputError(f"{str(folder / CONFIG)!r} is no JSON: {error}") from None
     if not (isinstance(config, dict) and config.get("format") == FORMAT and kind in config):
         raise InputError(f"{str(folder / CONFIG)!r} is no {kind} config of format {FORMAT}")
+    check_depth(config, what=repr(str(folder / CONFIG)))
     return dict(config)
 
 

@@ -21,7 +21,7 @@ from selfvid import __version__
 from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
-from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.printable import shell_word
 from selfvid.saving.whole import is_draft, to_disk, write_whole
 

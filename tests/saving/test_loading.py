@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,16 @@ def test_absurd_arguments_are_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("depth", [500, 100_000])
+@pytest.fixture(params=[1000, 10_000], ids=["usual", "as compilers set it"])
+def recursion_limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, request.param))
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("recursion_limit")
+@pytest.mark.parametrize("depth", [40, 500, 100_000])
 def test_deep_nesting_is_one_line(saved: Path, depth: int) -> None:
     opening = f'{{"class_path": "{SMALL}", "init_args": {{"stages": '
     nested = opening * depth + "1" + "}}" * depth

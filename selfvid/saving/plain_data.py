@@ -1,4 +1,4 @@
-"""Reading YAML of unknown origin: plain data of bounded size, or an error in one line."""
+"""Reading plain data of unknown origin: of bounded size and depth, or an error in one line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from selfvid.errors import InputError
 
 _MOST_VALUES = 100_000  # a recipe has a few hundred
+# Functions that walk through plain data take a frame or two per level. The interpreter's own limit
+# is no protection, because compilers of networks raise it for the whole process.
+_MOST_LEVELS = 60
 
 
 def plain_yaml(text: str, *, what: str) -> Any:
@@ -35,7 +38,32 @@ def plain_yaml(text: str, *, what: str) -> Any:
             f"{what} stands for {size:.2g} values through its aliases; "
             f"expected at most {_MOST_VALUES:,}"
         )
+    check_depth(plain, what=what)
     return plain
+
+
+def check_depth(plain: Any, *, what: str) -> None:
+    """Refuse plain data that are nested too deeply for functions that walk through them.
+
+    Args:
+        plain: the data, none of which contains itself.
+        what: the file, for the error message.
+
+    Raises:
+        InputError: If they have more levels than any description has.
+    """
+    level = [plain]
+    for _ in range(_MOST_LEVELS):
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return
+    raise InputError(f"{what} is nested too deeply; expected at most {_MOST_LEVELS} levels")
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _size(plain: Any, known: dict[int, float]) -> float:

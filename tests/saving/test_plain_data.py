@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from selfvid.errors import InputError
-from selfvid.saving.plain_yaml import plain_yaml
+from selfvid.saving.plain_data import plain_yaml
 
 
 def test_yaml_with_aliases_is_plain_data() -> None:
