@@ -24,7 +24,12 @@ from selfvid.backbones.vgg import VGG16 as VGG16
 from selfvid.comparing.command import compare as compare
 from selfvid.comparing.fuse.command import fuse as fuse
 from selfvid.data.clips.augmentation import Augmentation as Augmentation
-from selfvid.data.clips.sampling import RandomClips as RandomClips
+from selfvid.data.clips.sampling import (
+    PairedClips as PairedClips,
+)
+from selfvid.data.clips.sampling import (
+    RandomClips as RandomClips,
+)
 from selfvid.data.digits.stream import DigitStream as DigitStream
 from selfvid.data.flow.command import compute_flow as compute_flow
 from selfvid.data.flow.folder import FlowFolder as FlowFolder
@@ -75,7 +80,18 @@ from selfvid.objectives.conv_forecaster import ConvForecaster as ConvForecaster
 from selfvid.objectives.flow_autoencoder import FlowAutoencoder as FlowAutoencoder
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder as LSTMAutoencoder
 from selfvid.objectives.motion_targets import MotionTargets as MotionTargets
-from selfvid.objectives.ntxent import NTXent as NTXent
+from selfvid.objectives.ntxent import (
+    NTXent as NTXent,
+)
+from selfvid.objectives.ntxent import (
+    NTXentLoss as NTXentLoss,
+)
+from selfvid.objectives.pairs import (
+    FramePairs as FramePairs,
+)
+from selfvid.objectives.pairs import (
+    PairLoss as PairLoss,
+)
 from selfvid.objectives.sigreg import SIGReg as SIGReg
 from selfvid.objectives.simsiam import SimSiam as SimSiam
 from selfvid.objectives.temporal_coherence import TemporalCoherence as TemporalCoherence

@@ -17,7 +17,7 @@ from selfvid.errors import InputError
 from selfvid.recurrent import PeepholeLSTMCell, Stack, State, unroll
 from selfvid.types import Features, Widths
 
-Read = Literal["hidden", "memory", "both"]
+Read = Literal["hidden", "memory", "both", "mean"]
 
 
 class LSTMEncoder(Encoder):
@@ -29,8 +29,9 @@ class LSTMEncoder(Encoder):
         vectors: the module that converts clips to frame vectors.
         hidden: D of each layer.
         layers: number of stacked layers.
-        read: the part of the final state that is the clip vector: the outputs of all layers
-            (``hidden``), their memory cells (``memory``), or ``both``.
+        read: what is the clip vector: of the final state the outputs of all layers (``hidden``),
+            their memory cells (``memory``), or ``both``; or the ``mean`` over time of the outputs
+            of the top layer.
         peepholes: whether the gates read the memory cell (such connections are peepholes).
         bound: weights are drawn uniformly between -bound and bound (Srivastava: 0.01); None uses
             one over the square root of the fan-in.
@@ -52,8 +53,8 @@ class LSTMEncoder(Encoder):
         super().__init__()
         if layers < 1:
             raise InputError(f"layers must be at least 1, got {layers}")
-        if read not in ("hidden", "memory", "both"):
-            raise InputError(f"read is {read!r}; expected hidden, memory or both")
+        if read not in ("hidden", "memory", "both", "mean"):
+            raise InputError(f"read is {read!r}; expected hidden, memory, both or mean")
         self.vectors = vectors
         self.window, self.in_channels = vectors.window, vectors.in_channels
         self.hidden, self.layers, self.read = hidden, layers, read
@@ -61,7 +62,7 @@ class LSTMEncoder(Encoder):
         self.lstm = stacked_lstm(
             vectors.width, hidden, layers=layers, peepholes=peepholes, bound=bound
         )
-        tensors = layers * (2 if read == "both" else 1)
+        tensors = 1 if read == "mean" else layers * (2 if read == "both" else 1)
         self.widths = Widths(clip=tensors * hidden, steps=hidden)
 
     def forward(self, clip: Tensor) -> Features:
@@ -69,8 +70,9 @@ class LSTMEncoder(Encoder):
         vectors = self.vectors(clip)  # (B, P, S, D)
         batch, parts = vectors.shape[:2]
         outputs, state = self.run(vectors.flatten(0, 1))  # (B * P, S, D)
+        vectors = outputs.mean(1) if self.read == "mean" else self._clip_vectors(state)  # (B P, D)
         return Features(
-            clip=self._clip_vectors(state).unflatten(0, (batch, parts)).mean(1),  # (B, D)
+            clip=vectors.unflatten(0, (batch, parts)).mean(1),  # (B, D)
             steps=outputs.unflatten(0, (batch, parts)).mean(1),  # (B, S, D)
             window=self.window,
         )

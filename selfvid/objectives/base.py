@@ -17,7 +17,8 @@ class Objective(Recorded, nn.Module, ABC):
     """A loss on clips that needs no labels.
 
     Attributes:
-        encoder: the encoder that is trained and exported.
+        encoder: the encoder that is trained and exported; of several, the one that stands for the
+            run.
         least_steps: the smallest S of a clip for which the loss is defined.
         least_clips: the smallest B of a batch for which the loss is defined.
         needs_flow: whether `forward` also takes the flow between the frames of its clips of pixels,
@@ -28,6 +29,11 @@ class Objective(Recorded, nn.Module, ABC):
     least_steps: int = 1
     least_clips: int = 1
     needs_flow: bool = False
+
+    @property
+    def encoders(self) -> dict[str, Encoder]:
+        """All encoders that are trained, by the name of the folder that each is exported to."""
+        return {"encoder": self.encoder}
 
     @property
     def least_frames(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,30 @@ from torchvision.utils import make_grid
 from selfvid.encoders.base import Encoder
 from selfvid.objectives.base import Objective, gathered
 from selfvid.pictures.flow import flow_in_colour
+from selfvid.saving.recorded import Recorded
 from selfvid.types import Losses
 
 _PIXEL_CHANNELS = 3  # red, green and blue; clips of flow have 2 or 4 channels
+
+
+class PairLoss(Recorded, nn.Module, ABC):
+    """A loss on two views of the same moments, which is computed behind projection heads."""
+
+    @abstractmethod
+    def projector(self, width: int) -> nn.Module:
+        """Return a new projection head from vectors (N, `width`) to the space of the loss, (N, D').
+
+        It is thrown away after training.
+        """
+
+    @abstractmethod
+    def forward(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the loss of two views (N, D') of the same N moments, and its named terms.
+
+        Args:
+            a: one view of each moment; of two frames, the earlier one.
+            b: the other view.
+        """
 
 
 class FramePairs(Objective):
@@ -26,8 +47,7 @@ class FramePairs(Objective):
 
     Args:
         encoder: any encoder with step features.
-        projector: network from (N, D) to the space of the loss, (N, D'); it is thrown away after
-            training.
+        loss: the loss of the two views.
 
     Raises:
         InputError: If the encoder has no steps.
@@ -36,31 +56,24 @@ class FramePairs(Objective):
     least_steps = 2
     least_clips = 2
 
-    def __init__(self, encoder: Encoder, projector: nn.Module) -> None:
+    def __init__(self, encoder: Encoder, loss: PairLoss) -> None:
         super().__init__()
         self.encoder = encoder
-        self.projector = projector
-
-    @abstractmethod
-    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
-        """Compute the loss of two views (N, D') of the same N moments, and its named terms.
-
-        Args:
-            a: the earlier frame of each pair.
-            b: the frame after it.
-        """
+        self.projector = loss.projector(encoder.widths.need_steps(type(self).__name__))
+        self.loss = loss
 
     def forward(self, clip: Tensor) -> Losses:
         """Compute the loss of clips (B, T, 3, H, W) with T >= 2; each clip gives T - 1 pairs.
 
-        The parts are the terms that `pair_loss` names.
+        The parts are the terms that the loss names.
         """
         steps = self.encoder(clip).need_steps(type(self).__name__)  # (B, S, D)
         flat = self.projector(steps.flatten(0, 1))  # (B S, D')
         projected = flat.unflatten(0, steps.shape[:2])  # (B, S, D')
         with torch.autocast(steps.device.type, enabled=False):
             z = gathered(projected.float())
-            return self.pair_loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
+            losses: Losses = self.loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
+        return losses
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """Return the picture of `nearest_frames` for the encoder's step vectors."""

@@ -91,7 +91,8 @@ def pretrain(
         quiet: print neither the progress nor a suggestion for the next command.
 
     Returns:
-        The run's folder, with the encoder in ``encoder/``.
+        The run's folder, with the encoder in ``encoder/``, and with every other encoder of the
+        objective in a folder of its name.
 
     Raises:
         InputError: If an argument is not as expected.
@@ -116,14 +117,14 @@ def pretrain(
     source = open_source(settings)
     run = RunFolder(out)
     if settings.init is not None:
-        warm_start(objective.encoder, settings.init)
+        for name, encoder in objective.encoders.items():
+            warm_start(encoder, _initial(settings.init, name))
     objective.begin()
     manifests = {} if source.manifest is None else {"data": source.manifest.reading_hash()}
     start_or_resume(run, settings.recipe(), resume=resume, manifests=manifests)
     checkpoint = resume_point(run)
-    if checkpoint is None and is_first_process() and not run.start.exists():
-        objective.encoder.provenance = provenance_at_start(settings, source)
-        objective.encoder.save(run.start)
+    if checkpoint is None and is_first_process():
+        _save_start(run, settings, source)
     started = time.perf_counter()
     with putting_aside(run.put_aside, source):
         module, observer = _train(run, settings, source, checkpoint, quiet=quiet)
@@ -131,6 +132,20 @@ def pretrain(
         seconds = time.perf_counter() - started
         _finish(run, settings, source, module, observer, seconds=seconds, quiet=quiet)
     return run.path
+
+
+def _initial(init: str, name: str) -> Path:
+    """Return the folder to take the initial weights of the encoder with this name from."""
+    of_a_run = Path(init) / name
+    return of_a_run if name != "encoder" and of_a_run.is_dir() else Path(init)
+
+
+def _save_start(run: RunFolder, settings: PretrainSettings, source: ClipSource) -> None:
+    """Save the encoders as they are before training."""
+    for name, encoder in settings.objective.encoders.items():
+        if not run.start_of(name).exists():
+            encoder.provenance = provenance_at_start(settings, source, encoder)
+            encoder.save(run.start_of(name))
 
 
 def _train(
@@ -196,8 +211,7 @@ def _finish(
     stopped_at_the_end = observer.measures is None
     if stopped_at_the_end:
         observer.recall()
-    training, encoder = settings.training, settings.objective.encoder
-    encoder.provenance = provenance(settings, source)
+    training = settings.training
     device = choose_device(settings.device)
     measures = observer.measures
     clips = training.steps * training.batch
@@ -222,14 +236,18 @@ def _finish(
         write_whole(run.summary, json.dumps(summary, indent=2) + "\n")
     if isinstance(settings.objective, Predictive):
         settings.objective.cpu().save(run.objective, overwrite=True)
-    encoder.cpu().save(run.encoder, overwrite=True)
+    for name, encoder in settings.objective.encoders.items():
+        encoder.provenance = provenance(settings, source, encoder)
+        encoder.cpu().save(run.path / name, overwrite=True)
     run.finish()
     if quiet:
         return
     for sentence in sentences:
         logger.info("%s", sentence)
-    place = shell_word(run.path)
-    following = f"selfvid probe {place} LABELLED.csv"
-    if settings.reading.flow is not None:
-        following += f" --flow {shell_word(settings.reading.flow)}"
-    logger.info("the encoder is in %s; next: %s", run.encoder, following)
+    flow = settings.reading.flow
+    for name in settings.objective.encoders:
+        subject = run.path if name == "encoder" else run.path / name
+        following = f"selfvid probe {shell_word(subject)} LABELLED.csv"
+        if flow is not None:
+            following += f" --flow {shell_word(flow)}"
+        logger.info("the encoder is in %s; next: %s", run.path / name, following)

@@ -9,7 +9,7 @@ import torch
 from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.digits.stream import DigitStream
 from selfvid.data.manifest.manifest import Manifest
-from selfvid.encoders.base import Provenance
+from selfvid.encoders.base import Encoder, Provenance
 from selfvid.errors import InputError
 from selfvid.pretraining.settings import PretrainSettings
 from selfvid.pretraining.sources import ClipSource, GeneratedSource, VideoSource
@@ -28,25 +28,29 @@ def open_source(settings: PretrainSettings) -> ClipSource:
     return source
 
 
-def provenance_at_start(settings: PretrainSettings, source: ClipSource) -> Provenance:
-    """Return the encoder's provenance before training, with the shape of its training clips."""
-    encoder = settings.objective.encoder
+def provenance_at_start(
+    settings: PretrainSettings, source: ClipSource, encoder: Encoder
+) -> Provenance:
+    """Return an encoder's provenance before training, with the shape of its training clips."""
+    # An objective may need flow beside the pixels that the encoder takes, or take both.
+    takes_flow = encoder.in_channels != 3
+    shown = settings.objective.shown(source.frames) // source.windows
     return dataclasses.replace(
         encoder.provenance,
         size=source.size,
-        frames=settings.objective.shown(source.frames),
+        # Between the frames of a clip of pixels there is one field fewer.
+        frames=shown - 1 if takes_flow and settings.objective.needs_flow else shown,
         stride=source.stride,
         fps=source.fps,
-        # An objective may need flow beside the pixels that the encoder takes.
-        flow=settings.reading.estimators if encoder.in_channels != 3 else "",
+        flow=settings.reading.estimators if takes_flow else "",
     )
 
 
-def provenance(settings: PretrainSettings, source: ClipSource) -> Provenance:
-    """Return the encoder's provenance after training."""
-    seen = {*source.videos, *settings.objective.encoder.provenance.footage}
+def provenance(settings: PretrainSettings, source: ClipSource, encoder: Encoder) -> Provenance:
+    """Return an encoder's provenance after training."""
+    seen = {*source.videos, *encoder.provenance.footage}
     return dataclasses.replace(
-        provenance_at_start(settings, source),
+        provenance_at_start(settings, source, encoder),
         footage=tuple(sorted(seen)),
         generated=source.maker,
         recipe=recipe_hash(settings.recipe()),
@@ -124,8 +128,12 @@ def _check_batch(settings: PretrainSettings, clips_per_video: int) -> None:
 
 
 def _check_size(settings: PretrainSettings, size: tuple[int, int]) -> None:
-    """Run the encoder on an empty clip: only the encoder knows which sizes are too small."""
-    encoder = settings.objective.encoder
+    """Run each encoder on an empty clip: only an encoder knows which sizes are too small."""
+    for encoder in settings.objective.encoders.values():
+        _check_takes_size(encoder, size)
+
+
+def _check_takes_size(encoder: Encoder, size: tuple[int, int]) -> None:
     was_training = encoder.training
     clip = torch.zeros(1, encoder.window, encoder.in_channels, *size)  # (1, T, C, H, W)
     try:

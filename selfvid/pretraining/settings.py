@@ -42,7 +42,7 @@ class PretrainSettings:
 
     def __post_init__(self) -> None:
         if self.objective.encoder.in_channels != 3 and self.augment is not None:
-            raise InputError("augment changes colours but the clips are flow; expected null")
+            self.augment.check_flow_clips()
         if self.objective.needs_flow and not isinstance(self.data, str):
             raise InputError(
                 f"{type(self.objective).__name__} needs flow beside its clips, which clips that "

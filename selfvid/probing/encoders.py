@@ -14,7 +14,7 @@ from selfvid.errors import InputError
 from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.recorded import build, describe
 
-START = "encoder_at_start"
+AT_START = "_at_start"  # ends the name of the folder of an encoder before pretraining
 RECIPE = "recipe.yaml"
 
 
@@ -38,9 +38,15 @@ class ProbedEncoder:
 
     @property
     def home(self) -> Path:
-        """Default folder of results: in the run, or beside an encoder without a run."""
+        """Default folder of results: in the run, or beside an encoder without a run.
+
+        A run may have other encoders beside the one that stands for it.
+        """
         folder = self.folder.absolute()
-        return folder.with_name(f"{folder.name}-probe") if self.run is None else self.run / "probe"
+        stands_for_the_run = folder.name in ("encoder", f"encoder{AT_START}")
+        if self.run is None or not stands_for_the_run:
+            return folder.with_name(f"{folder.name}-probe")
+        return self.run / "probe"
 
 
 def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> ProbedEncoder:
@@ -55,10 +61,9 @@ def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> Probe
     """
     folder = encoder_folder(path)
     parent = folder.absolute().parent
-    run = parent if (parent / START).is_dir() or (parent / RECIPE).is_file() else None
-    at_start = None
-    if run is not None and (run / START).is_dir() and folder.absolute() != run / START:
-        at_start = load_encoder(run / START, allow=allow)
+    start = parent / f"{folder.absolute().name}{AT_START}"
+    run = parent if start.is_dir() or (parent / RECIPE).is_file() else None
+    at_start = load_encoder(start, allow=allow) if start.is_dir() else None
     return ProbedEncoder(
         folder=folder,
         run=run,

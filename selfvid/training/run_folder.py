@@ -47,7 +47,6 @@ class RunFolder:
 
     recipe = property(lambda self: self.path / "recipe.yaml")
     checkpoints = property(lambda self: self.path / "checkpoints")
-    start = property(lambda self: self.path / "encoder_at_start")
     encoder = property(lambda self: self.path / "encoder")
     objective = property(lambda self: self.path / "objective")
     history = property(lambda self: self.path / "history.jsonl")
@@ -58,6 +57,14 @@ class RunFolder:
     put_aside = property(lambda self: self.path / "put_aside.txt")
     manifests = property(lambda self: self.path / "manifests.json")
     finished = property(lambda self: self.path / "finished.txt")
+
+    def start_of(self, name: str) -> Path:
+        """Return the folder of an encoder as it was before training.
+
+        Args:
+            name: name of the folder of the trained encoder.
+        """
+        return self.path / f"{name}_at_start"
 
     def fold(self, number: int) -> Path:
         """Return the folder of a fold, counted from 1, in a run with several folds."""

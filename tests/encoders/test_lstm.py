@@ -64,6 +64,14 @@ def test_what_is_read_of_the_state_is_a_choice() -> None:
     torch.testing.assert_close(widths["both"], torch.cat((widths["hidden"], widths["memory"]), 1))
 
 
+def test_the_mean_is_that_of_the_outputs_of_the_top_layer() -> None:
+    encoder = LSTMEncoder(FlatFrames((12, 8)), hidden=6, layers=2, read="mean")
+    features = encoder(clips())
+    steps = features.need_steps("test").unbind(1)
+    torch.testing.assert_close(features.clip, sum(steps, torch.zeros(())) / len(steps))
+    assert encoder.widths.clip == features.clip.shape[1] == 6
+
+
 @pytest.mark.parametrize("name", VECTORS)
 def test_an_encoder_comes_back_from_its_folder(name: str, tmp_path: Path) -> None:
     encoder = LSTMEncoder(VECTORS[name](), hidden=6).eval()
@@ -74,7 +82,7 @@ def test_an_encoder_comes_back_from_its_folder(name: str, tmp_path: Path) -> Non
 def test_layers_that_cannot_be_are_refused() -> None:
     with pytest.raises(InputError, match="layers must be at least 1, got 0"):
         LSTMEncoder(FlatFrames((8, 8)), hidden=4, layers=0)
-    with pytest.raises(InputError, match="read is 'outputs'; expected hidden, memory or both"):
+    with pytest.raises(InputError, match="read is 'outputs'; expected hidden, memory, both"):
         LSTMEncoder(FlatFrames((8, 8)), hidden=4, read="outputs")  # type: ignore[arg-type]
 
 

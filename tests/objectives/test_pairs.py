@@ -4,23 +4,30 @@ from torch import Tensor, nn
 
 from selfvid.backbones.small import SmallNet
 from selfvid.encoders.frame import FrameEncoder
-from selfvid.objectives.pairs import FramePairs, nearest_frames
+from selfvid.objectives.pairs import FramePairs, PairLoss, nearest_frames
 from selfvid.pictures.flow import flow_in_colour
 from selfvid.types import Losses
 
 
-class Kept(FramePairs):
+class Kept(PairLoss):
     """Keeps the pairs that it is given."""
 
-    def pair_loss(self, a: Tensor, b: Tensor) -> Losses:
+    pairs: tuple[Tensor, Tensor]
+
+    def projector(self, width: int) -> nn.Module:
+        assert width == 8
+        return nn.Identity()
+
+    def forward(self, a: Tensor, b: Tensor) -> Losses:
         self.pairs = (a, b)
         near = (a - b).square().mean()
         return Losses(3 * near, {"near": near})
 
 
-def kept() -> Kept:
+def objective_and_loss() -> tuple[FramePairs, Kept]:
     torch.manual_seed(0)
-    return Kept(FrameEncoder(SmallNet(channels=1, stages=(8,))), nn.Identity())
+    loss = Kept()
+    return FramePairs(FrameEncoder(SmallNet(channels=1, stages=(8,))), loss), loss
 
 
 def clips() -> Tensor:
@@ -29,28 +36,28 @@ def clips() -> Tensor:
 
 
 def test_pairs_are_the_consecutive_frames_of_each_clip() -> None:
-    objective = kept()
+    objective, loss = objective_and_loss()
     objective(clips())
     steps = objective.encoder(clips()).need_steps("test")
-    a, b = objective.pairs
+    a, b = loss.pairs
     by_hand = [(steps[clip, t], steps[clip, t + 1]) for clip in range(2) for t in range(2)]
     torch.testing.assert_close(a, torch.stack([one for one, _ in by_hand]))
     torch.testing.assert_close(b, torch.stack([other for _, other in by_hand]))
 
 
-def test_the_parts_are_the_terms_that_the_pair_loss_names() -> None:
-    losses = kept()(clips())
+def test_the_parts_are_the_terms_that_the_loss_names() -> None:
+    losses = objective_and_loss()[0](clips())
     assert set(losses.parts) == {"near"}
     torch.testing.assert_close(losses.total, 3 * losses.parts["near"])
 
 
 def test_the_projector_comes_before_the_loss() -> None:
-    objective = kept()
+    objective, loss = objective_and_loss()
     objective(clips())
-    plain = objective.pairs
+    plain = loss.pairs
     objective.projector = nn.Linear(8, 5)
     objective(clips())
-    for projected, vectors in zip(objective.pairs, plain, strict=True):
+    for projected, vectors in zip(loss.pairs, plain, strict=True):
         torch.testing.assert_close(projected, objective.projector(vectors))
 
 

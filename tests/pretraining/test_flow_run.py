@@ -3,11 +3,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from matplotlib.image import imread
 
 from selfvid.backbones.small import SmallNet
 from selfvid.data.clips.augmentation import Augmentation
-from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.clips.sampling import PairedClips, RandomClips
 from selfvid.data.digits.stream import DigitStream
 from selfvid.data.flow.command import compute_flow
 from selfvid.encoders.base import load_encoder
@@ -22,7 +23,8 @@ from selfvid.errors import InputError
 from selfvid.objectives.descriptors import MotionDescriptor
 from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
 from selfvid.objectives.motion_targets import MotionTargets
-from selfvid.objectives.vicreg import VICReg
+from selfvid.objectives.two_views import TwoViews
+from selfvid.objectives.vicreg import VICReg, VICRegLoss
 from selfvid.pretraining.command import pretrain
 from selfvid.reports.page import report
 from selfvid.training.schedule import Training
@@ -122,6 +124,51 @@ def test_what_motion_targets_cannot_use_is_refused(
             pretrain(out=tmp_path / "run", **settings)
 
 
+def test_two_views_leave_two_encoders(
+    digits_manifest: Path, flow: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def views(seed: int) -> TwoViews:
+        torch.manual_seed(seed)
+        net = SmallNet(channels=4, stages=(8,))
+        return TwoViews(
+            FrameEncoder(SmallNet(channels=1, stages=(8,))),
+            flow_encoder=FrameEncoder(net, input=FlowStack(2)), loss=VICRegLoss(projection=8),
+        )  # fmt: skip
+
+    with caplog.at_level("INFO"):
+        run = pretrain(
+            digits_manifest, tmp_path / "run", objective=views(0), flow=flow, training=PLAN,
+            clips=RandomClips(frames=5), workers=0,
+        )  # fmt: skip
+    assert f"selfvid probe {run / 'flow_encoder'} LABELLED.csv --flow {flow}" in caplog.text
+    pixels, motion = load_encoder(run), load_encoder(run / "flow_encoder")
+    assert (pixels.in_channels, motion.in_channels) == (3, 2)
+    assert (pixels.provenance.frames, motion.provenance.frames) == (5, 4)
+    assert (pixels.provenance.flow, motion.provenance.flow) == ("", 'dis {"preset": "medium"}')
+    assert pixels.provenance.footage == motion.provenance.footage
+    began = load_encoder(run / "flow_encoder_at_start").state_dict()
+    assert any(not torch.equal(began[name], motion.state_dict()[name]) for name in began)
+    again = pretrain(
+        digits_manifest, tmp_path / "again", objective=views(1), flow=flow, training=PLAN,
+        clips=RandomClips(frames=5), workers=0, init=run, quiet=True,
+    )  # fmt: skip
+    begun = load_encoder(again / "flow_encoder_at_start").state_dict()
+    assert all(torch.equal(begun[name], motion.state_dict()[name]) for name in begun)
+
+
+def test_pairs_of_windows_of_flow_are_views_changed_on_their_own(
+    digits_manifest: Path, flow: Path, tmp_path: Path
+) -> None:
+    encoder = SlidingEncoder(on_flow().encoder, window=4, stride=4)
+    run = pretrain(
+        digits_manifest, tmp_path / "run", objective=VICReg(encoder, projection=8), flow=flow,
+        training=PLAN, clips=PairedClips(frames=4, apart=3), workers=0,
+        augment=Augmentation(crop=0.2, brightness=0, contrast=0, saturation=0, grey=0, flip=0.5,
+                             view=4),
+    )  # fmt: skip
+    assert load_encoder(run).provenance.frames == 4
+
+
 def test_pixels_and_flow_are_not_mixed_up(
     digits_manifest: Path, flow: Path, tmp_path: Path
 ) -> None:
@@ -130,7 +177,7 @@ def test_pixels_and_flow_are_not_mixed_up(
         pretrain(digits_manifest, tmp_path / "a", objective=pixels, flow=flow, training=PLAN)
     with pytest.raises(InputError, match="the encoder takes flow, and flow is null"):
         pretrain(digits_manifest, tmp_path / "b", objective=on_flow(), training=PLAN)
-    with pytest.raises(InputError, match="augment changes colours but the clips are flow"):
+    with pytest.raises(InputError, match=r"augmentation has brightness 0\.4"):
         pretrain(
             digits_manifest, tmp_path / "c", objective=on_flow(), flow=flow, training=PLAN,
             augment=Augmentation(),

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from selfvid.data.clips.faults import FaultPolicy
-from selfvid.data.clips.sampling import RandomClips
+from selfvid.data.clips.sampling import PairedClips, RandomClips
 from selfvid.data.digits.stream import DigitStream
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
@@ -105,7 +105,8 @@ def test_an_encoder_records_its_clips_at_the_start_and_its_videos_at_the_end(man
     run = settings(data=manifest, size=16, clips=RandomClips(frames=3, stride=5))
     run.objective.encoder.provenance = Provenance(footage=("b", "z"))  # of an earlier run
     source = open_source(run)
-    start, end = provenance_at_start(run, source), provenance(run, source)
+    encoder = run.objective.encoder
+    start, end = provenance_at_start(run, source, encoder), provenance(run, source, encoder)
     assert (start.size, start.frames, start.stride) == ((16, 16), 3, 5)
     assert start.footage == ("b", "z")
     assert end.footage == ("a", "b", "c", "z")
@@ -113,11 +114,19 @@ def test_an_encoder_records_its_clips_at_the_start_and_its_videos_at_the_end(man
     assert (end.size, end.frames, end.generated) == ((16, 16), 3, "")
 
 
+def test_an_encoder_of_pairs_of_windows_records_one_window(manifest: str) -> None:
+    run = settings(data=manifest, size=16, clips=PairedClips(frames=3, stride=5))
+    source = open_source(run)
+    assert source.frames == 6
+    assert provenance_at_start(run, source, run.objective.encoder).frames == 3
+
+
 def test_generated_clips_are_recorded_by_their_generator() -> None:
     run = settings()
     source = open_source(run)
-    assert provenance(run, source).generated == source.maker != ""
-    assert provenance(run, source).footage == ()
+    found = provenance(run, source, run.objective.encoder)
+    assert found.generated == source.maker != ""
+    assert found.footage == ()
 
 
 def test_averaged_weights_are_a_note() -> None:

@@ -53,7 +53,7 @@ def test_a_recipe_has_the_arguments_of_the_command_from_which_its_objects_are_bu
 
 def test_settings_that_do_not_fit_together_are_refused() -> None:
     of_flow = FrameEncoder(SmallNet(channels=2, stages=(8,)), input=FlowFields())
-    with pytest.raises(InputError, match="augment changes colours but the clips are flow"):
+    with pytest.raises(InputError, match="and clips are flow, which has neither colours nor"):
         settings(flow="flow", objective=VICReg(of_flow), augment=Augmentation())
     with pytest.raises(InputError, match="seed must be 0 or more, got -1"):
         settings(seed=-1)

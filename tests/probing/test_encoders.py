@@ -42,3 +42,17 @@ def test_results_of_an_encoder_without_a_run_lie_beside_it(tmp_path: Path) -> No
     probed = load_probed_encoder(tmp_path / "mine")
     assert probed.home == tmp_path / "mine-probe"
     assert probed.at_start is None
+
+
+def test_another_encoder_of_a_run_has_a_start_and_results_of_its_own(tmp_path: Path) -> None:
+    an_encoder(seed=1).save(tmp_path / "encoder")
+    an_encoder(seed=2).save(tmp_path / "flow_encoder")
+    an_encoder(seed=3).save(tmp_path / "flow_encoder_at_start")
+    (tmp_path / "recipe.yaml").write_text("init: null")
+    probed = load_probed_encoder(tmp_path / "flow_encoder")
+    assert (probed.run, probed.home) == (tmp_path, tmp_path / "flow_encoder-probe")
+    assert probed.at_start is not None
+    for found, seed in ((probed.encoder, 2), (probed.at_start, 3)):
+        wanted = an_encoder(seed=seed).state_dict()
+        assert all(torch.equal(found.state_dict()[name], wanted[name]) for name in wanted)
+    assert load_probed_encoder(tmp_path).home == tmp_path / "probe"

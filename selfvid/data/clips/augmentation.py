@@ -20,6 +20,7 @@ from selfvid.errors import InputError
 from selfvid.saving.recorded import Recorded
 
 _ASPECT = 4 / 3  # widest crop, width over height; the narrowest is 3 / 4, as in torchvision
+_OF_PIXELS = ("brightness", "contrast", "saturation", "hue", "grey", "blur", "reverse")
 _BLUR_SIGMA = (0.1, 2.0)  # range of the blur's deviation in pixels, as in SimCLR
 
 
@@ -96,6 +97,21 @@ class Augmentation(nn.Module, Recorded):
                 "whole number of views"
             )
 
+    def check_flow_clips(self) -> None:
+        """Refuse changes that clips of flow cannot have.
+
+        Raises:
+            InputError: If a change is one of colours, or time is reversed: the flow of a reversed
+                clip is that of the other way, and not its negative.
+        """
+        given = {name: getattr(self, name) for name in _OF_PIXELS if getattr(self, name)}
+        if given:
+            named = ", ".join(f"{name} {value:g}" for name, value in given.items())
+            raise InputError(
+                f"augmentation has {named}, and clips are flow, which has neither colours nor a "
+                "simple reverse; expected 0 for these, or augment null"
+            )
+
     def check_flow(self) -> None:
         """Refuse changes that the flow between the frames of a clip cannot follow.
 
@@ -135,22 +151,30 @@ class Augmentation(nn.Module, Recorded):
         """Return clips with random changes.
 
         Args:
-            clip: RGB pixels 0 to 255, uint8 or float (B, T, 3, H, W).
+            clip: RGB pixels 0 to 255, uint8 or float (B, T, 3, H, W); or flow in pixels,
+                (B, T, 2 or 4, H, W), which is cropped and flipped as its frames would be.
 
         Returns:
-            Pixels 0 to 255, float (B, T, 3, H, W).
+            Pixels 0 to 255, float (B, T, 3, H, W), or flow of the same shape.
 
         Raises:
-            InputError: If T is not a multiple of `view`.
+            InputError: If T is not a multiple of `view`, or as `check_flow_clips` does.
         """
+        if clip.ndim == 5 and clip.shape[2] in (2, 4):
+            self.check_flow_clips()
+            views = self._views(clip)
+            return self._geometry(views).of_flow(views).reshape(clip.shape)
         return self._changed(clip)[0]
+
+    def _views(self, clip: Tensor) -> Tensor:
+        self.check(clip.shape[1])
+        return clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])  # (B * V, T / V, ...)
 
     def _changed(self, clip: Tensor) -> tuple[Tensor, Geometry]:
         """Return the changed clips, and how their views were cropped and flipped."""
         if clip.ndim != 5 or clip.shape[2] != 3:
             raise ValueError(f"clip must be (B, T, 3, H, W), got {tuple(clip.shape)}")
-        self.check(clip.shape[1])
-        views = clip.reshape(-1, self.view or clip.shape[1], *clip.shape[2:])  # (B * V, T / V, ...)
+        views = self._views(clip)
         views = (views if views.is_floating_point() else views.float()) / 255
         geometry = self._geometry(views)
         views = self._blurred(self._coloured(geometry.of_pixels(views)))

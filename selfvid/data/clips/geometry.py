@@ -29,12 +29,13 @@ class Geometry:
         return cut if self.flipped is None else torch.where(self._chosen, cut.flip(-1), cut)
 
     def of_flow(self, fields: Tensor) -> Tensor:
-        """Return the flow between changed frames (V, n, 2, H, W), in pixels of the changed frames.
+        """Return the flow between changed frames, in pixels of the changed frames.
 
         Resizing a crop scales its displacements, and swapping left and right changes the sign of x.
 
         Args:
-            fields: the flow between the frames as they were, float (V, n, 2, H, W) in pixels.
+            fields: the flow between the frames as they were, float (V, n, 2L, H, W) in pixels,
+                channels x and y in turn.
         """
         cut = self._cut(fields)
         if self.boxes is not None:
@@ -42,7 +43,7 @@ class Geometry:
             # Corners are centres of pixels, so n pixels are n - 1 apart.
             last = fields.new_tensor([width - 1, height - 1])
             scale = last / (self.boxes[:, 2:] - 1).to(fields)  # (V, 2)
-            cut = cut * scale[:, None, :, None, None]
+            cut = cut * scale.repeat(1, fields.shape[2] // 2)[:, None, :, None, None]
         return cut if self.flipped is None else torch.where(self._chosen, flip_flow(cut), cut)
 
     @property

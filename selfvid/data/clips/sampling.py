@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,13 @@ class Timeline:
 
 
 class Sampling(ABC):
-    """A rule that chooses clips from a timeline."""
+    """A rule that chooses clips from a timeline.
+
+    Attributes:
+        windows: number of windows that stand one after the other in each clip.
+    """
+
+    windows: ClassVar[int] = 1
 
     @property
     @abstractmethod
@@ -127,7 +133,7 @@ class _Window(Sampling):
 
     @abstractmethod
     def _starts(self, first: int, last: int, rng: np.random.Generator) -> Indices:
-        """Return the first frame of each clip, from `first` to `last`, int64 (clips,)."""
+        """Return the first frame of each window, from `first` to `last`, int64 (windows,)."""
 
     def _last_start(self, timeline: Timeline, first: int, past: int) -> int | None:
         """Return the last frame at which a whole clip can begin, or None if none fits."""
@@ -184,6 +190,47 @@ class RandomClips(_Window):
 
     def _starts(self, first: int, last: int, rng: np.random.Generator) -> Indices:
         return rng.integers(first, last + 1, size=self.clips)
+
+
+@dataclass(frozen=True)
+class PairedClips(RandomClips):
+    """Pairs of random windows that are near one another, each pair as one clip.
+
+    The second window begins at most `apart` frames of the video before or after the first one, so
+    they may overlap. A pair of windows of 3 frames at stride 2, which make a clip of 6 frames::
+
+        video  . A . A B A B . B . . . .        clip  A A A B B B
+
+    Attributes:
+        frames: frames in each window; a clip has T = 2 * frames.
+        stride: distance between a window's frames, in frames of the video.
+        fps: frames per second of a window, chosen by presentation time, in place of stride.
+        short: "repeat_last", "loop" or "skip", as for RandomClips.
+        clips: pairs from each video.
+        apart: largest distance between the beginnings of the two windows, in frames of the video.
+    """
+
+    windows: ClassVar[int] = 2
+    apart: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least(self, "apart", 0)
+
+    @property
+    def length(self) -> int:
+        """The number of frames T of every clip: those of both windows."""
+        return self.windows * self.frames
+
+    def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
+        """Return the frame numbers of the pairs, int64 (clips, T); (0, T) skips the video."""
+        windows = super().choose(timeline, rng)  # (2 * clips, frames) or (0, frames)
+        return windows.reshape(-1, self.length)
+
+    def _starts(self, first: int, last: int, rng: np.random.Generator) -> Indices:
+        one = super()._starts(first, last, rng)  # (clips,)
+        low, high = np.maximum(one - self.apart, first), np.minimum(one + self.apart, last)
+        return np.stack((one, rng.integers(low, high + 1)), 1).ravel()
 
 
 @dataclass(frozen=True)

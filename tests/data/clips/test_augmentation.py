@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from selfvid.data.clips.augmentation import Augmentation
+from selfvid.data.clips.geometry import Geometry
 from selfvid.errors import InputError
 from selfvid.saving.recorded import build, describe
 
@@ -138,3 +139,32 @@ def test_the_same_changes_are_drawn_on_any_device() -> None:
     here = augment(clips())
     torch.manual_seed(0)
     torch.testing.assert_close(augment(clips().cuda()).cpu(), here, rtol=1e-3, atol=0.05)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_each_view_of_a_clip_of_flow_is_cropped_and_flipped_as_its_frames_would_be(
+    channels: int,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    flow = torch.randn(8, 6, channels, 24, 24, generator=generator)
+    augment = only(crop=0.5, flip=0.5, view=3)
+    torch.manual_seed(1)
+    changed = augment(flow)
+    torch.manual_seed(1)
+    geometry = augment._geometry(flow.reshape(16, 3, channels, 24, 24))
+    assert geometry.flipped is not None
+    assert 0 < int(geometry.flipped.sum()) < 16
+    for view in range(16):
+        clip, part = divmod(view, 2)
+        for way in range(0, channels, 2):  # forward and backward flow, each by itself
+            fields = flow[clip : clip + 1, 3 * part : 3 * part + 3, way : way + 2]
+            assert geometry.boxes is not None
+            alone = Geometry(geometry.boxes[view : view + 1], geometry.flipped[view : view + 1])
+            found = changed[clip, 3 * part : 3 * part + 3, way : way + 2]
+            torch.testing.assert_close(found, alone.of_flow(fields)[0])
+
+
+@pytest.mark.parametrize("change", ["brightness", "hue", "grey", "blur", "reverse"])
+def test_changes_that_flow_cannot_have_are_refused(change: str) -> None:
+    with pytest.raises(InputError, match=f"augmentation has {change} 0.5, and clips are flow"):
+        only(**{change: 0.5})(torch.zeros(1, 2, 2, 8, 8))

@@ -6,6 +6,7 @@ import pytest
 from selfvid.data.clips.sampling import (
     DenseClips,
     EvenClips,
+    PairedClips,
     RandomClips,
     Sampling,
     Short,
@@ -34,6 +35,27 @@ def test_random_clips_are_a_function_of_the_generator_alone() -> None:
     sampling = RandomClips(frames=2, clips=5)
     assert chosen(sampling, TEN, seed=3) == chosen(sampling, TEN, seed=3)
     assert chosen(sampling, TEN, seed=3) != chosen(sampling, TEN, seed=4)
+
+
+def test_paired_clips_are_two_windows_that_begin_near_one_another() -> None:
+    sampling = PairedClips(frames=3, stride=2, clips=300, apart=2)
+    pairs = chosen(sampling, TEN)
+    assert sampling.length == 6
+    assert {len(pair) for pair in pairs} == {6}
+    for pair in pairs:
+        assert np.diff(pair[:3]).tolist() == np.diff(pair[3:]).tolist() == [2, 2]
+    begun = {(pair[0], pair[3]) for pair in pairs}
+    places = range(10 - 4)
+    assert begun == {(a, b) for a in places for b in places if abs(a - b) <= 2}
+
+
+def test_paired_clips_of_a_short_video_are_repeated_or_skipped() -> None:
+    four = Timeline(frames=4, rate=5.0)
+    assert chosen(PairedClips(frames=3, stride=2), four) == [[0, 2, 2, 0, 2, 2]]
+    skipped = PairedClips(frames=3, stride=2, short="skip", clips=2)
+    assert skipped.choose(four, np.random.default_rng(0)).shape == (0, 6)
+    with pytest.raises(InputError, match="apart of PairedClips is -1; expected a whole number"):
+        PairedClips(apart=-1)
 
 
 def test_one_even_clip_lies_in_the_middle_and_several_reach_both_ends() -> None:
