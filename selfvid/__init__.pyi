@@ -92,10 +92,27 @@ from selfvid.objectives.pairs import (
 from selfvid.objectives.pairs import (
     PairLoss as PairLoss,
 )
-from selfvid.objectives.sigreg import SIGReg as SIGReg
-from selfvid.objectives.simsiam import SimSiam as SimSiam
+from selfvid.objectives.sigreg import (
+    SIGReg as SIGReg,
+)
+from selfvid.objectives.sigreg import (
+    SIGRegLoss as SIGRegLoss,
+)
+from selfvid.objectives.simsiam import (
+    SimSiam as SimSiam,
+)
+from selfvid.objectives.simsiam import (
+    SimSiamLoss as SimSiamLoss,
+)
 from selfvid.objectives.temporal_coherence import TemporalCoherence as TemporalCoherence
-from selfvid.objectives.vicreg import VICReg as VICReg
+from selfvid.objectives.two_views import TwoViews as TwoViews
+from selfvid.objectives.vicreg import (
+    VICReg as VICReg,
+)
+from selfvid.objectives.vicreg import (
+    VICRegLoss as VICRegLoss,
+)
+from selfvid.objectives.window_pairs import WindowPairs as WindowPairs
 from selfvid.pretraining.command import pretrain as pretrain
 from selfvid.probing.baselines.base import Baseline as Baseline
 from selfvid.probing.command import probe as probe

@@ -206,6 +206,24 @@ class Features:
         steps = None if self.steps is None else _shape(self.steps)
         return f"Features(clip={_shape(self.clip)}, steps={steps}, maps={maps})"
 
+    def segments(self, count: int, *, user: str) -> Tensor:
+        """Return the mean step of each of `count` parts along the clip, side by side, (B, count D).
+
+        Args:
+            count: number of parts, of equal length as far as possible.
+            user: who needs them, for the error message.
+
+        Raises:
+            InputError: If there are fewer steps than parts, or no steps.
+        """
+        steps = self.need_steps(user)
+        if steps.shape[1] < count:
+            raise InputError(
+                f"segments is {count}; expected at most {steps.shape[1]}, "
+                "the steps that this encoder makes of a clip"
+            )
+        return torch.cat([part.mean(1) for part in steps.tensor_split(count, 1)], 1)
+
     def of(self, clips: slice) -> Features:
         """Return the features of some of the clips."""
         return self._each(lambda tensor: tensor[clips])

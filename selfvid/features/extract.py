@@ -61,14 +61,7 @@ class Pooling:
         """
         if self.how == "mean":
             return features.clip
-        steps = features.need_steps("pool segments")  # (B, S, D)
-        if steps.shape[1] < self.segments:
-            raise InputError(
-                f"segments is {self.segments}; expected at most {steps.shape[1]}, "
-                "the steps that this encoder makes of a clip"
-            )
-        parts = steps.tensor_split(self.segments, 1)
-        return torch.cat([part.mean(1) for part in parts], 1)  # (B, segments x D)
+        return features.segments(self.segments, user="pool segments")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def provenance_at_start(
     """Return an encoder's provenance before training, with the shape of its training clips."""
     # An objective may need flow beside the pixels that the encoder takes, or take both.
     takes_flow = encoder.in_channels != 3
-    shown = settings.objective.shown(source.frames) // source.windows
+    shown = settings.objective.shown(source.frames)
     return dataclasses.replace(
         encoder.provenance,
         size=source.size,

@@ -31,7 +31,6 @@ class ClipSource(BatchSource):
 
     Attributes:
         frames: T of every clip.
-        windows: number of windows that stand one after the other in each clip.
         size: H and W of the frames.
         clips_per_video: number of clips of one video in a batch.
         stride: distance between consecutive frames of a clip, in frames of the video.
@@ -44,7 +43,6 @@ class ClipSource(BatchSource):
 
     frames: int
     size: tuple[int, int]
-    windows: int = 1
     clips_per_video: int = 1
     stride: int = 1
     fps: float | None = None
@@ -70,7 +68,7 @@ class VideoSource(LoadedClips, ClipSource):
         super().__init__(dataset, workers=workers)
         self.clips, self.manifest = dataset, dataset.manifest
         rule, rows = dataset.sampling, dataset.manifest.rows
-        self.frames, self.windows, self.size = rule.length, rule.windows, dataset.size
+        self.frames, self.size = rule.length, dataset.size
         self.clips_per_video = int(getattr(rule, "clips", 1))
         self.stride = int(getattr(rule, "stride", 1))
         self.fps = getattr(rule, "fps", None)

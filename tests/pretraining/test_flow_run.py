@@ -25,6 +25,7 @@ from selfvid.objectives.lstm_autoencoder import LSTMAutoencoder
 from selfvid.objectives.motion_targets import MotionTargets
 from selfvid.objectives.two_views import TwoViews
 from selfvid.objectives.vicreg import VICReg, VICRegLoss
+from selfvid.objectives.window_pairs import WindowPairs
 from selfvid.pretraining.command import pretrain
 from selfvid.reports.page import report
 from selfvid.training.schedule import Training
@@ -159,14 +160,15 @@ def test_two_views_leave_two_encoders(
 def test_pairs_of_windows_of_flow_are_views_changed_on_their_own(
     digits_manifest: Path, flow: Path, tmp_path: Path
 ) -> None:
-    encoder = SlidingEncoder(on_flow().encoder, window=4, stride=4)
+    objective = WindowPairs(on_flow().encoder, loss=VICRegLoss(projection=8), segments=2)
     run = pretrain(
-        digits_manifest, tmp_path / "run", objective=VICReg(encoder, projection=8), flow=flow,
+        digits_manifest, tmp_path / "run", objective=objective, flow=flow,
         training=PLAN, clips=PairedClips(frames=4, apart=3), workers=0,
         augment=Augmentation(crop=0.2, brightness=0, contrast=0, saturation=0, grey=0, flip=0.5,
                              view=4),
     )  # fmt: skip
     assert load_encoder(run).provenance.frames == 4
+    assert list((run / "pictures").glob("neighbours-*.png"))
 
 
 def test_pixels_and_flow_are_not_mixed_up(

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from selfvid.data.clips.faults import FaultPolicy
-from selfvid.data.clips.sampling import PairedClips, RandomClips
+from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.digits.stream import DigitStream
 from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
@@ -112,13 +112,6 @@ def test_an_encoder_records_its_clips_at_the_start_and_its_videos_at_the_end(man
     assert end.footage == ("a", "b", "c", "z")
     assert end.recipe == recipe_hash(run.recipe())
     assert (end.size, end.frames, end.generated) == ((16, 16), 3, "")
-
-
-def test_an_encoder_of_pairs_of_windows_records_one_window(manifest: str) -> None:
-    run = settings(data=manifest, size=16, clips=PairedClips(frames=3, stride=5))
-    source = open_source(run)
-    assert source.frames == 6
-    assert provenance_at_start(run, source, run.objective.encoder).frames == 3
 
 
 def test_generated_clips_are_recorded_by_their_generator() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,13 +67,7 @@ class Timeline:
 
 
 class Sampling(ABC):
-    """A rule that chooses clips from a timeline.
-
-    Attributes:
-        windows: number of windows that stand one after the other in each clip.
-    """
-
-    windows: ClassVar[int] = 1
+    """A rule that chooses clips from a timeline."""
 
     @property
     @abstractmethod
@@ -210,7 +204,6 @@ class PairedClips(RandomClips):
         apart: largest distance between the beginnings of the two windows, in frames of the video.
     """
 
-    windows: ClassVar[int] = 2
     apart: int = 8
 
     def __post_init__(self) -> None:
@@ -220,7 +213,7 @@ class PairedClips(RandomClips):
     @property
     def length(self) -> int:
         """The number of frames T of every clip: those of both windows."""
-        return self.windows * self.frames
+        return 2 * self.frames
 
     def choose(self, timeline: Timeline, rng: np.random.Generator) -> Indices:
         """Return the frame numbers of the pairs, int64 (clips, T); (0, T) skips the video."""
