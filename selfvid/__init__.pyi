@@ -46,6 +46,7 @@ from selfvid.encoders.clip import ClipEncoder as ClipEncoder
 from selfvid.encoders.conv_lstm import ConvLSTMEncoder as ConvLSTMEncoder
 from selfvid.encoders.frame import FrameEncoder as FrameEncoder
 from selfvid.encoders.lstm import LSTMEncoder as LSTMEncoder
+from selfvid.encoders.mirrored import MirroredEncoder as MirroredEncoder
 from selfvid.encoders.places import PlacesEncoder as PlacesEncoder
 from selfvid.encoders.pyramid import Pyramid as Pyramid
 from selfvid.encoders.sliding import SlidingEncoder as SlidingEncoder

@@ -21,6 +21,7 @@ from selfvid.data.indexing.command import index
 from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecoderName
 from selfvid.encoders.base import load_encoder
+from selfvid.encoders.mirrored import MirroredEncoder
 from selfvid.errors import InputError
 from selfvid.features.choices import choose_flow, choose_sampling, choose_size
 from selfvid.features.extract import Cut, EncoderView, Pooling, encode
@@ -73,6 +74,7 @@ def embed(
     size: int | tuple[int, int] | None = None,
     pool: Literal["mean", "segments"] = "mean",
     segments: int = 3,
+    mirror: bool = False,
     flow: FlowEstimator | Path | str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
@@ -108,6 +110,7 @@ def embed(
         pool: "mean" takes the encoder's clip vector; "segments" concatenates the means of equal
             parts of the clip.
         segments: number of parts if pool is segments.
+        mirror: encode each clip and its mirror image, and take the mean of both vectors.
         flow: for an encoder that takes optical flow: a folder that `selfvid flow` wrote, or an
             estimator ("dis", "farneback", "tvl1", "raft") that is applied to the frames.
         overwrite: replace the file if it exists.
@@ -127,7 +130,8 @@ def embed(
     """
     out = Path(out)
     check_output(out, overwrite=overwrite)
-    encoder_view = EncoderView(load_encoder(encoder, allow=allow or ()))
+    loaded = load_encoder(encoder, allow=allow or ())
+    encoder_view = EncoderView(MirroredEncoder(loaded) if mirror else loaded)
     reading = choose_flow(encoder_view.encoder, flow)
     if flow is not None and reading is None:
         raise InputError(f"flow is {str(flow)!r} but the encoder takes pixels; expected no --flow")

@@ -32,6 +32,7 @@ def probe(
     label: str = "label",
     pool: Literal["mean", "segments"] = "mean",
     segments: int = 3,
+    mirror: bool = False,
     frames: int | None = None,
     clips: int | Literal["whole"] = "whole",
     short: Short | None = None,
@@ -71,6 +72,8 @@ def probe(
         pool: "mean" takes the encoder's clip vector, which for frame encoders does not depend on
             the order of frames; "segments" concatenates the means of equal parts of the clip.
         segments: number of parts if pool is segments.
+        mirror: encode each clip and its mirror image, and take the mean of both vectors, where
+            labels do not depend on the side. Histograms of flow are treated alike.
         frames: frames in a clip; by default as in training.
         clips: "whole" spreads the frames of one clip over the whole video; a number cuts that
             many clips, spread evenly over the video with frames spaced as in training, and
@@ -115,7 +118,7 @@ def probe(
     given = dict(locals())
     folders = [Path(each) for each in (encoder if isinstance(encoder, list) else [encoder])]
 
-    probed = [load_probed_encoder(folder, allow=allow or ()) for folder in folders]
+    probed = [load_probed_encoder(folder, mirror=mirror, allow=allow or ()) for folder in folders]
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     origin = None if flow is None else open_flow(flow)
 
@@ -139,7 +142,11 @@ def probe(
         seed=seed,
         counts=tuple(label_curve),
         motion=motion,
-        baselines=(Metadata(), *_flow_histograms(origin, subject), *(baselines or ())),
+        baselines=(
+            Metadata(),
+            *_flow_histograms(origin, subject, mirror=mirror),
+            *(baselines or ()),
+        ),
         histograms=histograms,
         tracks=tracks,
         flow=origin,
@@ -156,7 +163,9 @@ def probe(
     return result
 
 
-def _flow_histograms(origin: FlowOrigin | None, subject: Subject) -> list[Baseline]:
+def _flow_histograms(
+    origin: FlowOrigin | None, subject: Subject, *, mirror: bool
+) -> list[Baseline]:
     """Return the baseline of flow, if there is flow.
 
     An estimator sees frames as large as those of the encoder; of several encoders, as those of the
@@ -166,4 +175,4 @@ def _flow_histograms(origin: FlowOrigin | None, subject: Subject) -> list[Baseli
         return []
     cuts = [member.cut for member in subject.members]
     cut = next((cut for cut in cuts if cut.flow is not None), cuts[0])
-    return [FlowHistograms(origin, size=cut.size, decoder=cut.decoder)]
+    return [FlowHistograms(origin, mirror=mirror, size=cut.size, decoder=cut.decoder)]

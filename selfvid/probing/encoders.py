@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from selfvid.encoders.base import Encoder, encoder_folder, load_encoder
+from selfvid.encoders.mirrored import MirroredEncoder
 from selfvid.errors import InputError
 from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.recorded import build, describe
@@ -37,6 +38,11 @@ class ProbedEncoder:
     start: str
 
     @property
+    def mirrored(self) -> bool:
+        """Whether each clip is encoded with its mirror image."""
+        return isinstance(self.encoder, MirroredEncoder)
+
+    @property
     def home(self) -> Path:
         """Default folder of results: in the run, or beside an encoder without a run.
 
@@ -49,11 +55,14 @@ class ProbedEncoder:
         return self.run / "probe"
 
 
-def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> ProbedEncoder:
+def load_probed_encoder(
+    path: str | Path, *, mirror: bool = False, allow: Sequence[str] = ()
+) -> ProbedEncoder:
     """Load an encoder, and from the same run the encoder at the start of pretraining.
 
     Args:
         path: folder of an encoder or of a run.
+        mirror: whether each clip is encoded with its mirror image, see `MirroredEncoder`.
         allow: prefixes of the class paths that may be built, besides this package's.
 
     Raises:
@@ -63,11 +72,15 @@ def load_probed_encoder(path: str | Path, *, allow: Sequence[str] = ()) -> Probe
     parent = folder.absolute().parent
     start = parent / f"{folder.absolute().name}{AT_START}"
     run = parent if start.is_dir() or (parent / RECIPE).is_file() else None
+    encoder = load_encoder(folder, allow=allow)
     at_start = load_encoder(start, allow=allow) if start.is_dir() else None
+    if mirror:
+        encoder = MirroredEncoder(encoder)
+        at_start = None if at_start is None else MirroredEncoder(at_start)
     return ProbedEncoder(
         folder=folder,
         run=run,
-        encoder=load_encoder(folder, allow=allow),
+        encoder=encoder,
         at_start=at_start,
         start="unknown weights" if run is None else _weights_at_start(run / RECIPE),
     )

@@ -106,9 +106,10 @@ def about_method(subject: Subject, *, seed: int, seeds: int) -> dict[str, Any]:
     The clips of several encoders differ, and are described with each encoder.
     """
     first, *others = (member.cut for member in subject.members)
+    mirrored = ", mean with the mirror image" if subject.members[0].probed.mirrored else ""
     return {
         **({} if others else about_clips(first)),
-        "pool": str(first.pool),
+        "pool": f"{first.pool}{mirrored}",
         "classifier": linear.PROTOCOL,
         "grid": linear.GRID,
         "default_c": linear.DEFAULT_C,

@@ -16,6 +16,7 @@ from selfvid.encoders.base import Encoder, Provenance, load_encoder
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.mirrored import MirroredEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
 from selfvid.features.embed import embed
@@ -69,6 +70,22 @@ def test_a_videos_vector_is_the_mean_of_its_clips(
         np.testing.assert_allclose(videos["vectors"], means, atol=1e-5)
         assert videos["start"].tolist() == clips["start"].reshape(4, 6)[:, 0].tolist()
         assert (clips["end"] > clips["start"]).all()
+
+
+def test_mirrored_vectors_are_those_of_a_mirrored_encoder(
+    encoder: Path, manifest: Path, tmp_path: Path
+) -> None:
+    MirroredEncoder(load_encoder(encoder)).save(tmp_path / "mirrored")
+    vectors = []
+    for number, (folder, mirror) in enumerate(
+        ((encoder, True), (tmp_path / "mirrored", False), (encoder, False))
+    ):
+        out = tmp_path / f"{number}.npz"
+        embed(folder, manifest, out=out, mirror=mirror, quiet=True, workers=0)
+        with np.load(out, allow_pickle=False) as arrays:
+            vectors.append(arrays["vectors"])
+    assert (vectors[0] == vectors[1]).all()
+    assert not np.allclose(vectors[0], vectors[2])
 
 
 def test_a_folder_is_indexed_on_the_spot_and_broken_videos_are_named(

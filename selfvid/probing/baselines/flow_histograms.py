@@ -20,6 +20,7 @@ from selfvid.data.manifest.manifest import Manifest, Row
 from selfvid.data.video.decode import DecodeError, DecoderName
 from selfvid.errors import InputError
 from selfvid.flow.histograms import direction_histograms
+from selfvid.flow.stack import flip_flow
 from selfvid.probing.baselines.base import Baseline
 
 _AT_A_TIME = 64  # fields of flow in memory: at 340x256, they take 45 MB
@@ -34,6 +35,7 @@ class FlowHistograms(Baseline):
         grid: cells along each side of the picture.
         segments: equal parts of the video.
         bins: directions; the first is centred on motion to the right.
+        mirror: whether the histograms of a video and of its mirror image are averaged.
         size: (H, W) that frames are resized to before flow is estimated; a folder has its own.
         decoder: the decoder of these frames.
 
@@ -50,6 +52,7 @@ class FlowHistograms(Baseline):
         grid: int = 4,
         segments: int = 3,
         bins: int = 8,
+        mirror: bool = False,
         size: tuple[int, int] = (64, 64),
         decoder: DecoderName = "auto",
     ) -> None:
@@ -58,6 +61,7 @@ class FlowHistograms(Baseline):
                 f"grid is {grid}, segments {segments}, bins {bins}; expected 1 or more of each"
             )
         self._flow = open_flow(flow)
+        self._mirror = mirror
         self._segments, self._grid, self._bins = segments, grid, bins
         self._size, self._decoder = size, decoder
 
@@ -91,7 +95,8 @@ class FlowHistograms(Baseline):
         except DecodeError as error:
             raise InputError(f"flow of {row.path} cannot be read: {error.cause}") from error
         # Roots reduce the weight of large displacements, so that videos become more alike.
-        return np.asarray(torch.stack(means).sqrt().flatten().double().numpy())
+        roots = torch.stack(means).sqrt().mean(1)  # (segments, grid, grid, bins)
+        return np.asarray(roots.flatten().double().numpy())
 
     def _open(self, manifest: Manifest, row: Row) -> AbstractContextManager[Fields]:
         """Open the flow of one row."""
@@ -108,11 +113,16 @@ class FlowHistograms(Baseline):
         return clips.fields(row)
 
     def _mean(self, fields: Fields, part: NDArray[np.int64]) -> Tensor:
-        """Return the mean histogram of some fields, (grid, grid, bins)."""
-        total = torch.zeros(self._grid, self._grid, self._bins)
+        """Return the mean histogram of some fields and of their images, (images, grid, grid, bins).
+
+        The images are the fields as they are and, if mirrored ones count too, mirrored.
+        """
+        total = torch.zeros(1 + self._mirror, self._grid, self._grid, self._bins)
         for some in np.array_split(part, math.ceil(len(part) / _AT_A_TIME)):
             flow = fields.read(some.tolist(), direction="forward").pixels()  # (n, 2, H, W)
-            total += direction_histograms(flow, grid=self._grid, bins=self._bins).sum(0)
+            images = (flow, flip_flow(flow)) if self._mirror else (flow,)
+            for total_of, image in zip(total, images, strict=True):
+                total_of += direction_histograms(image, grid=self._grid, bins=self._bins).sum(0)
         return total / len(part)
 
     def _numbers(self, row: Row, frames: int) -> NDArray[np.int64]:

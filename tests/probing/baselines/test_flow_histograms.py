@@ -47,6 +47,16 @@ def test_features_are_roots_of_the_histograms_of_equal_parts(folder: Path) -> No
     assert np.allclose(found, np.concatenate([e.ravel() for e in expected]), atol=1e-4)
 
 
+def test_mirrored_histograms_are_the_mean_with_those_of_the_mirror_image(folder: Path) -> None:
+    (found,) = FlowHistograms(folder, mirror=True, bins=6).features(_manifest())
+    image = FIELDS.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
+    expected = [
+        (np.sqrt(_slow(part, grid=4, bins=6)) + np.sqrt(_slow(other, grid=4, bins=6))) / 2
+        for part, other in zip(FIELDS.split(4), image.split(4), strict=True)
+    ]
+    assert np.allclose(found, np.concatenate([e.ravel() for e in expected]), atol=1e-4)
+
+
 def test_a_long_part_is_read_piece_by_piece(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = FlowHistograms(folder, segments=1).features(_manifest())
     monkeypatch.setattr("selfvid.probing.baselines.flow_histograms._AT_A_TIME", 5)
