@@ -57,7 +57,7 @@ def test_vectors_with_the_mirror_image_do_not_tell_left_from_right(
     assert found.row("encoder").accuracy.mean < 0.7
     # The estimator does not make quite the same errors in a mirror image: without it over 0.9.
     assert found.row("optical flow").accuracy.mean < 0.9
-    assert found.protocol["pool"] == "3 segments, mean with the mirror image"
+    assert found.protocol["method"]["pool"] == "3 segments, mean with the mirror image"
 
 
 def test_missing_flow_is_an_error_before_anything_is_decoded(

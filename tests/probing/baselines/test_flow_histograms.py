@@ -48,10 +48,10 @@ def test_features_are_roots_of_the_histograms_of_equal_parts(folder: Path) -> No
 
 
 def test_mirrored_histograms_are_the_mean_with_those_of_the_mirror_image(folder: Path) -> None:
-    (found,) = FlowHistograms(folder, mirror=True, bins=6).features(_manifest())
+    (found,) = FlowHistograms(folder, mirror=True, bins=8).features(_manifest())
     image = FIELDS.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
     expected = [
-        (np.sqrt(_slow(part, grid=4, bins=6)) + np.sqrt(_slow(other, grid=4, bins=6))) / 2
+        (np.sqrt(_slow(part, grid=4, bins=8)) + np.sqrt(_slow(other, grid=4, bins=8))) / 2
         for part, other in zip(FIELDS.split(4), image.split(4), strict=True)
     ]
     assert np.allclose(found, np.concatenate([e.ravel() for e in expected]), atol=1e-4)
