@@ -121,7 +121,8 @@ class ClipBatch:
         """Return the input of an encoder, (B, T, C, H, W): pixels 0 to 255, or flow in pixels."""
         if self.steps is None:
             return self.frames
-        return (self.frames.float() - FLOW_ZERO) * self.steps.view(-1, 1, 1, 1, 1)
+        # In place: a batch of flow is large, and each further copy costs as much as reading it.
+        return self.frames.float().sub_(FLOW_ZERO).mul_(self.steps.view(-1, 1, 1, 1, 1))
 
     @staticmethod
     def of(clips: list[Clip], faults: tuple[str, ...] = ()) -> ClipBatch:

@@ -70,11 +70,11 @@ class WindowPairs(Objective):
                 f"clips have {clip.shape[1]} frames; expected two windows of the same length, as "
                 "PairedClips cuts them"
             )
-        windows = torch.cat(clip.chunk(2, 1))  # (2B, T / 2, C, H, W)
+        windows = clip.unflatten(1, (2, -1)).flatten(0, 1)  # (2B, T / 2, C, H, W), without a copy
         vectors = self.encoder(windows).segments(self.segments, user="WindowPairs")  # (2B, D)
         projected = self.projector(vectors)  # (2B, D')
         with torch.autocast(clip.device.type, enabled=False):
-            a, b = projected.float().chunk(2)
+            a, b = projected.float().unflatten(0, (-1, 2)).unbind(1)
             losses: Losses = self.loss(gathered(a), gathered(b))
         return losses
 
