@@ -122,7 +122,8 @@ class ClipBatch:
         if self.steps is None:
             return self.frames
         # In place: a batch of flow is large, and each further copy costs as much as reading it.
-        return self.frames.float().sub_(FLOW_ZERO).mul_(self.steps.view(-1, 1, 1, 1, 1))
+        pixels = self.frames.to(torch.float32, copy=True)
+        return pixels.sub_(FLOW_ZERO).mul_(self.steps.view(-1, 1, 1, 1, 1))
 
     @staticmethod
     def of(clips: list[Clip], faults: tuple[str, ...] = ()) -> ClipBatch:
