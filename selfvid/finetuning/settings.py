@@ -10,7 +10,7 @@ from typing import Any
 from selfvid.compute import Device, Precision, choose_device
 from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.crops import Crop
-from selfvid.data.clips.sampling import Sampling
+from selfvid.data.clips.sampling import PairedClips, Sampling
 from selfvid.encoders.base import Encoder
 from selfvid.encoders.crops import check_crops, cuts_input
 from selfvid.errors import InputError
@@ -70,7 +70,12 @@ class FinetuneSettings:
         if self.crop is not None:
             check_crops(self.encoder)
         if self.reading.flow is not None and self.augment is not None:
-            raise InputError("augment changes colours, and flow is no picture; expected null")
+            self.augment.check_flow_clips()
+        if isinstance(self.clips, PairedClips):
+            raise InputError(
+                "clips are pairs of windows of PairedClips, which only pretraining compares; expected "
+                "another rule, such as RandomClips"
+            )
         if self.augment is not None:
             self.augment.check(self.clips.length)
         if self.clips.length < self.encoder.window:

@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
-from selfvid.data.clips.sampling import RandomClips
+from selfvid.backbones.small import SmallNet
+from selfvid.data.clips.augmentation import Augmentation
+from selfvid.data.clips.sampling import PairedClips, RandomClips
+from selfvid.encoders.flow_input import FlowFields
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import TwoHeads
@@ -15,6 +19,8 @@ from tests.finetuning.kept_features.runs import frozen
 from tests.finetuning.second import trained
 from tests.finetuning.test_stages import on_clips
 from tests.finetuning.tuned import settings_of, tanh_encoder
+
+ON_FIELDS = FrameEncoder(SmallNet(channels=2, stages=(8,)), input=FlowFields())
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,11 @@ def test_coherence_and_a_second_data_set_exclude_each_other(
         ({"seed": -1}, "seed is -1; expected 0 or more"),
         ({"clips": RandomClips(frames=2, clips=3)}, "batch 4 is no multiple of accumulate 1 times"),
         ({"flow": "flow"}, "flow is 'flow' but the encoder takes pixels"),
+        (
+            {"flow": "flow", "encoder": ON_FIELDS, "augment": Augmentation()},
+            "augmentation has .* and clips are flow",
+        ),
+        ({"clips": PairedClips(frames=2)}, "clips are pairs of windows of PairedClips, which only"),
         ({"rates": {"backbone": 1}}, "rates name 'backbone', which the model has not"),
         (
             {"encoder": SlidingEncoder(on_clips())},
