@@ -73,7 +73,7 @@ class FinetuneSettings:
             self.augment.check_flow_clips()
         if isinstance(self.clips, PairedClips):
             raise InputError(
-                "clips are pairs of windows of PairedClips, which only pretraining compares; expected "
+                "clips are pairs of windows of PairedClips, which only pretraining takes; expected "
                 "another rule, such as RandomClips"
             )
         if self.augment is not None:
