@@ -106,6 +106,12 @@ from selfvid.objectives.simsiam import (
     SimSiamLoss as SimSiamLoss,
 )
 from selfvid.objectives.temporal_coherence import TemporalCoherence as TemporalCoherence
+from selfvid.objectives.temporal_pretext import TemporalPretext as TemporalPretext
+from selfvid.objectives.time_changes import Reversed as Reversed
+from selfvid.objectives.time_changes import Shuffled as Shuffled
+from selfvid.objectives.time_changes import Sorted as Sorted
+from selfvid.objectives.time_changes import Sped as Sped
+from selfvid.objectives.time_changes import TimeChange as TimeChange
 from selfvid.objectives.two_views import TwoViews as TwoViews
 from selfvid.objectives.vicreg import (
     VICReg as VICReg,

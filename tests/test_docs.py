@@ -131,6 +131,7 @@ def run_all(section: str) -> None:
 def test_there_is_a_page_for_every_kind_of_extension() -> None:
     assert list(EXTENSIONS) == [
         "An objective",
+        "A change of time",
         "An encoder",
         "A head",
         "A source of clips",

@@ -23,12 +23,18 @@ class Objective(Recorded, nn.Module, ABC):
         least_clips: the smallest B of a batch for which the loss is defined.
         needs_flow: whether `forward` also takes the flow between the frames of its clips of pixels,
             (B, T - 1, 2, H, W), as its second argument.
+        directed: whether the loss depends on the direction of time, so that clips must not be
+            reversed at random.
+        whole_clips: whether clips must lie in their videos whole: frames that are repeated because
+            a video is too short would give the answer away.
     """
 
     encoder: Encoder
     least_steps: int = 1
     least_clips: int = 1
     needs_flow: bool = False
+    directed: bool = False
+    whole_clips: bool = False
 
     @property
     def encoders(self) -> dict[str, Encoder]:

@@ -77,6 +77,8 @@ def _source(settings: PretrainSettings) -> ClipSource:
         seed=settings.seed,
     )
     dataset.require_fitting()
+    if settings.objective.whole_clips:
+        dataset.require_whole()
     return VideoSource(dataset, workers=settings.reading.processes)
 
 
@@ -107,6 +109,8 @@ def _check(settings: PretrainSettings, source: ClipSource) -> None:
         settings.augment.check(source.frames)
         if objective.needs_flow:
             settings.augment.check_flow()
+        if objective.directed:
+            settings.augment.check_direction()
     _check_batch(settings, source.clips_per_video)
     _check_size(settings, source.size)
     objective.check_size(*source.size)

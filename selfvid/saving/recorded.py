@@ -62,7 +62,8 @@ def describe(value: Any) -> Any:
         InputError: If a value is neither plain data nor of a class that can be described.
     """
     if isinstance(value, Recorded):
-        return _described(value, value.construction)
+        # An object of a class without a constructor was made without arguments.
+        return _described(value, vars(value).get("construction", {}))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
         return _described(value, fields)

@@ -167,6 +167,18 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
         ("self.covariance * covariance", "covariance"),
     ),
     "objectives/sigreg.py": (("(1 - self.weight) * prediction", "prediction"),),
+    "objectives/temporal_pretext.py": (
+        ("torch.arange(scores.shape[1], device", "0 * torch.arange(scores.shape[1], device"),
+        ("steps.flatten(1)", "steps.mean(1).repeat(1, steps.shape[1])"),
+        ("(scores.argmax(2) == true)", "(scores.argmax(1) == true)"),
+    ),
+    "objectives/time_changes.py": (
+        ("(forwards, forwards.flip(0))", "(forwards, forwards)"),
+        ("each not in (true, true[::-1])", "each != true"),
+        ("torch.randint(len(self.wrong), (clips,))", "torch.randint(1, (clips,))"),
+        ("if each[0] < each[-1]", ""),
+        ("(self.span(shown) - span) // 2 for", "0 * span for"),
+    ),
     "objectives/simsiam.py": (("0.5 * (following + preceding)", "following"),),
     "flow/warp.py": (
         ("(2 * places.movedim(1, -1) + 1) / size - 1", "(2 * places.movedim(1, -1)) / size - 1"),

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.faults import FaultPolicy
 from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.digits.stream import DigitStream
@@ -10,6 +12,8 @@ from selfvid.data.manifest.manifest import Manifest
 from selfvid.data.manifest.rows import Row
 from selfvid.encoders.base import Provenance
 from selfvid.errors import InputError
+from selfvid.objectives.temporal_pretext import TemporalPretext
+from selfvid.objectives.time_changes import Reversed, Shuffled, TimeChange
 from selfvid.pretraining.footage import notes, open_source, provenance, provenance_at_start
 from selfvid.pretraining.settings import PretrainSettings
 from selfvid.training.clips import ClipReading
@@ -127,3 +131,34 @@ def test_averaged_weights_are_a_note() -> None:
     assert notes(settings(plan={"average": 0.5})) == (
         "weights are a moving average with decay 0.5",
     )
+
+
+def pretext(change: TimeChange) -> TemporalPretext:
+    return TemporalPretext(tiny_objective().encoder, change, steps=3)
+
+
+def test_time_is_not_reversed_at_random_where_its_direction_is_told() -> None:
+    reverse = Augmentation(reverse=0.5)
+    with pytest.raises(InputError, match=r"reverse is 0.5.* direction of time; expected reverse 0"):
+        open_source(settings(objective=pretext(Reversed()), augment=reverse))
+    # Frames in order are in order both ways.
+    assert open_source(settings(objective=pretext(Shuffled(3)), augment=reverse)).frames == 3
+
+
+def test_clips_with_repeated_frames_would_tell_what_was_done_to_time(manifest: str) -> None:
+    whole: dict[str, Any] = {
+        "frames": 3,
+        "stride": 40,
+    }  # a span of 81 frames, and every video has 90
+    objective = pretext(Reversed())
+    open_source(settings(data=manifest, size=16, objective=objective, clips=RandomClips(**whole)))
+    table = Manifest.read(manifest)
+    short = replace(table.rows[1], frames=80)
+    Manifest((table.rows[0], short, *table.rows[2:]), Path(manifest).parent).write(Path(manifest))
+    for rule in ("repeat_last", "loop"):
+        padded = RandomClips(**whole, short=rule)
+        with pytest.raises(InputError, match=r"1 of 3 videos .*'b.mp4' of 80.* short: skip"):
+            open_source(settings(data=manifest, size=16, objective=objective, clips=padded))
+        open_source(settings(data=manifest, size=16, clips=padded))  # pairs may be padded
+    skipped = RandomClips(**whole, short="skip")
+    open_source(settings(data=manifest, size=16, objective=objective, clips=skipped))

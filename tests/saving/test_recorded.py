@@ -8,6 +8,7 @@ from selfvid.data.clips.sampling import RandomClips
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.input import DifferenceInput
 from selfvid.errors import InputError
+from selfvid.objectives.time_changes import Reversed
 from selfvid.saving.recorded import Recorded, build, describe
 
 
@@ -33,6 +34,12 @@ def test_positional_arguments_and_defaults_are_recorded() -> None:
 
     assert Base(4).construction == {"width": 4, "depth": 3}
     assert Derived(4).construction == {"width": 4}
+
+
+def test_a_class_without_a_constructor_has_no_arguments() -> None:
+    path = "selfvid.objectives.time_changes.Reversed"
+    assert describe(Reversed()) == {"class_path": path, "init_args": {}}
+    assert isinstance(build(describe(Reversed())), Reversed)
 
 
 def test_dataclasses_are_described_by_their_fields() -> None:

@@ -112,6 +112,18 @@ class Augmentation(nn.Module, Recorded):
                 "simple reverse; expected 0 for these, or augment null"
             )
 
+    def check_direction(self) -> None:
+        """Refuse to reverse time, for a loss that depends on its direction.
+
+        Raises:
+            InputError: If time is reversed.
+        """
+        if self.reverse:
+            raise InputError(
+                f"augmentation's reverse is {self.reverse:g}, and the objective tells the "
+                "direction of time; expected reverse 0"
+            )
+
     def check_flow(self) -> None:
         """Refuse changes that the flow between the frames of a clip cannot follow.
 

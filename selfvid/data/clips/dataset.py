@@ -183,6 +183,23 @@ class ClipDataset(Dataset[Loaded]):
                 f"every video; expected one that fits the longest, of {longest} frames"
             )
 
+    def require_whole(self) -> None:
+        """Refuse videos that are shorter than a clip, unless they are skipped.
+
+        Nothing is refused for a video whose length the manifest does not give.
+
+        Raises:
+            InputError: If clips of some video would repeat frames.
+        """
+        rows = [row for row in self.manifest.rows if row.frames and self._gives_clips(row)]
+        short = [row for row in rows if not self.sampling.fits(self.timeline(row))]
+        if short:
+            raise InputError(
+                f"{len(short)} of {len(self.manifest)} videos are shorter than a clip with "
+                f"{self.sampling}, the first is {short[0].path!r} of {short[0].frames} frames, and "
+                "the objective needs clips without repeated frames; expected short: skip"
+            )
+
     def _rows_with_clips(self) -> np.ndarray:
         """Return the indices of the rows that, by the manifest, are long enough for a clip."""
         rows = self.manifest.rows
