@@ -38,8 +38,8 @@ class TemporalPretext(Objective):
             classifier tells from vectors of single frames is only how they change on average.
 
     Raises:
-        InputError: If the encoder takes flow or has no step vectors, or `steps` is below 1 or gives
-            versions that cannot be made.
+        InputError: If the encoder takes flow or has no step vectors, `steps` or `hidden` is below
+            1, or `steps` gives versions that cannot be made.
     """
 
     whole_clips = True
@@ -58,6 +58,8 @@ class TemporalPretext(Objective):
             raise InputError(
                 f"steps is {steps}; expected a number of steps that see 2 frames or more together"
             )
+        if hidden is not None and hidden < 1:
+            raise InputError(f"hidden is {hidden}; expected 1 or more, or null for none")
         if encoder.one_length and steps > 1:
             raise InputError(
                 f"steps is {steps}, and {type(encoder).__name__} gives one; expected 1, or a "

@@ -159,6 +159,7 @@ def flow_encoder() -> LSTMEncoder:
     [
         (lambda: TemporalPretext(flow_encoder(), Reversed(), steps=2), "2 channels of flow"),
         (lambda: TemporalPretext(frames(), Reversed(), steps=0), "steps is 0; expected"),
+        (lambda: TemporalPretext(frames(), Reversed(), steps=2, hidden=0), "hidden is 0; expected"),
         (lambda: TemporalPretext(frames(), Reversed(), steps=1), "see 2 frames or more together"),
         (lambda: TemporalPretext(windows(), Shuffled(3), steps=2), "cuts 4 frames into 3 pieces"),
         (
