@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from torch import Tensor
 
 from selfvid.backbones.karpathy import SlowFusion
 from selfvid.backbones.small import SmallNet
+from selfvid.data.digits.stream import DigitStream
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.flow_input import FlowFields
 from selfvid.encoders.frame import FrameEncoder
@@ -18,6 +20,9 @@ from selfvid.encoders.vectors import FlatFrames
 from selfvid.errors import InputError
 from selfvid.objectives.temporal_pretext import TemporalPretext
 from selfvid.objectives.time_changes import Reversed, Shuffled, Sorted, Sped, TimeChange
+from selfvid.pretraining.command import pretrain
+from selfvid.training.schedule import Training
+from tests.pretraining.runs import forget_beyond, weights
 
 SIDE = 16
 CHANGES: list[TimeChange] = [Reversed(), Shuffled(3), Sorted(3), Sped((1, 2, 4))]
@@ -178,3 +183,17 @@ def test_an_encoder_of_one_step_gives_no_more() -> None:
     assert TemporalPretext(encoder, Reversed(), steps=1).least_frames == 10
     with pytest.raises(InputError, match="steps is 2, and ClipEncoder gives one; expected 1"):
         TemporalPretext(encoder, Reversed(), steps=2)
+
+
+def test_a_resumed_run_draws_the_same_orders(tmp_path: Path) -> None:
+    def run(out: Path, **more: Any) -> Path:
+        torch.manual_seed(0)
+        objective = TemporalPretext(frames(), Shuffled(3), steps=3, hidden=8)
+        data = DigitStream(frames=3, digits=1, canvas=32)
+        plan = Training(steps=4, batch=4, warmup=0, checkpoint_every=2, preview_every=4)
+        return pretrain(data, out, objective=objective, training=plan, precision="float32", **more)
+
+    whole, cut = run(tmp_path / "whole"), run(tmp_path / "cut")
+    forget_beyond(cut, 2)
+    resumed = weights(run(cut, resume=True))
+    assert all(torch.equal(resumed[name], weight) for name, weight in weights(whole).items())
