@@ -99,7 +99,8 @@ def finetune(
             default they are kept in the run's folder until the run ends.
         second: manifest of a second labelled data set, for multi-task training: a second head on
             the same encoder is trained on it in the same steps. Its name in rates is second_head.
-        folds: number of folds by group, if the manifest has no split of its own; 5 by default.
+        folds: number of folds by group, if the manifest has no split and no folds of its own; 5 by
+            default.
         score_training: also write the scores of the training videos, which `fuse --how svm` is
             fitted on.
         decoder: auto, decord or pyav.

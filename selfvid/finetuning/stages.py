@@ -2,7 +2,8 @@
 
 The encoder of a fold was trained on that fold's training videos, and these include the test videos
 of all other folds. Therefore each fold of the second stage starts from the encoder of the same fold
-of the first stage.
+of the first stage. The first stage is a finetune run, or encoders that were pretrained for each
+fold without the videos that it tests.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def continued(settings: FinetuneSettings, test: Manifest, *, fold: int) -> Finet
         fold: the number of the fold, from 1.
 
     Raises:
-        InputError: If the first stage tested this fold on other videos, or if features are kept,
-            which all folds would share.
+        InputError: If the first stage tested this fold on other videos or was trained on some of
+            them, if it has no such fold, or if features are kept, which all folds would share.
     """
     if not _has_stages(settings):
         return settings
@@ -47,15 +48,29 @@ def continued(settings: FinetuneSettings, test: Manifest, *, fold: int) -> Finet
             "its own; expected cache to be null"
         )
     stage = RunFolder(settings.init).fold(fold)
-    tested = set(Scores.read(stage / SCORES).videos) if (stage / SCORES).is_file() else set()
-    if tested != {segment_id(row) for row in test.rows}:
-        raise InputError(
-            f"fold {fold} of init {settings.init!r} was tested on other videos; expected the same "
-            "manifest, label, folds and seed"
-        )
+    _check_same_fold(settings.init, stage, test, fold)
     encoder = copy.deepcopy(settings.encoder)
     warm_start(encoder, stage)
     return dataclasses.replace(settings, encoder=encoder)
+
+
+def _check_same_fold(init: str, stage: Path, test: Manifest, fold: int) -> None:
+    """Check that the first stage of a fold tested what the second tests, or has not seen it."""
+    if (stage / SCORES).is_file():
+        if set(Scores.read(stage / SCORES).videos) != {segment_id(row) for row in test.rows}:
+            raise InputError(
+                f"fold {fold} of init {init!r} was tested on other videos; expected the same "
+                "manifest, label, folds and seed"
+            )
+        return
+    seen = set(read_provenance(stage).footage)
+    common = [row.path for row in test.rows if row.video in seen]
+    if common:
+        raise InputError(
+            f"the encoder of fold {fold} of init {init!r} was trained on {len(common)} of the "
+            f"{len(test)} videos that this fold tests, such as {common[0]}; expected encoders of "
+            "the same folds"
+        )
 
 
 def before(settings: FinetuneSettings, *, fold: int) -> Provenance:

@@ -16,7 +16,7 @@ from selfvid.flow.estimate import FlowEstimator
 from selfvid.probing.baselines.base import Baseline
 from selfvid.probing.baselines.flow_histograms import FlowHistograms
 from selfvid.probing.baselines.metadata import Metadata
-from selfvid.probing.encoders import load_probed_encoder
+from selfvid.probing.encoders import load_members
 from selfvid.probing.features import Extraction
 from selfvid.probing.plan import Plan
 from selfvid.probing.result import FEATURES, KIND, OWN_FILES, ProbeResult
@@ -66,7 +66,7 @@ def probe(
 
     Args:
         encoder: folder of a run or of an encoder; several are judged as one, by their vectors side
-            by side.
+            by side. A run of several folds has an encoder for each: each fold is judged by its own.
         manifest: the labelled videos, a manifest of `selfvid index`.
         label: the manifest's column of labels.
         pool: "mean" takes the encoder's clip vector, which for frame encoders does not depend on
@@ -81,7 +81,7 @@ def probe(
         short: if clips is a number, what happens to a video shorter than a clip: "repeat_last"
             repeats its last frame, "loop" starts it again, "skip" leaves it out.
         size: height and width of frames, one number for both; by default as in training.
-        folds: number of folds if the manifest has no split of its own; 5 by default.
+        folds: number of folds if the manifest has no split and no folds of its own; 5 by default.
         seeds: number of networks with random weights, and of draws of labels for each point of
             the label curve.
         label_curve: numbers of labelled videos per class for which accuracy is reported, besides
@@ -118,7 +118,7 @@ def probe(
     given = dict(locals())
     folders = [Path(each) for each in (encoder if isinstance(encoder, list) else [encoder])]
 
-    probed = [load_probed_encoder(folder, mirror=mirror, allow=allow or ()) for folder in folders]
+    probed, later = load_members(folders, mirror=mirror, allow=allow or ())
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     origin = None if flow is None else open_flow(flow)
 
@@ -134,7 +134,11 @@ def probe(
         )
         for one, past in ((each, each.encoder.provenance) for each in probed)
     ]
-    subject = Subject(tuple(map(Member, names_of(folders), probed, cuts)))
+    names = names_of(folders)
+    subject = Subject(
+        tuple(map(Member, names, probed, cuts)),
+        tuple(Subject(tuple(map(Member, names, each, cuts))) for each in later),
+    )
     plan = Plan(
         label=label,
         folds=folds,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from selfvid.probing.classifiers.knn import SHOWN_K
 from selfvid.probing.variants import (
     LearnedFeatures,
     RawResult,
@@ -47,11 +48,13 @@ class Comparison:
         rows: of the table: the encoder, its baselines with chance as the last one, and the
             encoder on clips with frozen or shuffled frames.
         differences: the encoder's accuracy minus that of each other variant, paired.
+        knn_differences: the same of the vote of five neighbours.
     """
 
     raw: dict[str, RawResult]
     rows: tuple[VariantResult, ...]
     differences: dict[str, Interval]
+    knn_differences: dict[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def compare(variants: Mapping[str, Sequence[Floats | LearnedFeatures]], task: Ta
     """
     raw = {name: assess(name, repeats, task) for name, repeats in variants.items()}
     rows = {name: summarise(result, task) for name, result in raw.items()}
-    own = raw[ENCODER].correct
+    own, others = raw[ENCODER], {name: each for name, each in raw.items() if name != ENCODER}
     return Comparison(
         raw=raw,
         rows=(
@@ -132,9 +135,11 @@ def compare(variants: Mapping[str, Sequence[Floats | LearnedFeatures]], task: Ta
             *(row for name, row in rows.items() if name in _VIEWS),
         ),
         differences={
-            name: task.difference(own, other.correct)
-            for name, other in raw.items()
-            if name != ENCODER
+            name: task.difference(own.correct, other.correct) for name, other in others.items()
+        },
+        knn_differences={
+            name: task.difference(own.knn[SHOWN_K], other.knn[SHOWN_K])
+            for name, other in others.items()
         },
     )
 

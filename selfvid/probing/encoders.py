@@ -14,6 +14,7 @@ from selfvid.encoders.mirrored import MirroredEncoder
 from selfvid.errors import InputError
 from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.recorded import build, describe
+from selfvid.training.run_folder import RunFolder
 
 AT_START = "_at_start"  # ends the name of the folder of an encoder before pretraining
 RECIPE = "recipe.yaml"
@@ -53,6 +54,40 @@ class ProbedEncoder:
         if self.run is None or not stands_for_the_run:
             return folder.with_name(f"{folder.name}-probe")
         return self.run / "probe"
+
+
+def load_members(
+    folders: Sequence[Path], *, mirror: bool = False, allow: Sequence[str] = ()
+) -> tuple[list[ProbedEncoder], list[list[ProbedEncoder]]]:
+    """Load the encoders that are judged as one, and if each fold has its own, those of all folds.
+
+    Args:
+        folders: folders of encoders or of runs. A run of several folds has an encoder in each of
+            ``folds/1``, ``folds/2`` and so on; an encoder without folds belongs to all of them.
+        mirror: encode each clip with its mirror image too.
+        allow: prefixes of the class paths that may be built, besides this package's.
+
+    Returns:
+        The encoders, of the first fold if there are several; and those of each later fold.
+
+    Raises:
+        InputError: If there is no encoder, or if runs differ in the number of folds.
+    """
+    each = [RunFolder(folder).encoders for folder in folders]
+    counts = [len(places) for places in each if len(places) > 1]
+    if len(set(counts)) > 1:
+        raise InputError(
+            f"the runs have encoders of {', '.join(map(str, counts))} folds; expected as many in "
+            "each"
+        )
+    folds = max(counts, default=1)
+    loaded = [
+        [load_probed_encoder(place, mirror=mirror, allow=allow) for place in places]
+        * (folds // len(places))
+        for places in each
+    ]
+    first, *later = ([encoders[fold] for encoders in loaded] for fold in range(folds))
+    return first, later
 
 
 def load_probed_encoder(

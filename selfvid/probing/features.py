@@ -165,13 +165,15 @@ def gather(
     missing = {key: view for key, view in views.items() if key not in found}
     reused = len(found)
     if missing:
-        named = {f"{name} {n}": view for (name, n), view in missing.items()}
+        # Encoders of several folds often began with the same weights: these are run once.
+        places = {key: store.path(view).name for key, view in missing.items()}
+        different = {places[key]: view for key, view in missing.items()}
         made = extract(
-            named, manifest, cut, device=how.device, workers=how.workers, quiet=how.quiet
+            different, manifest, cut, device=how.device, workers=how.workers, quiet=how.quiet
         )
-        for (name, n), view in missing.items():
-            found[name, n] = made[f"{name} {n}"]
-            store.write(view, found[name, n])
+        for place, view in different.items():
+            store.write(view, made[place])
+        found |= {key: made[place] for key, place in places.items()}
     # A video that could not be read in this pass may have been read in an earlier one.
     read = np.logical_and.reduce([features.read for features in found.values()])
     faults = dict.fromkeys(fault for features in found.values() for fault in features.faults)

@@ -95,12 +95,16 @@ class Plan:
         extracted = time.monotonic()
         videos = videos.select(gathered.read)
         task = self.task(videos)
-        variants = gathered.variants | baseline_features(self.baselines, videos)
-        compared: dict[str, Sequence[Floats | LearnedFeatures]] = {**variants, **learned}
+        footage = subject.footage_of_folds(whole, videos, task.folds)
+        baselines = baseline_features(self.baselines, videos)
+        compared: dict[str, Sequence[Floats | LearnedFeatures]] = {
+            **subject.judged(gathered.variants),
+            **baselines,
+            **learned,
+        }
         comparison = compare(compared, task)
         pool = str(subject.members[0].cut.pool)
-        motion = check_motion(variants, comparison, task, pool=pool)
-        footage = subject.footage(whole, [videos.rows[at] for at in task.tested])
+        motion = check_motion(gathered.variants, comparison, task, pool=pool)
         result = ProbeResult.of(
             comparison,
             task,
@@ -156,7 +160,13 @@ class Plan:
     def _checked(self, whole: Manifest, subject: Subject) -> Manifest:
         """Return the labelled videos; errors that need no decoding are raised here."""
         videos = self.labelled(whole)
-        self.task(videos)
+        folds = self.task(videos).folds
+        if subject.later and len(subject.of_folds) != len(folds):
+            raise InputError(
+                f"the run has encoders of {len(subject.of_folds)} folds, and the manifest is "
+                f"tested in {len(folds)}; expected as many"
+            )
+        subject.footage_of_folds(whole, videos, folds)
         for cut in (member.cut for member in subject.members):
             if cut.flow is not None:
                 cut.flow.check(videos, size=cut.size)

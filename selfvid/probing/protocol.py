@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.splits import own_folds
 from selfvid.data.video.decode import resolve_decoder
 from selfvid.encoders.base import fingerprint
 from selfvid.features.extract import Cut
@@ -31,9 +32,14 @@ JOINED = (
     "encoder are, so that the scale of a vector has no effect; a longer vector has more weight"
 )
 
+OF_FOLDS = "each fold is trained and tested on the vectors of its own encoder"
+
 
 def about_subject(subject: Subject) -> dict[str, Any]:
     """Return which encoder is evaluated, or which ones, as plain data."""
+    if subject.later:
+        each = [about_subject(one) for one in subject.of_folds]
+        return {**each[0], "folds": each, "meaning_of_folds": OF_FOLDS}
     if len(subject.members) == 1:
         return about_encoder(subject.members[0].probed)
     members = [
@@ -70,7 +76,7 @@ def about_data(manifest: Manifest, task: Task, *, label: str) -> dict[str, Any]:
         "tested": len(tested),
         "groups": len(set(groups.tolist())),
         "groups_tested": len(set(groups[tested].tolist())),
-        "split": "the manifest's own" if len(task.folds) == 1 else "StratifiedGroupKFold by group",
+        "split": _split(manifest, task),
         "folds": [
             {
                 "name": fold.name,
@@ -86,6 +92,13 @@ def about_data(manifest: Manifest, task: Task, *, label: str) -> dict[str, Any]:
             "meaning": CHANCE,
         },
     }
+
+
+def _split(manifest: Manifest, task: Task) -> str:
+    """Return in words where the folds come from."""
+    if len(task.folds) == 1:
+        return "the manifest's own"
+    return "the manifest's own folds" if own_folds(manifest) else "StratifiedGroupKFold by group"
 
 
 def about_clips(cut: Cut) -> dict[str, Any]:

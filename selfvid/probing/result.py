@@ -41,6 +41,7 @@ class ProbeResult:
     Attributes:
         rows: one for each variant; the encoder is the first.
         differences: the encoder's accuracy minus that of each other variant, paired.
+        knn_differences: the same of the vote of five neighbours.
         verdicts: what the figures mean, in sentences.
         classes: names of the K classes.
         confusion: confusion matrix of the encoder's predictions, (K, K), a row for each true
@@ -55,6 +56,7 @@ class ProbeResult:
 
     rows: tuple[VariantResult, ...]
     differences: dict[str, Interval]
+    knn_differences: dict[str, Interval]
     verdicts: tuple[str, ...]
     classes: tuple[str, ...]
     confusion: NDArray[np.int64]
@@ -83,6 +85,7 @@ class ProbeResult:
         return ProbeResult(
             rows=tuple(replace(row, name=titled(row.name)) for row in comparison.rows),
             differences={titled(name): gap for name, gap in comparison.differences.items()},
+            knn_differences={titled(name): gap for name, gap in comparison.knn_differences.items()},
             classes=task.classes,
             confusion=confusion(predicted, truth, count),
             per_class=per_class_accuracy(predicted, truth, count),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.manifest.splits import Fold
 from selfvid.errors import InputError
 from selfvid.features.extract import Cut, EncoderView
 from selfvid.probing.comparison import (
@@ -19,6 +22,7 @@ from selfvid.probing.comparison import (
     START,
 )
 from selfvid.probing.encoders import ProbedEncoder, random_weights
+from selfvid.probing.variants import FeaturesOfFolds, Floats, LearnedFeatures
 from selfvid.results.leaks import Footage, relate_footage
 
 
@@ -43,9 +47,17 @@ class Subject:
 
     Attributes:
         members: one or several encoders.
+        later: if each fold has encoders of its own, `members` are those of the first fold, and
+            these are the subjects of the other folds, in order.
     """
 
     members: tuple[Member, ...]
+    later: tuple[Subject, ...] = ()
+
+    @property
+    def of_folds(self) -> tuple[Subject, ...]:
+        """The subject of each fold; this one alone if it is judged in all folds."""
+        return (replace(self, later=()), *self.later)
 
     @property
     def name(self) -> str:
@@ -58,9 +70,13 @@ class Subject:
     def home(self) -> Path:
         """Default folder of the result; of several encoders, beside the run of the first."""
         first = self.members[0].probed
-        if len(self.members) == 1:
+        if len(self.members) == 1 and not self.later:
             return first.home
         place = (first.folder if first.run is None else first.run).absolute()
+        if self.later:
+            place = place.parents[1]  # of RUN/folds/1
+        if len(self.members) == 1:
+            return place / "probe"
         joined = "+".join(member.name.replace("/", "_") for member in self.members)
         return place.with_name(f"{joined}-probe")
 
@@ -90,30 +106,76 @@ class Subject:
         """Return, for each encoder, the repeats of every variant and the views they are given.
 
         All encoders of a variant change together: all are as at the start, or drawn anew, or see
-        frozen or shuffled clips. Encoders of one architecture are drawn with different seeds.
+        frozen or shuffled clips. Encoders of one architecture are drawn with different seeds. If
+        each fold has encoders of its own, the repeats of a variant that depends on them are those
+        of the folds, in order.
 
         Args:
             seeds: number of random weights.
             motion: whether there are variants with frozen and with shuffled clips.
             allow: prefixes of the class paths that may be built.
         """
-        kept = all(member.probed.at_start is not None for member in self.members)
+        kept = all(m.probed.at_start is not None for one in self.of_folds for m in one.members)
         flow = any(member.cut.flow is not None for member in self.members)
         found = []
-        for number, member in enumerate(self.members):
-            encoder, at_start = member.probed.encoder, member.probed.at_start
-            views: dict[str, tuple[EncoderView, ...]] = {ENCODER: (EncoderView(encoder),)}
-            if kept and at_start is not None:
-                views[START] = (EncoderView(at_start),)
+        for number in range(len(self.members)):
+            probed = [one.members[number].probed for one in self.of_folds]
+            encoders = [each.encoder for each in probed]
+            views: dict[str, tuple[EncoderView, ...]] = {ENCODER: tuple(map(EncoderView, encoders))}
+            starts = [each.at_start for each in probed if each.at_start is not None]
+            if kept:
+                views[START] = tuple(map(EncoderView, starts))
             views[RANDOM] = tuple(
-                EncoderView(random_weights(encoder, seed + number * seeds, allow=allow))
+                EncoderView(random_weights(encoders[0], seed + number * seeds, allow=allow))
                 for seed in range(seeds)
             )
             if motion:
-                views[FROZEN_FLOW if flow else FROZEN] = (EncoderView(encoder, "frozen"),)
-                views[SHUFFLED_FLOW if flow else SHUFFLED] = (EncoderView(encoder, "shuffled"),)
+                names = (FROZEN_FLOW, SHUFFLED_FLOW) if flow else (FROZEN, SHUFFLED)
+                views[names[0]] = tuple(EncoderView(each, "frozen") for each in encoders)
+                views[names[1]] = tuple(EncoderView(each, "shuffled") for each in encoders)
             found.append(views)
         return found
+
+    def judged(
+        self, variants: Mapping[str, tuple[Floats, ...]]
+    ) -> dict[str, tuple[Floats | LearnedFeatures, ...]]:
+        """Return the features of `views` as what is judged.
+
+        If each fold has encoders of its own, those features of a variant that depend on them are
+        one repeat, and each fold takes its own of them.
+
+        Args:
+            variants: features (N, D) of every repeat, by name of the variant.
+        """
+        return {
+            name: (FeaturesOfFolds(repeats),) if self.later and name != RANDOM else repeats
+            for name, repeats in variants.items()
+        }
+
+    def footage_of_folds(self, whole: Manifest, videos: Manifest, folds: Sequence[Fold]) -> Footage:
+        """Return how many test videos were in the footage of the encoders that are tested on them.
+
+        Args:
+            whole: all rows.
+            videos: those that are classified.
+            folds: the folds; as many as subjects, if each fold has encoders of its own.
+
+        Raises:
+            InputError: If an encoder of one fold only has seen what this fold tests.
+        """
+        if not self.later:
+            places = np.sort(np.concatenate([fold.test for fold in folds]))
+            return self.footage(whole, videos.select(places).rows)
+        parts = []
+        for own, fold in zip(self.of_folds, folds, strict=True):
+            parts.append(own.footage(whole, videos.select(fold.test).rows))
+            if parts[-1].seen:
+                raise InputError(
+                    f"the encoder of {fold.name}, {str(own.members[0].probed.folder)!r}, was "
+                    f"trained on {parts[-1].seen} of the {parts[-1].tested} videos that this fold "
+                    "tests; expected encoders of the same folds"
+                )
+        return Footage.summed(parts)
 
     def footage(self, whole: Manifest, tested: Sequence[Row]) -> Footage:
         """Return how many test videos were in the footage that any of the encoders has seen."""

@@ -126,6 +126,22 @@ class LearnedFeatures(ABC):
 
 
 @dataclass(frozen=True, eq=False)
+class FeaturesOfFolds(LearnedFeatures):
+    """The features of encoders of which each fold has its own.
+
+    Attributes:
+        each: the features of all videos by the encoder of each fold, (N, D).
+    """
+
+    each: tuple[Floats, ...]
+
+    def features(self, fold: Fold, task: Task) -> tuple[Floats, Floats]:
+        """Return the features of both parts by the fold's own encoder."""
+        own = self.each[task.folds.index(fold)]
+        return own[fold.train], own[fold.test]
+
+
+@dataclass(frozen=True, eq=False)
 class RawResult:
     """The raw result of a variant over R repeats (random seeds); NaN for untested videos.
 

@@ -6,7 +6,9 @@ import torch
 
 from selfvid.backbones.inflated import Inflated
 from selfvid.backbones.small import SmallNet
-from selfvid.encoders.base import Encoder, load_encoder
+from selfvid.data.manifest.manifest import Manifest
+from selfvid.data.manifest.splits import folds
+from selfvid.encoders.base import Encoder, Provenance, load_encoder
 from selfvid.encoders.clip import ClipEncoder
 from selfvid.encoders.frame import FrameEncoder
 from selfvid.encoders.sliding import SlidingEncoder
@@ -108,3 +110,31 @@ def test_an_encoder_of_another_kind_does_not_fit_inside(
             SlidingEncoder(on_clips()),
             init=tmp_path / "first",
         )
+
+
+def test_each_fold_begins_with_the_encoder_that_was_pretrained_without_its_test_videos(
+    unsplit_manifest: Path, tmp_path: Path
+) -> None:
+    whole = Manifest.read_labelled(unsplit_manifest, "direction")
+    folders = [tmp_path / "run" / "folds" / number for number in ("1", "2")]
+    for folder, fold in zip(folders, folds(whole, column="direction", folds=2), strict=True):
+        encoder = on_clips()
+        seen = tuple(row.video for row in whole.select(fold.train).rows)
+        encoder.provenance = Provenance(footage=seen, size=(32, 32), frames=3)
+        encoder.save(folder / "encoder")
+    more: dict[str, Any] = {"init": tmp_path / "run", "rates": {"encoder": 0}, "folds": 2}
+    result = staged(unsplit_manifest, tmp_path / "second", None, **more)
+    assert (result.footage["seen"], result.footage["known"]) == (0, True)
+    for folder in folders:
+        before = load_encoder(folder).state_dict()
+        after = load_encoder(tmp_path / "second" / "folds" / folder.name).state_dict()
+        assert all(torch.equal(after[name], value) for name, value in before.items())
+
+    folders[0].rename(tmp_path / "kept")
+    folders[1].rename(folders[0])
+    (tmp_path / "kept").rename(folders[1])
+    words = (
+        r"encoder of fold 1 of init .* was trained on \d+ of the \d+ videos that this fold tests"
+    )
+    with pytest.raises(InputError, match=words):
+        staged(unsplit_manifest, tmp_path / "third", None, **more)

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from selfvid.comparing.command import compare
 from selfvid.data.manifest.manifest import Manifest, Row
+from selfvid.data.manifest.splits import folds
 from selfvid.errors import InputError
 from selfvid.probing.baselines.histograms.describe import Described, describe_videos
 from selfvid.probing.command import probe
@@ -137,3 +139,44 @@ def test_a_video_that_histograms_cannot_read_is_left_out_everywhere(
     assert found.protocol["left_out"] == ("take: torn",)
     scores = Scores.read(tmp_path / "scores.csv")
     assert Manifest.read(drifts).rows[5].video not in scores.videos
+
+
+def test_each_fold_is_judged_by_its_own_encoder(drifts: Path, tmp_path: Path) -> None:
+    """As if the encoder of every fold had been probed alone and only its own fold counted."""
+    whole = Manifest.read(drifts)
+    parts = folds(whole, folds=2)
+    run = tmp_path / "run"
+    for number, fold in enumerate(parts, start=1):
+        seen = tuple(row.video for row in whole.select(fold.train).rows)
+        kept = run / "folds" / str(number)
+        an_encoder(seed=number, size=(32, 48), frames=6, footage=seen).save(kept / "encoder")
+        an_encoder(seed=9, size=(32, 48), frames=6).save(kept / "encoder_at_start")
+    few = FEW | {"folds": 2, "motion": True}
+    found = probe(run, drifts, **few)
+    assert found.path == run / "probe"
+    assert found.footage.seen == 0
+    assert any("inductive: none of" in words for words in found.verdicts)
+    scores = Scores.read(run / "probe" / "scores.csv")
+    for number, fold in enumerate(parts, start=1):
+        alone = run / "folds" / str(number) / "encoder"
+        probe(alone, drifts, out=tmp_path / str(number), **(few | {"motion": False}))
+        expected = Scores.read(tmp_path / str(number) / "scores.csv")
+        np.testing.assert_array_equal(
+            scores.probabilities[fold.test], expected.probabilities[fold.test]
+        )
+    assert not np.array_equal(scores.probabilities, expected.probabilities)
+    names = [row.name for row in found.rows]
+    assert names[:3] == ["encoder", "encoder at start", "random weights"]
+    assert len(found.row("encoder").repeat_accuracies) == 1
+    assert len(found.protocol["encoder"]["folds"]) == 2
+    assert found.motion is not None
+
+    with pytest.raises(
+        InputError, match=r"has encoders of 2 folds, and the manifest is tested in 3"
+    ):
+        probe(run, drifts, **(few | {"folds": 3}))
+    (run / "folds" / "1").rename(run / "folds" / "3")
+    with pytest.raises(
+        InputError, match=r"encoder of fold 1 of 2, .*was trained on \d+ of the \d+"
+    ):
+        probe(run, drifts, **few)

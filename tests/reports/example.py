@@ -89,6 +89,7 @@ def a_result(**changes: Any) -> ProbeResult:
             "random weights": around(0.31),
             "metadata": around(0.52),
         },
+        "knn_differences": {"random weights": around(0.2)},
         "verdicts": (
             "pretraining helped: +27.0 points [+22.0, +32.0] over the encoder at start",
             "above what metadata gives away: +52.0 points [+47.0, +57.0]",

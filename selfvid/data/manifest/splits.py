@@ -19,6 +19,8 @@ from selfvid.errors import InputError
 logger = logging.getLogger(__name__)
 
 _FOLDS = 5  # the usual number: each fold trains on 80 % of the rows
+FOLD_COLUMN = "fold"
+"""The column of a manifest that says in which fold each row is tested."""
 
 
 # What to do with a split that others published and that must stay as it is.
@@ -32,7 +34,8 @@ class Fold:
     Attributes:
         train: indices of the training rows in the manifest, int64 (N,).
         test: indices of the test rows, int64 (M,); they share no group with `train`.
-        name: "split" for the split that the manifest gives, else "fold 1 of 5" and so on.
+        name: "split" for the split that the manifest gives, else "fold 1 of 5" and so on; folds of
+            the manifest's column fold have the names that they have there, "fold a of 5".
     """
 
     train: np.ndarray
@@ -46,12 +49,15 @@ class Fold:
 def folds(
     manifest: Manifest, *, column: str = "label", folds: int | None = None, seed: int = 0
 ) -> list[Fold]:
-    """Return the manifest's own split if it has one, else folds by group, balanced by label.
+    """Return the manifest's own split or folds, or else folds by group, balanced by label.
+
+    The manifest's own split is in its column split. Its own folds are in its column fold, which
+    says in which fold each row is tested; the fold trains on all other rows.
 
     Args:
         manifest: usable rows only, each with a label.
         column: the column of the labels.
-        folds: number of folds, if the manifest has no split of its own; None means 5.
+        folds: number of folds, if the manifest has no split and no folds of its own; None means 5.
         seed: seed of the random choice of folds.
 
     Returns:
@@ -59,21 +65,28 @@ def folds(
 
     Raises:
         InputError: If there are fewer groups than folds, `folds` is given although the manifest
-            has its own split, a class is in too few groups to be in both parts, or the manifest's
-            own split leaks or has other names than train, test and val.
+            has its own split or folds, it has both, a class is in too few groups to be in both
+            parts, its split or a fold leaks, or its split has other names than train, test and
+            val.
     """
     manifest.require_labels(column)
-    fixed = own_split(manifest)
-    if fixed is not None and folds is not None:
+    fixed, own = own_split(manifest), own_folds(manifest)
+    if fixed is not None and own:
         raise InputError(
-            f"folds is {folds} and the manifest has a split of its own; expected one of the two: "
-            "leave folds out, or empty the column split"
+            "the manifest has a split and folds of its own; expected one of the columns split and "
+            f"{FOLD_COLUMN} to be empty"
         )
-    if fixed is None:
-        parts = _group_folds(manifest, column, _FOLDS if folds is None else folds, seed)
-    else:
+    if folds is not None and (fixed is not None or own):
+        called, emptied = ("a split", "split") if fixed is not None else ("folds", FOLD_COLUMN)
+        raise InputError(
+            f"folds is {folds} and the manifest has {called} of its own; expected one of the two: "
+            f"leave folds out, or empty the column {emptied}"
+        )
+    if fixed is not None:
         parts = [fixed]
         _warn_of_unused(manifest, fixed)
+    else:
+        parts = own or _group_folds(manifest, column, _FOLDS if folds is None else folds, seed)
     texts = manifest.column(column)
     for fold in parts:
         check_no_leak(manifest, fold)
@@ -126,6 +139,37 @@ def own_split(manifest: Manifest) -> Fold | None:
             f"column 'split' contains {', '.join(sorted(places))}; expected train and test (or val)"
         )
     return Fold(np.array(places["train"]), np.array(places[test]), "split")
+
+
+def own_folds(manifest: Manifest) -> list[Fold]:
+    """Return the folds of the column fold; none if there is no such column or it is empty.
+
+    Folds are in the order of their names; numbers are ordered as numbers.
+
+    Raises:
+        InputError: If a row has no fold although others have one, or all are in the same.
+    """
+    texts = [row.columns.get(FOLD_COLUMN, "") for row in manifest.rows]
+    if not any(texts):
+        return []
+    if not all(texts):
+        row = manifest.rows[texts.index("")]
+        raise InputError(
+            f"{row.path} has no {FOLD_COLUMN}, and other rows have one; expected the fold that "
+            "tests it, or an empty column"
+        )
+    names = manifest.classes(FOLD_COLUMN)
+    if len(names) < 2:
+        raise InputError(
+            f"column {FOLD_COLUMN!r} contains only {names[0]!r}; expected two folds or more"
+        )
+    place = np.array([names.index(text) for text in texts])
+    return [
+        Fold(
+            np.flatnonzero(place != at), np.flatnonzero(place == at), f"fold {name} of {len(names)}"
+        )
+        for at, name in enumerate(names)
+    ]
 
 
 def _warn_of_unused(manifest: Manifest, fold: Fold) -> None:

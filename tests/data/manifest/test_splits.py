@@ -114,3 +114,41 @@ def test_too_few_groups_or_rows_or_folds_are_refused() -> None:
     misspelt = [replace(r, split=s) for r, s in zip(manifest(2).rows, names, strict=True)]
     with pytest.raises(InputError, match="column 'split' contains test, train, trian; expected"):
         folds(Manifest(tuple(misspelt), Path("/")))
+
+
+def with_folds(names: dict[str, str], whole: Manifest) -> Manifest:
+    rows = [replace(row, columns={"fold": names.get(row.group, "")}) for row in whole.rows]
+    return Manifest(tuple(rows), whole.root)
+
+
+def test_the_folds_of_the_manifest_are_used_unchanged() -> None:
+    names = {"g0": "10", "g1": "2", "g2": "2", "g3": "1"}
+    whole = with_folds(names, manifest(groups=4, per_group=2))
+    parts = folds(whole, seed=3)
+    assert [part.name for part in parts] == ["fold 1 of 3", "fold 2 of 3", "fold 10 of 3"]
+    assert [part.test.tolist() for part in parts] == [[6, 7], [2, 3, 4, 5], [0, 1]]
+    for part in parts:
+        assert sorted([*part.train, *part.test]) == list(range(8))
+    empty = folds(with_folds({}, manifest()))
+    assert empty[0].name == "fold 1 of 5"
+
+
+def test_folds_of_the_manifest_that_cannot_be_used_are_refused() -> None:
+    whole = manifest(groups=4, per_group=2)
+    names = {"g0": "1", "g1": "2", "g2": "2", "g3": "1"}
+    with pytest.raises(InputError, match=r"folds is 2 and the manifest has folds of its own"):
+        folds(with_folds(names, whole), folds=2)
+    with pytest.raises(InputError, match="3-0 has no fold, and other rows have one"):
+        folds(with_folds(names | {"g3": ""}, whole))
+    with pytest.raises(InputError, match="column 'fold' contains only '1'; expected two folds"):
+        folds(with_folds(dict.fromkeys(names, "1"), whole))
+    split = [
+        replace(row, split=split)
+        for row, split in zip(with_folds(names, whole).rows, ["train", "test"] * 4, strict=True)
+    ]
+    with pytest.raises(InputError, match="has a split and folds of its own"):
+        folds(Manifest(tuple(split), whole.root))
+    torn = list(with_folds(names, whole).rows)
+    torn[0] = replace(torn[0], columns={"fold": "2"})
+    with pytest.raises(InputError, match="group 'g0' is on both sides of fold 1 of 2"):
+        folds(Manifest(tuple(torn), whole.root))
