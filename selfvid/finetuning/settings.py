@@ -11,8 +11,9 @@ from selfvid.compute import Device, Precision, choose_device
 from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.crops import Crop
 from selfvid.data.clips.sampling import PairedClips, Sampling
-from selfvid.encoders.base import Encoder
+from selfvid.encoders.base import Encoder, load_encoder
 from selfvid.encoders.crops import check_crops, cuts_input
+from selfvid.encoders.frame import FrameEncoder
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import Classifier, TwoHeads
 from selfvid.finetuning.coherence import Coherence
@@ -22,7 +23,7 @@ from selfvid.saving.recorded import describe
 from selfvid.training.clips import ClipReading, check_input
 from selfvid.training.compiled import check_compiler
 from selfvid.training.rates import UNIFORM, Rates
-from selfvid.training.run_folder import RunFolder
+from selfvid.training.run_folder import RunFolder, check_same_input, within
 from selfvid.training.schedule import Training
 
 
@@ -84,6 +85,7 @@ class FinetuneSettings:
                 "step of the encoder sees; expected at least as many"
             )
         self.rates.check(self.classifier)
+        self._check_start()
         self._check_cache()
         if self.coherence is not None:
             self.coherence.check(
@@ -103,6 +105,17 @@ class FinetuneSettings:
             raise InputError(
                 "compiled is true but crops are cut between the stacks of flow and the network; "
                 "expected compiled to be false, or no crop"
+            )
+
+    def _check_start(self) -> None:
+        """Check that a pretrained LSTM of the head reads vectors of frames scaled as before."""
+        start = self.head.construction.get("start")
+        if start is not None:
+            earlier = within(load_encoder(start), FrameEncoder)
+            check_same_input(
+                earlier,
+                within(self.encoder, FrameEncoder),
+                called=f"the network below the LSTM in start {str(start)!r}",
             )
 
     def _check_cache(self) -> None:

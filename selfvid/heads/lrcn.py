@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from torch import Tensor, nn
 
@@ -15,6 +16,8 @@ from selfvid.heads.base import Head, averaged, first_state, initialised, without
 from selfvid.recurrent import PeepholeLSTM, State
 from selfvid.saving.loading import is_loading
 from selfvid.types import Features, Prediction, Widths
+
+T = TypeVar("T")
 
 
 class LRCN(Head):
@@ -31,8 +34,8 @@ class LRCN(Head):
         layers: number of layers of the LSTM.
         dropout_before: share of the LSTM's inputs that is dropped in training.
         dropout_after: share of the LSTM's outputs that is dropped in training.
-        start: run or folder of a pretrained `LSTMEncoder` with whose LSTM training starts; its
-            vectors must have the width of the encoder's steps.
+        start: run or folder of a pretrained `LSTMEncoder` with whose LSTM training starts. It must
+            have read `Percepts`, vectors of a network, as wide as the encoder's steps.
         peepholes: whether the LSTM has peepholes; None means as `start`, and none without it.
         squash: as in `Percepts`, for an LSTM that was pretrained on vectors so mapped; None means
             as `start`, and no mapping without it.
@@ -67,11 +70,14 @@ class LRCN(Head):
             has_them = start is not None if peepholes is None else peepholes
             self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=has_them, bound=bound)
         else:
-            self.lstm, pretrained = _pretrained(Path(start), inputs, hidden, layers)
-            squash = pretrained if squash is None else squash
-            names = [name for name, _ in self.lstm.named_parameters()]
-            self.construction["peepholes"] = any(name.endswith("peepholes") for name in names)
-            self.construction["squash"] = squash
+            encoder = _pretrained(Path(start), inputs, hidden, layers)
+            percepts = encoder.vectors
+            assert isinstance(percepts, Percepts)
+            squash = _as_pretrained(start, "squash", squash, percepts.squash)
+            peepholes = _as_pretrained(start, "peepholes", peepholes, encoder.peepholes)
+            self.lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=peepholes)
+            self.lstm.cell.load_state_dict(encoder.lstm.state_dict())
+            self.construction |= {"peepholes": peepholes, "squash": squash}
         self.squash = squash
         self.last = initialised(nn.Linear(hidden, classes), 0.01)  # as in the released networks
 
@@ -87,14 +93,17 @@ class LRCN(Head):
         return without_maps(features)
 
 
-def _pretrained(
-    folder: Path, inputs: int, hidden: int, layers: int
-) -> tuple[PeepholeLSTM, float | None]:
-    """Return the LSTM of the encoder in `folder`, and how its vectors were squashed."""
+def _pretrained(folder: Path, inputs: int, hidden: int, layers: int) -> LSTMEncoder:
+    """Return the encoder in `folder`, after checking that its LSTM fits."""
     encoder = load_encoder(folder)
     if not isinstance(encoder, LSTMEncoder):
         raise InputError(
             f"start {str(folder)!r} holds a {type(encoder).__name__}; expected an LSTMEncoder"
+        )
+    if not isinstance(encoder.vectors, Percepts):
+        raise InputError(
+            f"start {str(folder)!r} has an LSTM that read {type(encoder.vectors).__name__}, and "
+            "LRCN reads vectors of a network; expected an LSTM that read Percepts"
         )
     found = (encoder.vectors.width, encoder.hidden, encoder.layers)
     if found != (inputs, hidden, layers):
@@ -102,7 +111,14 @@ def _pretrained(
             f"start {str(folder)!r} has an LSTM of (inputs, hidden, layers) {found}; "
             f"expected {(inputs, hidden, layers)}"
         )
-    lstm = PeepholeLSTM(inputs, hidden, layers=layers, peepholes=encoder.peepholes)
-    lstm.cell.load_state_dict(encoder.lstm.state_dict())
-    vectors = encoder.vectors
-    return lstm, vectors.squash if isinstance(vectors, Percepts) else None
+    return encoder
+
+
+def _as_pretrained(start: str | Path, name: str, given: T | None, pretrained: T) -> T:
+    """Return the setting of the pretrained LSTM, which may be given too but not be another one."""
+    if given is not None and given != pretrained:
+        raise InputError(
+            f"{name} is {given}, and the LSTM in start {str(start)!r} was pretrained with "
+            f"{pretrained}; expected the same, or null"
+        )
+    return pretrained

@@ -20,7 +20,7 @@ from selfvid.probing.encoders import load_members
 from selfvid.probing.features import Extraction
 from selfvid.probing.plan import Plan
 from selfvid.probing.result import FEATURES, KIND, OWN_FILES, ProbeResult
-from selfvid.probing.subject import Member, Subject, names_of
+from selfvid.probing.subject import Subject, names_of
 from selfvid.results.files import check_folder
 from selfvid.results.protocol import command
 
@@ -134,11 +134,7 @@ def probe(
         )
         for one, past in ((each, each.encoder.provenance) for each in probed)
     ]
-    names = names_of(folders)
-    subject = Subject(
-        tuple(map(Member, names, probed, cuts)),
-        tuple(Subject(tuple(map(Member, names, each, cuts))) for each in later),
-    )
+    subject = Subject.of(names_of(folders), [probed, *later], cuts)
     plan = Plan(
         label=label,
         folds=folds,

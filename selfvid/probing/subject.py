@@ -54,6 +54,20 @@ class Subject:
     members: tuple[Member, ...]
     later: tuple[Subject, ...] = ()
 
+    @staticmethod
+    def of(
+        names: Sequence[str], folds: Sequence[Sequence[ProbedEncoder]], cuts: Sequence[Cut]
+    ) -> Subject:
+        """Return the subject of encoders.
+
+        Args:
+            names: the name of each encoder.
+            folds: the encoders of each fold; of one only, if they are judged in all folds.
+            cuts: how videos become the vectors of each encoder.
+        """
+        first, *later = (tuple(map(Member, names, probed, cuts)) for probed in folds)
+        return Subject(first, tuple(map(Subject, later)))
+
     @property
     def of_folds(self) -> tuple[Subject, ...]:
         """The subject of each fold; this one alone if it is judged in all folds."""

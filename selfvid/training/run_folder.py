@@ -16,13 +16,17 @@ from typing import Any
 
 import torch
 import yaml
+from torch import nn
 
 from selfvid import __version__
 from selfvid.encoders.base import Encoder, load_encoder
+from selfvid.encoders.input import Input
+from selfvid.encoders.vectors import Percepts
 from selfvid.errors import InputError
 from selfvid.saving.former import current_recipe
 from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.printable import shell_word
+from selfvid.saving.recorded import describe
 from selfvid.saving.whole import is_draft, to_disk, write_whole
 
 logger = logging.getLogger(__name__)
@@ -223,10 +227,12 @@ def warm_start(encoder: Encoder, folder: str | Path) -> None:
         folder: a run's folder, or an encoder's folder.
 
     Raises:
-        InputError: If less than half of the encoder's weights can be filled.
+        InputError: If less than half of the encoder's weights can be filled, or if they would read
+            other values than they were trained on.
     """
     earlier = load_encoder(folder)
-    source, place = _within(earlier, type(encoder)), _within(encoder, type(earlier))
+    source, place = within(earlier, type(encoder)), within(encoder, type(earlier))
+    check_same_input(source, place, called=f"the encoder in {str(folder)!r}")
     theirs, ours = source.state_dict(), place.state_dict()
     matched = {k: v for k, v in theirs.items() if k in ours and ours[k].shape == v.shape}
     share = sum(ours[k].numel() for k in matched) / max(1, sum(v.numel() for v in ours.values()))
@@ -242,6 +248,48 @@ def warm_start(encoder: Encoder, folder: str | Path) -> None:
         encoder.provenance, footage=past.footage, labelled=past.labelled
     )
     logger.info("warm start: %s, %d left over", fit, len(theirs) - len(matched))
+
+
+def check_same_input(earlier: nn.Module, later: nn.Module, *, called: str) -> None:
+    """Check that what weights read is scaled as when they were trained.
+
+    Inputs at the same place of both networks must be the same, unless they differ in channels,
+    which the weights behind them cannot be taken for; and percepts must be squashed alike.
+
+    Args:
+        earlier: the network that was trained.
+        later: the network that takes its weights.
+        called: the earlier network in the message.
+
+    Raises:
+        InputError: If something differs.
+    """
+    now = dict(later.named_modules())
+    for name, before in earlier.named_modules():
+        after = now.get(name)
+        pairs: list[tuple[str, object, object]] = []
+        if isinstance(before, Percepts) and isinstance(after, Percepts):
+            pairs = [("percepts squashed by ", before.squash, after.squash)]
+        elif (
+            isinstance(before, Input)
+            and isinstance(after, Input)
+            and before.channels == after.channels
+        ):
+            pairs = [("", _in_words(describe(before)), _in_words(describe(after)))]
+        for what, one, other in pairs:
+            if one != other:
+                raise InputError(
+                    f"{called} was trained on {what}{one}, and this one reads {what}{other}; "
+                    "expected the same, or no encoder to take the network as it is"
+                )
+
+
+def _in_words(described: Any) -> str:
+    """Return the description of an object as one would write its construction."""
+    if not isinstance(described, dict):
+        return str(described)
+    arguments = (f"{name}={_in_words(value)}" for name, value in described["init_args"].items())
+    return f"{described['class_path'].rpartition('.')[2]}({', '.join(arguments)})"
 
 
 def _processor() -> str:
@@ -265,7 +313,7 @@ def _commit() -> str:
         return ""
 
 
-def _within(encoder: Encoder, kind: type[Encoder]) -> Encoder:
+def within(encoder: Encoder, kind: type[Encoder]) -> Encoder:
     """Return the only encoder of class `kind` inside `encoder`, or else `encoder` itself."""
     inside = [module for module in encoder.modules() if type(module) is kind]
     return inside[0] if type(encoder) is not kind and len(inside) == 1 else encoder

@@ -9,12 +9,16 @@ from selfvid.data.clips.augmentation import Augmentation
 from selfvid.data.clips.sampling import PairedClips, RandomClips
 from selfvid.encoders.flow_input import FlowFields
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import PixelInput
+from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.sliding import SlidingEncoder
+from selfvid.encoders.vectors import Percepts
 from selfvid.errors import InputError
 from selfvid.finetuning.classifier import TwoHeads
 from selfvid.finetuning.coherence import Coherence
 from selfvid.finetuning.second_set import SecondData
 from selfvid.heads.average import Average
+from selfvid.heads.lrcn import LRCN
 from tests.finetuning.kept_features.runs import frozen
 from tests.finetuning.second import trained
 from tests.finetuning.test_stages import on_clips
@@ -106,3 +110,19 @@ def test_features_are_kept_in_the_run_unless_a_folder_is_named() -> None:
     assert settings_of(**frozen_encoder).feature_folder == Path("here/features")
     named = settings_of(**frozen_encoder, cache_folder="there")
     assert named.feature_folder == Path("there")
+
+
+def test_a_pretrained_lstm_reads_vectors_of_frames_that_are_scaled_as_before(
+    tmp_path: Path,
+) -> None:
+    def on_frames(mean: float) -> FrameEncoder:
+        scaled = PixelInput("grey", mean=[mean], deviation=[1.0])
+        return FrameEncoder(SmallNet(channels=1, stages=(8,)), input=scaled)
+
+    LSTMEncoder(Percepts(on_frames(0.5)), hidden=5).save(tmp_path / "encoder")
+    head = LRCN(on_frames(0.5).widths, 8, hidden=5, start=tmp_path)
+    settings_of(encoder=on_frames(0.5), head=head)
+    settings_of(encoder=SlidingEncoder(on_frames(0.5)), head=head)
+    for encoder in (on_frames(0.0), SlidingEncoder(on_frames(0.0))):
+        with pytest.raises(InputError, match=r"below the LSTM .*mean=\[0.5\].*mean=\[0.0\]"):
+            settings_of(encoder=encoder, head=head)

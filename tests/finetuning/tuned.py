@@ -121,7 +121,7 @@ def settings_of(
 ) -> FinetuneSettings:
     """Settings of a run of eight classes, for tests that train nothing."""
     encoder = more.pop("encoder", None) or tanh_encoder()
-    head = Average(encoder.widths, 8)
+    head = more.pop("head", None) or Average(encoder.widths, 8)
     reading = ClipReading.of(
         size=size, flow=more.pop("flow", None), decoder="auto", decoded=None, workers=0,
         faults=more.pop("faults", FaultPolicy()),

@@ -49,7 +49,8 @@ def test_lrcn_is_pytorchs_lstm_with_votes() -> None:
 
 def pretrained(folder: Path, *, hidden: int = 5) -> LSTMEncoder:
     torch.manual_seed(3)
-    encoder = LSTMEncoder(FlatFrames((2, 3)), hidden=hidden, layers=2)
+    frames = FrameEncoder(SmallNet(channels=1, stages=(6,), norm="none"))
+    encoder = LSTMEncoder(Percepts(frames), hidden=hidden, layers=2)
     encoder.save(folder)
     return encoder
 
@@ -87,6 +88,29 @@ def test_an_lstm_pretrained_on_squashed_percepts_reads_such_here_too(tmp_path: P
     folder = save_module(head, tmp_path / "head", kind="head")
     loaded = load_module(folder, kind="head", expected=LRCN)
     torch.testing.assert_close(loaded(said).votes, wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"squash": 1.0}, "squash is 1.0, and the LSTM in start .* was pretrained with 2.0"),
+        ({"peepholes": False}, "peepholes is False, .* was pretrained with True; expected the"),
+    ],
+)
+def test_a_pretrained_lstm_is_not_read_in_another_way(
+    given: dict[str, float], words: str, tmp_path: Path
+) -> None:
+    frames = FrameEncoder(SmallNet(channels=1, stages=(6,), norm="none"))
+    LSTMEncoder(Percepts(frames, squash=2.0), hidden=5).save(tmp_path / "encoder")
+    LRCN(WIDTHS, CLASSES, hidden=5, start=tmp_path, squash=2.0, peepholes=True)
+    with pytest.raises(InputError, match=words):
+        LRCN(WIDTHS, CLASSES, hidden=5, start=tmp_path, **given)  # type: ignore[arg-type]
+
+
+def test_an_lstm_that_was_pretrained_on_pixels_is_refused(tmp_path: Path) -> None:
+    LSTMEncoder(FlatFrames((2, 3)), hidden=5).save(tmp_path / "encoder")
+    with pytest.raises(InputError, match="read FlatFrames, and LRCN reads vectors of a network"):
+        LRCN(WIDTHS, CLASSES, hidden=5, start=tmp_path)
 
 
 def test_a_pretrained_lstm_of_other_sizes_is_refused(tmp_path: Path) -> None:

@@ -9,8 +9,12 @@ import yaml
 
 from selfvid.backbones.small import SmallNet
 from selfvid.encoders.base import Encoder, Provenance
+from selfvid.encoders.flow_input import FlowStack
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import DifferenceInput, Input, PixelInput
+from selfvid.encoders.lstm import LSTMEncoder
 from selfvid.encoders.sliding import SlidingEncoder
+from selfvid.encoders.vectors import Percepts
 from selfvid.errors import InputError
 from selfvid.training.run_folder import RunFolder, recipe_hash, surroundings, warm_start
 from tests.pretraining.runs import tiny_objective, tiny_run, weights
@@ -66,6 +70,44 @@ def test_weights_find_their_place(earlier: object, later: object, tmp_path: Path
     found = inner_weights(after)
     assert found.keys() == start.keys()
     assert all(torch.equal(found[name], value) for name, value in start.items())
+
+
+def on(input: Input) -> Encoder:
+    return FrameEncoder(SmallNet(channels=input.channels, stages=(8, 8)), input=input)
+
+
+def on_percepts(squash: float | None) -> Encoder:
+    return LSTMEncoder(Percepts(on_frames(), squash=squash), hidden=4)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "words"),
+    [
+        (
+            on(PixelInput("rgb")),
+            on(PixelInput("bgr")),
+            "colour=rgb.*reads PixelInput",
+        ),
+        (on(DifferenceInput()), on(DifferenceInput(deviation=0.2)), "deviation=0.1.*deviation=0.2"),
+        (on(DifferenceInput()), on(PixelInput("grey")), "trained on DifferenceInput.*reads Pixel"),
+        (on(FlowStack(5)), on(FlowStack(5, scale=2.0)), "trained on FlowStack.*reads FlowStack"),
+        (on_percepts(2.0), on_percepts(None), "trained on percepts squashed by 2.0.*by None"),
+        (
+            SlidingEncoder(on(DifferenceInput())),
+            on(PixelInput("grey")),
+            "trained on DifferenceInput.*reads Pixel",
+        ),
+    ],
+)
+def test_weights_that_would_read_other_values_are_refused(
+    earlier: Encoder, later: Encoder, words: str, tmp_path: Path
+) -> None:
+    earlier.save(tmp_path / "earlier")
+    before = inner_weights(later)
+    with pytest.raises(InputError, match=words) as raised:
+        warm_start(later, tmp_path / "earlier")
+    assert "\n" not in str(raised.value)
+    assert all(torch.equal(value, before[name]) for name, value in inner_weights(later).items())
 
 
 def test_what_the_earlier_encoder_had_seen_counts_as_seen(tmp_path: Path) -> None:
