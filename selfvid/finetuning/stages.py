@@ -47,7 +47,13 @@ def continued(settings: FinetuneSettings, test: Manifest, *, fold: int) -> Finet
             f"cache keeps features of one encoder, and every fold of init {settings.init!r} has "
             "its own; expected cache to be null"
         )
-    stage = RunFolder(settings.init).fold(fold)
+    stages = RunFolder(settings.init).encoders
+    if fold > len(stages):
+        raise InputError(
+            f"init {settings.init!r} has encoders of {len(stages)} folds; expected as many as are "
+            "trained"
+        )
+    stage = stages[fold - 1]
     _check_same_fold(settings.init, stage, test, fold)
     encoder = copy.deepcopy(settings.encoder)
     warm_start(encoder, stage)
@@ -78,7 +84,7 @@ def before(settings: FinetuneSettings, *, fold: int) -> Provenance:
     if not _has_stages(settings):
         return settings.encoder.provenance
     assert settings.init is not None
-    return read_provenance(RunFolder(settings.init).fold(fold))
+    return read_provenance(RunFolder(settings.init).encoders[fold - 1])
 
 
 def _has_stages(settings: FinetuneSettings) -> bool:

@@ -117,8 +117,7 @@ def probe(
     """
     given = dict(locals())
     folders = [Path(each) for each in (encoder if isinstance(encoder, list) else [encoder])]
-
-    probed, later = load_members(folders, mirror=mirror, allow=allow or ())
+    probed = load_members(folders, mirror=mirror, allow=allow or ())
     whole = manifest if isinstance(manifest, Manifest) else Manifest.read(manifest)
     origin = None if flow is None else open_flow(flow)
 
@@ -132,9 +131,9 @@ def probe(
             precision,
             choose_flow(one.encoder, origin, called=f"encoder {str(one.folder)!r}"),
         )
-        for one, past in ((each, each.encoder.provenance) for each in probed)
+        for one, past in ((each, each.encoder.provenance) for each in probed[0])
     ]
-    subject = Subject.of(names_of(folders), [probed, *later], cuts)
+    subject = Subject.of(names_of(folders), probed, cuts)
     plan = Plan(
         label=label,
         folds=folds,

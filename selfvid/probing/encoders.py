@@ -58,8 +58,8 @@ class ProbedEncoder:
 
 def load_members(
     folders: Sequence[Path], *, mirror: bool = False, allow: Sequence[str] = ()
-) -> tuple[list[ProbedEncoder], list[list[ProbedEncoder]]]:
-    """Load the encoders that are judged as one, and if each fold has its own, those of all folds.
+) -> list[list[ProbedEncoder]]:
+    """Load the encoders that are judged as one, for each fold if the folds have their own.
 
     Args:
         folders: folders of encoders or of runs. A run of several folds has an encoder in each of
@@ -68,7 +68,7 @@ def load_members(
         allow: prefixes of the class paths that may be built, besides this package's.
 
     Returns:
-        The encoders, of the first fold if there are several; and those of each later fold.
+        The encoders of each fold; of one only, if they are judged in all folds.
 
     Raises:
         InputError: If there is no encoder, or if runs differ in the number of folds.
@@ -86,8 +86,7 @@ def load_members(
         * (folds // len(places))
         for places in each
     ]
-    first, *later = ([encoders[fold] for encoders in loaded] for fold in range(folds))
-    return first, later
+    return [[encoders[fold] for encoders in loaded] for fold in range(folds)]
 
 
 def load_probed_encoder(

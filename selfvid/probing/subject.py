@@ -90,7 +90,8 @@ class Subject:
         if self.later:
             place = place.parents[1]  # of RUN/folds/1
         if len(self.members) == 1:
-            return place / "probe"
+            own = first.folder.name
+            return place / ("probe" if own == "encoder" else f"{own}-probe")
         joined = "+".join(member.name.replace("/", "_") for member in self.members)
         return place.with_name(f"{joined}-probe")
 

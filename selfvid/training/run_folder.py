@@ -82,8 +82,15 @@ class RunFolder:
 
     @property
     def encoders(self) -> tuple[Path, ...]:
-        """The folders to load encoders from: the run, or its folds if only these have one."""
-        return (self.path,) if self.encoder.is_dir() else self.folds or (self.path,)
+        """The folders to load encoders from: the run, or its folds if only these have one.
+
+        ``RUN/flow_encoder`` stands for ``RUN/folds/1/flow_encoder`` and so on in the same way, if
+        the folds have encoders of that name.
+        """
+        if self.path.exists():
+            return (self.path,) if self.encoder.is_dir() else self.folds or (self.path,)
+        named = (fold / self.path.name for fold in RunFolder(self.path.parent).folds)
+        return tuple(place for place in named if place.is_dir()) or (self.path,)
 
     def create(self) -> None:
         """Create the folder, or take over one that a killed run left before it had a recipe.

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,13 @@ def test_each_fold_begins_with_the_encoder_that_was_pretrained_without_its_test_
         before = load_encoder(folder).state_dict()
         after = load_encoder(tmp_path / "second" / "folds" / folder.name).state_dict()
         assert all(torch.equal(after[name], value) for name, value in before.items())
+
+    # Encoders of another name in the folds are named beside the run.
+    for folder in folders:
+        shutil.copytree(folder / "encoder", folder / "flow_encoder")
+    named = more | {"init": tmp_path / "run" / "flow_encoder"}
+    again = staged(unsplit_manifest, tmp_path / "named", None, **named)
+    assert again.accuracy == result.accuracy
 
     folders[0].rename(tmp_path / "kept")
     folders[1].rename(folders[0])

@@ -37,6 +37,17 @@ def test_verdicts_distinguish_help_harm_and_no_result() -> None:
         assert sentences[1].startswith("above the metadata baseline: +") == (own is good)
 
 
+def test_votes_of_neighbours_are_compared_as_the_classifiers_are() -> None:
+    task = a_task(80)
+    good, poor = some_features(task, signal=2), some_features(task, signal=0.1, seed=1)
+    found = compare({ENCODER: [good], RANDOM: [poor, good]}, task)
+    own, other = found.rows[0].knn[5], found.rows[1].knn[5]
+    gap = found.knn_differences[RANDOM]
+    assert gap.mean == pytest.approx(own - other)
+    assert gap.low < gap.mean < gap.high
+    assert list(found.knn_differences) == list(found.differences) == [RANDOM]
+
+
 def test_an_encoder_at_chance_is_not_shown_to_be_above_it() -> None:
     task = a_task(40)
     noise = [some_features(task, signal=0)]

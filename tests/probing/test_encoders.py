@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfvid.probing.encoders import load_probed_encoder, random_weights
+from selfvid.errors import InputError
+from selfvid.probing.encoders import load_members, load_probed_encoder, random_weights
 from tests.probing.footage import an_encoder
 
 
@@ -56,3 +57,18 @@ def test_another_encoder_of_a_run_has_a_start_and_results_of_its_own(tmp_path: P
         wanted = an_encoder(seed=seed).state_dict()
         assert all(torch.equal(found.state_dict()[name], wanted[name]) for name in wanted)
     assert load_probed_encoder(tmp_path).home == tmp_path / "probe"
+
+
+def test_an_encoder_without_folds_belongs_to_every_fold_of_the_others(tmp_path: Path) -> None:
+    for run, count in (("two", 2), ("three", 3)):
+        for number in range(1, count + 1):
+            an_encoder(seed=number).save(tmp_path / run / "folds" / str(number) / "encoder")
+    an_encoder().save(tmp_path / "alone")
+    found = load_members([tmp_path / "alone", tmp_path / "two"])
+    assert [[each.folder.parent.name for each in fold] for fold in found] == [
+        [tmp_path.name, "1"],
+        [tmp_path.name, "2"],
+    ]
+    assert len(load_members([tmp_path / "alone"])) == 1
+    with pytest.raises(InputError, match="the runs have encoders of 2, 3 folds; expected as many"):
+        load_members([tmp_path / "two", tmp_path / "three"])

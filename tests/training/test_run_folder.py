@@ -184,6 +184,9 @@ def test_encoders_are_in_the_run_or_else_in_its_folds(tmp_path: Path) -> None:
     assert run.encoders == (tmp_path,)
     run.fold(1).mkdir(parents=True)
     assert run.encoders == (run.fold(1),)
+    assert RunFolder(tmp_path / "flow_encoder").encoders == (tmp_path / "flow_encoder",)
+    (run.fold(1) / "flow_encoder").mkdir()
+    assert RunFolder(tmp_path / "flow_encoder").encoders == (run.fold(1) / "flow_encoder",)
     run.encoder.mkdir()
     assert run.encoders == (tmp_path,)
 

@@ -98,7 +98,8 @@ class Place:
         run = f"{self.top}/{'inductive' if column == 'probe' else column}"
         out = self.probed(target, column)
         frames = self.row.frames if target.frames is None else target.frames
-        words = ["probe", run, f"{self.data.name}/{target.labelled}_folds.csv"]
+        places = [run if name == "encoder" else f"{run}/{name}" for name in self.row.encoders]
+        words = ["probe", *places, f"{self.data.name}/{target.labelled}_folds.csv"]
         words += ["--label", target.label, "--pool", "segments"]
         words += ["--segments", str(target.segments), "--frames", str(frames)]
         words += ["--flow", f"{self.data.name}/flow", "--motion", "false"]
@@ -115,8 +116,10 @@ class Place:
         """Yield the training of a head from the row's encoders, from random ones, and the two."""
         fit = self.row.heads[head]
         begun, random = f"{self.top}/{head}", f"{self.top}/{head}_random"
-        yield self._finetune(fit, begun, ("--init", f"{self.top}/inductive"), head)
-        start = f"{self.top}/inductive/folds/1/encoder_at_start"  # the same in every fold
+        run = f"{self.top}/inductive"
+        own = run if fit.encoder == "encoder" else f"{run}/{fit.encoder}"
+        yield self._finetune(fit, begun, ("--init", own), head)
+        start = f"{run}/folds/1/{fit.encoder}_at_start"  # the same in every fold
         yield self._finetune(fit, random, ("--init", start), head)
         yield self._compare(begun, random)
 

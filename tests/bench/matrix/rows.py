@@ -18,10 +18,12 @@ class Fit:
     Attributes:
         recipe: the recipe of the head.
         options: further options of `finetune`.
+        encoder: which encoder of the row it begins with.
     """
 
     recipe: str
     options: tuple[str, ...] = OWN
+    encoder: str = "encoder"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Row:
         frames: frames of a probed clip.
         pretraining_flow: whether pretraining reads the folder of flow.
         encoder_flow: whether the encoder reads flow.
+        encoders: the encoders that it trains, which are probed side by side.
         heads: the heads that can begin with its encoder.
     """
 
@@ -46,6 +49,7 @@ class Row:
     frames: int = 16
     pretraining_flow: bool = False
     encoder_flow: bool = False
+    encoders: tuple[str, ...] = ("encoder",)
     heads: dict[Head, Fit] = field(default_factory=dict)
 
 
@@ -135,4 +139,28 @@ ROWS: tuple[Row, ...] = (
         heads={"temporal": Fit("temporal_ut_interaction", ())},
     ),
     Row("motion targets", "motion_targets", 1000, frames=64, pretraining_flow=True, heads=_WINDOWS),
+    Row(
+        "two views",
+        "two_views",
+        800,
+        frames=64,
+        pretraining_flow=True,
+        encoders=("encoder", "flow_encoder"),
+        heads={
+            "spatial": Fit("single_frame_ut_interaction", (*OWN, *_NEAR)),
+            "temporal": Fit("temporal_ut_interaction", (), "flow_encoder"),
+        },
+    ),
+    Row(
+        "windows of flow",
+        "vicreg_flow_windows",
+        600,
+        frames=64,
+        pretraining_flow=True,
+        encoder_flow=True,
+        heads=_FLOW_LSTM,
+    ),
+    Row("order of frames", "frame_order", 600, frames=64, heads=_WINDOWS),
+    Row("direction of time", "arrow_of_time", 600, frames=64, heads=_WINDOWS),
+    Row("playback speed", "playback_speed", 600, frames=64, heads=_WINDOWS),
 )

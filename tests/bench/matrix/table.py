@@ -45,7 +45,7 @@ def _probed(work: Path, places: Sequence[Place], target: Target, column: Column)
             baselines |= {
                 row["name"]: _figure(row["accuracy"])
                 for row in found["rows"]
-                if row["name"] not in ("encoder", "encoder at start", RANDOM)
+                if row is not found["rows"][0] and not row["name"].endswith((" at start", RANDOM))
             }
     text = markdown(["pretraining", *_PROBED], lines)
     if baselines:
@@ -57,11 +57,11 @@ def _probed(work: Path, places: Sequence[Place], target: Target, column: Column)
 
 def _probe_cells(found: Mapping[str, Any]) -> list[str]:
     """Return accuracy, and the difference to random weights, of the four columns of a probe."""
-    own = found["rows"][0]
+    own, called = found["rows"][0], found["rows"][0]["name"]
     cells = [_cell(own["accuracy"], found["differences"][RANDOM])]
     cells.append(f"{100 * own['knn']['5']:.1f} ({_signed(found['knn_differences'][RANDOM])})")
     for count in COUNTS:
-        points = _curve(found, "points", "encoder", count)
+        points = _curve(found, "points", called, count)
         gaps = _curve(found, "differences", RANDOM, count)
         cells.append(
             _cell(points[0]["accuracy"], gaps[0]["difference"]) if points and gaps else NONE
