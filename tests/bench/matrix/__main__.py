@@ -12,7 +12,7 @@ from docs.recipe_table import RECIPES
 from selfvid.saving.whole import write_whole
 from tests.bench.matrix.columns import COLUMNS, Column, Place, share_features, short
 from tests.bench.matrix.jobs import Job, Work, minutes
-from tests.bench.matrix.rows import ROWS
+from tests.bench.matrix.rows import ROWS, Row
 from tests.bench.matrix.sets import QUICK, SETS, DataSet
 from tests.bench.matrix.table import tables
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def carry_out(work: Work, given: argparse.Namespace, sets: Sequence[DataSet]) -> int:
     """Make what is chosen on some data sets, and print and keep the tables after every row."""
-    rows = [row for row in ROWS if short(row.name) in given.rows]
+    rows = [row for row in ROWS if short(row.name) in given.rows and has_recipe(row)]
     failed: list[Job] = []
     places: list[Place] = []
     for data in sets:
@@ -51,6 +51,14 @@ def carry_out(work: Work, given: argparse.Namespace, sets: Sequence[DataSet]) ->
     for job in failed:
         print(f"failed: {job.line}")
     return int(bool(failed))
+
+
+def has_recipe(row: Row) -> bool:
+    """Return whether the row's recipe is there; say so if it is not."""
+    there = (RECIPES / f"{row.recipe}.yaml").is_file()
+    if not there:
+        print(f"{row.name} is left out: there is no recipe {row.recipe}", flush=True)
+    return there
 
 
 def prepare(work: Work, data: DataSet, footage: Path) -> list[Job]:
@@ -71,9 +79,6 @@ def prepare(work: Work, data: DataSet, footage: Path) -> list[Job]:
 
 def one_row(work: Work, place: Place, columns: Sequence[Column]) -> list[Job]:
     """Make the columns of one row; return what failed."""
-    if not (RECIPES / f"{place.row.recipe}.yaml").is_file():
-        print(f"{place.row.name}: there is no recipe {place.row.recipe}; left out", flush=True)
-        return []
     jobs = place.jobs(columns)
     probes = [job for job in jobs if job.words[0] == "probe"]
     failed = []
