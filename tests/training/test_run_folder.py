@@ -110,6 +110,25 @@ def test_weights_that_would_read_other_values_are_refused(
     assert all(torch.equal(value, before[name]) for name, value in inner_weights(later).items())
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (on(PixelInput("grey")), on(PixelInput("grey", mean=[0.449], deviation=[0.226]))),
+        (
+            on(PixelInput("bgr", scale=255, mean=[51.0] * 3, deviation=[255.0] * 3)),
+            on(PixelInput("bgr", mean=[0.2] * 3, deviation=[1.0] * 3)),
+        ),
+    ],
+    ids=["the default written out", "another unit"],
+)
+def test_the_same_values_may_be_stated_in_two_ways(
+    earlier: Encoder, later: Encoder, tmp_path: Path
+) -> None:
+    earlier.save(tmp_path / "earlier")
+    warm_start(later, tmp_path / "earlier")
+    assert all(map(torch.equal, later.state_dict().values(), earlier.state_dict().values()))
+
+
 def test_what_the_earlier_encoder_had_seen_counts_as_seen(tmp_path: Path) -> None:
     earlier, later = on_frames(), on_frames()
     earlier.provenance = Provenance(footage=("a", "b"), labelled=("b",), stride=7)

@@ -18,6 +18,7 @@ from tests.bench.matrix.table import tables
 
 DATA = Path("../shared/data")
 TABLE = "table.md"
+QUICK_ROWS = ("coherence", "vicreg_on_stacks_of_flow")  # one of pixels, one of flow
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def carry_out(work: Work, given: argparse.Namespace, sets: Sequence[DataSet]) -> int:
     """Make what is chosen on some data sets, and print and keep the tables after every row."""
-    rows = [row for row in ROWS if short(row.name) in given.rows and has_recipe(row)]
+    names = given.rows or (QUICK_ROWS if given.quick else [short(row.name) for row in ROWS])
+    rows = [row for row in ROWS if short(row.name) in names and has_recipe(row)]
     failed: list[Job] = []
     places: list[Place] = []
     for data in sets:
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.bench.matrix", description=__doc__)
     parser.add_argument("--work", type=Path, help="folder that keeps all runs and results")
     parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--rows", nargs="+", choices=names, default=names)
+    parser.add_argument("--rows", nargs="+", choices=names, help="by default all; two if quick")
     parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS))
     parser.add_argument("--footage", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--workers", type=int, help="loading processes of each command")
