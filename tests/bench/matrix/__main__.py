@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ QUICK_ROWS = ("coherence", "vicreg_on_stacks_of_flow")  # one of pixels, one of 
 def main(arguments: list[str] | None = None) -> int:
     """Make the chosen part of the matrix; the exit code is 1 if a command failed."""
     given = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if given.quick:
         with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
             work = Work(given.work or Path(folder), dry=given.dry, inside=True)
@@ -41,14 +43,14 @@ def carry_out(work: Work, given: argparse.Namespace, sets: Sequence[DataSet]) ->
     places: list[Place] = []
     for data in sets:
         failed += prepare(work, data, given.footage)
-        own = [Place(row, data, small=given.quick, workers=given.workers) for row in rows]
+        own = [Place(row, data, given.quick, given.workers, given.budget) for row in rows]
+        everything = [job for place in own for job in place.jobs(given.columns)]
+        print(f"{data.name}: about {minutes(work.guess(everything))}", flush=True)
         for place in own:
             places.append(place)
             failed += one_row(work, place, given.columns)
             if not given.dry:
                 write_whole(work.folder / TABLE, tables(work.folder, places))
-        everything = [job for place in own for job in place.jobs(given.columns)]
-        print(f"{data.name}: about {minutes(work.guess(everything))} left", flush=True)
     print(tables(work.folder, places))
     for job in failed:
         print(f"failed: {job.line}")
@@ -104,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS))
     parser.add_argument("--footage", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--workers", type=int, help="loading processes of each command")
+    parser.add_argument("--budget", type=float, default=1.0, help="share of the rows' steps")
     parser.add_argument("--quick", action="store_true", help="tiny, on generated videos")
     parser.add_argument("--dry", action="store_true", help="only print the commands")
     return parser

@@ -46,12 +46,14 @@ class Place:
         data: the data set.
         small: whether trainings are as small as the recipes' headers say, to try the command.
         workers: number of loading processes; None leaves it to the commands.
+        budget: share of the row's steps of pretraining.
     """
 
     row: Row
     data: DataSet
     small: bool = False
     workers: int | None = None
+    budget: float = 1.0
 
     @property
     def top(self) -> str:
@@ -83,7 +85,7 @@ class Place:
         flow = ("--flow", f"{self.data.name}/flow") if self.row.pretraining_flow else ()
         words = ("pretrain", "--config", self.row.recipe, "--data", footage, "--out", folder)
         kept = ("--decoded", f"{self.data.name}/decoded") if not self.row.encoder_flow else ()
-        steps = () if self.small else ("--training.steps", str(self.row.steps))
+        steps = () if self.small else ("--training.steps", str(round(self.budget * self.row.steps)))
         options = (*self._small(self.row.recipe), *self.row.options, *steps, *self._loading)
         return Job(f"{folder}/pretrain", (*words, *flow, *kept, *options), folder)
 

@@ -18,6 +18,7 @@ from selfvid.saving.whole import write_whole
 TYPICAL = {"index": 60.0, "flow": 200.0, "pretrain": 240.0, "probe": 120.0, "finetune": 600.0}
 """Seconds of a command that has not been run yet, on one core, on UT-Interaction."""
 OTHERS = 15.0
+INTERRUPTED = 130  # the exit code of a command that a signal ended
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Work:
         self.seconds: dict[str, list[float]] = {}
         for path in sorted((self.folder / "jobs").rglob("*.json")):
             kept = json.loads(path.read_text())
-            self.seconds.setdefault(kept["kind"], []).append(kept["seconds"])
+            if kept["seconds"] is not None:
+                self.seconds.setdefault(kept["kind"], []).append(kept["seconds"])
 
     def record(self, job: Job) -> Path:
         """Return the file that says that the command was run."""
@@ -114,37 +116,53 @@ class Work:
         return failed
 
     def _run(self, job: Job) -> bool:
-        began = time.monotonic()
-        words = list(job.words)
+        """Run a command, or resume its run, and note that it is done; return whether it is."""
+        words, run = list(job.words), self.folder / job.out
         log = self.folder / "logs" / f"{job.name}.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
-        run = self.folder / job.out
         if job.out and (run / "finished.txt").is_file():
-            code = 0
-        else:
-            if job.out and (run / "recipe.yaml").is_file():
-                words += ["--resume", "true"]
-            code = (_run_inside if self.inside else _run_outside)(words, self.folder, log)
+            self._note(job, None)
+            return True
+        resumed = bool(job.out) and (run / "recipe.yaml").is_file()
+        words += ["--resume", "true"] if resumed else []
+        began = time.monotonic()
+        code = (_run_inside if self.inside else _run_outside)(words, self.folder, log)
         seconds = time.monotonic() - began
-        if code == 130:  # a signal, which this process has had too or should end with
+        if code == INTERRUPTED:
             sys.exit(f"{job.name} was interrupted; the same command goes on")
         if code:
             print(f"  failed with code {code}: {log}\n  {_last_line(log)}", flush=True)
             return False
-        kept = {"command": job.line, "kind": job.kind, "seconds": round(seconds, 1)}
-        path = self.record(job)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(kept, indent=2) + "\n")
-        self.seconds.setdefault(job.kind, []).append(seconds)
+        self._note(job, None if resumed else round(seconds, 1))
         print(f"  {minutes(seconds)}", flush=True)
         return True
 
+    def _note(self, job: Job, seconds: float | None) -> None:
+        """Write that a command is done, and how long it took if it ran from its beginning."""
+        kept = {"command": job.line, "kind": job.kind, "seconds": seconds}
+        path = self.record(job)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(kept, indent=2) + "\n")
+        if seconds is not None:
+            self.seconds.setdefault(job.kind, []).append(seconds)
+
 
 def _run_outside(words: Sequence[str], folder: Path, log: Path) -> int:
-    """Run a command in a process of its own and return its exit code."""
+    """Run a command in a process of its own and return its exit code.
+
+    If this process is interrupted, so is the command, which first saves what it has.
+    """
     command = [sys.executable, "-m", "selfvid", *words]
-    with log.open("w") as said:
-        return subprocess.run(command, cwd=folder, stdout=said, stderr=said, check=False).returncode
+    with (
+        log.open("w") as said,
+        subprocess.Popen(command, cwd=folder, stdout=said, stderr=said) as process,
+    ):
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            return INTERRUPTED
 
 
 def _run_inside(words: Sequence[str], folder: Path, log: Path) -> int:
