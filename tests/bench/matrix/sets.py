@@ -50,8 +50,8 @@ class DataSet:
         name: name of its folder.
         tables: writes the lists that `index` reads to a folder, given the folder of all data.
         indexed: arguments of `index`, by the name of the manifest that is written.
-        targets: what is classified. All share the folds of the first.
-        labels_of_folds: the column that the folds are balanced by.
+        targets: what is classified. All share the folds of the rows of the first.
+        balanced: the column that the folds are balanced by; empty for the labels of the first.
         size: side of the fields of flow.
         heads: whether heads are trained on it; on sets of many targets only probes are made.
         folds: number of folds.
@@ -61,6 +61,7 @@ class DataSet:
     tables: Callable[[Path, Path], None]
     indexed: dict[str, tuple[str, ...]]
     targets: tuple[Target, ...]
+    balanced: str = ""
     size: int = 64
     heads: bool = True
     folds: int = 5
@@ -87,9 +88,10 @@ class DataSet:
             folder: the folder of the data set, with what `prepare` made.
         """
         first = self.targets[0]
-        videos = Manifest.read_labelled(folder / f"{first.labelled}.csv", first.label)
+        column = self.balanced or first.label
+        videos = Manifest.read_labelled(folder / f"{first.labelled}.csv", column)
         tested: dict[str, str] = {}
-        for number, fold in enumerate(folds(videos, column=first.label, folds=self.folds), 1):
+        for number, fold in enumerate(folds(videos, column=column, folds=self.folds), 1):
             tested |= {str(videos.groups[at]): str(number) for at in fold.test}
         footage = Manifest.read(folder / "footage.csv").usable
         for name in dict.fromkeys(target.labelled for target in self.targets):
@@ -183,13 +185,16 @@ def _grid_tables(data: Path, folder: Path) -> None:
     for path, group in zip(videos, groups, strict=True):
         spoken = list(sentence(data / "grid_s1" / "align" / f"{path.stem}.align"))
         times = [f"{second:.3f}" for _, start, end, _ in spoken for second in (start, end)]
-        sentences.append([path, group, *(word for *_, word in spoken), *times])
+        named = [word for *_, word in spoken]
+        sentences.append([path, group, *named, " ".join(named[:2]), *times])
         for slot, start, end, word in spoken:
             named = [word if each == slot else "" for each in SLOTS]
             words.append([path, group, f"{start:.3f}", f"{end:.3f}", *named])
     write_list(folder / "words_paths.csv", ("path", "group", "start", "end", *SLOTS), words)
     times = [f"{slot}_{end}" for slot in SLOTS for end in ("start", "end")]
-    write_list(folder / "sentences_paths.csv", ("path", "group", *SLOTS, *times), sentences)
+    write_list(
+        folder / "sentences_paths.csv", ("path", "group", *SLOTS, "begins", *times), sentences
+    )
 
 
 def _digit_tables(data: Path, folder: Path) -> None:
@@ -212,6 +217,7 @@ def _digit_tables(data: Path, folder: Path) -> None:
 
 _SPOKEN = tuple(Target(f"sentence: {s}", "sentences", s, 72, 12, s) for s in SLOTS)
 _WORDS = tuple(Target(f"word: {s}", "words", s, 8, 4, s) for s in SLOTS)
+_ONE_FACE = ("--near_duplicates", "false")  # all pictures of one speaker are alike
 _PLAIN: dict[str, tuple[str, ...]] = {"videos": (), "footage": ()}
 
 SETS: dict[str, DataSet] = {
@@ -222,8 +228,9 @@ SETS: dict[str, DataSet] = {
         DataSet(
             "grid",
             _grid_tables,
-            {"footage": (), "words": (), "sentences": ()},
+            dict.fromkeys(("footage", "words", "sentences"), _ONE_FACE),
             (*_SPOKEN, *_WORDS),
+            balanced="begins",
             heads=False,
         ),
     )
