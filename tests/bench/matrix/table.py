@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from selfvid.statistics.intervals import LEVEL
 from tests.bench.matrix.columns import COUNTS, Column, Place, read
 from tests.bench.matrix.sets import Target
 
@@ -36,23 +37,30 @@ def tables(work: Path, places: Sequence[Place]) -> str:
 
 
 def _probed(work: Path, places: Sequence[Place], target: Target, column: Column) -> str:
+    """Return the table of a target: its rows, and below them the baselines."""
     lines = []
-    baselines: dict[str, str] = {}
+    baselines: dict[str, list[str]] = {}
     for place in places:
         found = read(work / place.probed(target, column) / "result.json")
-        lines.append([place.row.name, *(_probe_cells(found) if found else [NONE] * len(_PROBED))])
-        if found:
-            baselines |= {
-                row["name"]: _figure(row["accuracy"])
-                for row in found["rows"]
-                if row is not found["rows"][0] and not row["name"].endswith((" at start", RANDOM))
-            }
-    text = markdown(["pretraining", *_PROBED], lines)
-    if baselines:
-        text += "\n\nBaselines, linear: " + ", ".join(
-            f"{name} {figure}" for name, figure in baselines.items()
-        )
-    return text
+        if found is None:
+            lines.append([place.row.name, *[NONE] * len(_PROBED)])
+            continue
+        lines.append([place.row.name, *_probe_cells(found)])
+        for row in found["rows"][1:]:
+            if not row["name"].endswith((" at start", RANDOM)):
+                baselines[row["name"]] = _baseline_cells(found, row)
+    lines += [[f"*{name}*", *cells] for name, cells in baselines.items()]
+    return markdown(["pretraining", *_PROBED], lines)
+
+
+def _baseline_cells(found: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Return the accuracies of a baseline in the four columns of a probe."""
+    cells = [_figure(row["accuracy"])]
+    cells.append(f"{100 * row['knn']['5']:.1f}" if row["knn"] else NONE)
+    for count in COUNTS:
+        points = _curve(found, "points", row["name"], count)
+        cells.append(_figure(points[0]["accuracy"]) if points else NONE)
+    return cells
 
 
 def _probe_cells(found: Mapping[str, Any]) -> list[str]:
@@ -90,11 +98,13 @@ def _heads(work: Path, places: Sequence[Place]) -> str:
 
 def _compared_cell(found: Mapping[str, Any]) -> str:
     standing = found["standing"]
-    return _cell(found["runs"][0]["accuracy"], standing["difference"])
+    # As `compare` does: the exact test over groups must agree with the interval.
+    known = standing["p"] < 1 - LEVEL
+    return _cell(found["runs"][0]["accuracy"], standing["difference"], bold=known)
 
 
-def _cell(accuracy: Mapping[str, float], gap: Mapping[str, float]) -> str:
-    return f"{_figure(accuracy)} ({_signed(gap)})"
+def _cell(accuracy: Mapping[str, float], gap: Mapping[str, float], *, bold: bool = True) -> str:
+    return f"{_figure(accuracy)} ({_signed(gap, bold=bold)})"
 
 
 def _figure(interval: Mapping[str, float | None]) -> str:
@@ -105,14 +115,19 @@ def _figure(interval: Mapping[str, float | None]) -> str:
     return f"{100 * mean:.1f}{ends}"
 
 
-def _signed(gap: Mapping[str, float | None]) -> str:
-    """Return a difference in points with its interval, bold if the interval leaves out zero."""
+def _signed(gap: Mapping[str, float | None], *, bold: bool = True) -> str:
+    """Return a difference in points with its interval, bold if the interval leaves out zero.
+
+    Args:
+        gap: the difference.
+        bold: whether it may be bold.
+    """
     mean, low, high = gap["mean"], gap["low"], gap["high"]
     assert mean is not None
     if low is None or high is None:
         return f"{100 * mean:+.1f}"
     text = f"{100 * mean:+.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"**{text}**" if low > 0 or high < 0 else text
+    return f"**{text}**" if bold and (low > 0 or high < 0) else text
 
 
 def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

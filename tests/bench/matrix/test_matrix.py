@@ -14,6 +14,7 @@ from tests.bench.matrix.columns import COLUMNS, Place
 from tests.bench.matrix.jobs import Job, Work
 from tests.bench.matrix.rows import ROWS
 from tests.bench.matrix.sets import QUICK, SETS, DataSet, Target, apart, sentence
+from tests.bench.matrix.table import _compared_cell
 from tests.bench.matrix.timing import WordTiming
 
 pytestmark = pytest.mark.slow
@@ -127,3 +128,16 @@ def test_a_set_of_many_targets_has_probes_only() -> None:
     jobs = Place(ROWS[0], many).jobs(COLUMNS)
     assert {job.words[0] for job in jobs} == {"pretrain", "probe"}
     assert len([job for job in jobs if job.words[0] == "probe"]) == 4
+
+
+def test_a_difference_of_heads_is_bold_only_if_interval_and_test_agree() -> None:
+    def compared(low: float, p: float) -> str:
+        accuracy = {"low": 0.5, "mean": 0.6, "high": 0.7}
+        gap = {"low": low, "mean": 0.1, "high": 0.2}
+        return _compared_cell(
+            {"runs": [{"accuracy": accuracy}], "standing": {"p": p, "difference": gap}}
+        )
+
+    assert compared(0.02, 0.01) == "60.0 [50.0, 70.0] (**+10.0 [2.0, 20.0]**)"
+    assert compared(0.02, 0.2) == "60.0 [50.0, 70.0] (+10.0 [2.0, 20.0])"
+    assert compared(-0.02, 0.01) == "60.0 [50.0, 70.0] (+10.0 [-2.0, 20.0])"
