@@ -25,7 +25,6 @@ QUICK_ROWS = ("coherence", "vicreg_on_stacks_of_flow")  # one of pixels, one of 
 def main(arguments: list[str] | None = None) -> int:
     """Make the chosen part of the matrix; the exit code is 1 if a command failed."""
     given = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if given.quick:
         with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
             work = Work(given.work or Path(folder), dry=given.dry, inside=True)
@@ -113,4 +112,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
