@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from selfvid.data.clips.sampling import RandomClips
 from selfvid.data.digits.files import write_footage
 from selfvid.data.indexing.command import index
 from selfvid.encoders.frame import FrameEncoder
+from selfvid.encoders.input import DifferenceInput, Input
 from selfvid.errors import InputError
 from selfvid.export import export
 from selfvid.objectives.base import Objective
@@ -32,7 +34,9 @@ from selfvid.training.schedule import Training
 
 logger = logging.getLogger(__name__)
 
-LABEL = "digit"
+LABEL = "digit"  # what is shown
+MOTION = "direction"  # how it moves, one of eight directions
+OTHERS = ("temporal coherence", "differences")  # the runs beside the main one
 # L1 distance in the coherence loss, above the distance of about 10 that random weights give.
 MARGIN = 32.0
 
@@ -47,7 +51,7 @@ def demo(
 
     Args:
         out: folder for all results of the demo; it must not exist yet.
-        steps: optimiser steps of the main run; the second run has half as many.
+        steps: optimiser steps of the main run; the other runs have half as many.
         videos: number of video files.
         seed: seed of the videos, the weights and the training.
 
@@ -61,7 +65,7 @@ def demo(
     if out.exists():
         raise InputError(f"out {str(out)!r} exists; expected a new one")
     if steps < 2:
-        raise InputError(f"steps is {steps}; expected 2 or more, half of them for the second run")
+        raise InputError(f"steps is {steps}; expected 2 or more, half of them for the other runs")
     started = time.perf_counter()
     _log(1, "writing moving digits as video files")
     table = write_footage(out / "footage", videos=videos, frames=16, test_share=0.4, seed=seed)
@@ -75,14 +79,21 @@ def demo(
     torch.manual_seed(seed)
     coherence = TemporalCoherence(_encoder(), margin=MARGIN)
     second = _train(manifest, out / "coherence", coherence, steps // 2, seed)
-    _log(5, "evaluating both encoders next to their baselines")
+    _log(5, "training without labels: VICReg on differences of frames, half as long")
+    torch.manual_seed(seed)
+    differences = VICReg(_encoder(DifferenceInput("grey")), projection=256)
+    third = _train(manifest, out / "differences", differences, steps // 2, seed)
+    _log(6, "evaluating the encoders next to their baselines")
+    moving = {run: _probed(run, manifest, MOTION) for run in (main, second, third)}
+    others = [_probed(run, manifest, LABEL) for run in (second, third)]
+    # Last, so that the run's own probe and the report are about the digit.
     probed = probe(main, manifest, label=LABEL, frames=8, motion=False, label_curve=(5, 20))
-    other = probe(second, manifest, label=LABEL, frames=8, motion=False, label_curve=(), quiet=True)
-    _log(6, "exporting to ONNX and comparing with PyTorch")
+    _log(7, "exporting to ONNX and comparing with PyTorch")
     exported = export(main, format="onnx", quiet=True)
-    _log(7, "writing the report")
+    _log(8, "writing the report")
     page = report(main, out=out / "report.html", quiet=True)
-    result = _result(probed, other, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    result = _result(probed, others, [*moving.values()], seconds=seconds)
     result["onnx_largest_difference"] = exported.parity.difference
     write_whole(out / "result.json", json.dumps(result, indent=2) + "\n")
     print(f"\n{result['words']}")
@@ -90,8 +101,8 @@ def demo(
     return out / "result.json"
 
 
-def _encoder() -> FrameEncoder:
-    return FrameEncoder(SmallNet(channels=1, stages=(32, 64, 128), norm="batch"))
+def _encoder(input: Input | None = None) -> FrameEncoder:
+    return FrameEncoder(SmallNet(channels=1, stages=(32, 64, 128), norm="batch"), input=input)
 
 
 def _train(manifest: Path, out: Path, objective: Objective, steps: int, seed: int) -> Path:
@@ -100,7 +111,7 @@ def _train(manifest: Path, out: Path, objective: Objective, steps: int, seed: in
         manifest,
         out,
         objective=objective,
-        clips=RandomClips(frames=2, stride=8, clips=2),
+        clips=_clips(objective),
         size=32,
         split="train",
         training=training,
@@ -108,16 +119,38 @@ def _train(manifest: Path, out: Path, objective: Objective, steps: int, seed: in
     )
 
 
-def _result(probed: ProbeResult, other: ProbeResult, *, seconds: float) -> dict[str, Any]:
-    """Return the figures, and a sentence that says whether pretraining helped.
+def _clips(objective: Objective) -> RandomClips:
+    """Return clips of two steps: two frames that are far apart, or two successive differences."""
+    frames = objective.least_frames
+    return RandomClips(frames=frames, stride=8 if frames == 2 else 4, clips=2)
+
+
+def _probed(run: Path, manifest: Path, label: str) -> ProbeResult:
+    """Return the probe of a run for one label; the features are kept for the next label."""
+    return probe(run, manifest, label=label, frames=8, motion=False, label_curve=(), quiet=True)
+
+
+def _result(
+    probed: ProbeResult,
+    others: Sequence[ProbeResult],
+    moving: Sequence[ProbeResult],
+    *,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the figures, and sentences that say what pretraining has learned.
 
     Args:
         probed: the probe of the main run.
-        other: the probe of the second run.
+        others: the probes of the other runs.
+        moving: the probes of all runs for the direction of motion.
         seconds: how long the demo took.
     """
     accuracies = {row.name: row.accuracy for row in probed.rows}
-    accuracies["temporal coherence"] = other.rows[0].accuracy
+    accuracies |= {name: o.rows[0].accuracy for name, o in zip(OTHERS, others, strict=True)}
+    directions = {
+        name: each.rows[0].accuracy for name, each in zip(("encoder", *OTHERS), moving, strict=True)
+    }
+    directions |= {f"{OTHERS[1]}, random weights": moving[2].row("random weights").accuracy}
     encoder, random = accuracies["encoder"], accuracies["random weights"]
     helped = encoder.low > random.high
     verdict = "helped" if helped else "did not clearly help"
@@ -126,12 +159,16 @@ def _result(probed: ProbeResult, other: ProbeResult, *, seconds: float) -> dict[
             f"Pretraining without labels {verdict}: a linear probe recognises the digit in "
             f"{_percent(encoder)} of unseen test videos; with random weights in "
             f"{_percent(random)}; after temporal coherence in "
-            f"{_percent(accuracies['temporal coherence'])}."
+            f"{_percent(accuracies[OTHERS[0]])}. This encoder sees what a frame shows, and not "
+            f"how it moves: the direction is recognised in {_percent(directions['encoder'])}, by "
+            f"an encoder of differences of frames in {_percent(directions[OTHERS[1]])}, and there "
+            f"the digit in {_percent(accuracies[OTHERS[1]])}."
         ),
         "helped": helped,
         "label": LABEL,
         "test_videos": probed.protocol["data"]["tested"],
         "accuracy": {name: _plain(accuracy) for name, accuracy in accuracies.items()},
+        "direction": {name: _plain(accuracy) for name, accuracy in directions.items()},
         "seconds": round(seconds, 1),
         "hardware": hardware(),
     }
@@ -153,4 +190,4 @@ def _percent(interval: Interval) -> str:
 
 def _log(number: int, what: str) -> None:
     """Log the beginning of a step."""
-    logger.info("%d/7 %s", number, what)
+    logger.info("%d/8 %s", number, what)
