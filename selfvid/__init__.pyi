@@ -105,7 +105,12 @@ from selfvid.objectives.simsiam import (
 from selfvid.objectives.simsiam import (
     SimSiamLoss as SimSiamLoss,
 )
-from selfvid.objectives.temporal_coherence import TemporalCoherence as TemporalCoherence
+from selfvid.objectives.temporal_coherence import (
+    MarginLoss as MarginLoss,
+)
+from selfvid.objectives.temporal_coherence import (
+    TemporalCoherence as TemporalCoherence,
+)
 from selfvid.objectives.temporal_pretext import TemporalPretext as TemporalPretext
 from selfvid.objectives.time_changes import Reversed as Reversed
 from selfvid.objectives.time_changes import Shuffled as Shuffled

@@ -95,7 +95,7 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
 def test_a_run_that_is_ended_before_its_first_step_says_so(
     sign: signal.Signals, wait: float, digits_manifest: Path, tmp_path: Path
 ) -> None:
-    words = ["pretrain", "--config", "coherence", "--data", str(digits_manifest)]
+    words = ["pretrain", "--config", "vicreg", "--data", str(digits_manifest)]
     words += ["--out", str(tmp_path / "run"), "--size", "32", "--training.batch", "32"]
     command = [sys.executable, "-m", "selfvid", *words, "--workers", "1"]
     with subprocess.Popen(

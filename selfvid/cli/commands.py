@@ -74,7 +74,7 @@ COMMANDS = {
     "pretrain": Command(
         "selfvid.pretraining.command.pretrain",
         "train an encoder on unlabelled videos",
-        "selfvid pretrain --config coherence --data footage.csv --out runs/first",
+        "selfvid pretrain --config vicreg --data footage.csv --out runs/first",
         positional=False,
         recipe=True,
     ),

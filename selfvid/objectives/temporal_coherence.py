@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from lightly.models.modules.heads import ProjectionHead
+from torch import Tensor, nn
 
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective, gathered
-from selfvid.objectives.pairs import nearest_frames
+from selfvid.objectives.pairs import PairLoss, nearest_frames
 from selfvid.types import Losses
 
 
@@ -93,3 +94,43 @@ class TemporalCoherence(Objective):
         """Return the picture of `nearest_frames` for the encoder's step vectors."""
         steps = self.encoder(clip).need_steps("temporal coherence")
         return {"neighbours": nearest_frames(clip, steps)}
+
+
+class MarginLoss(PairLoss):
+    """The margin loss on two views: those of one moment are pulled together, all others apart.
+
+    Every other moment of the batch is pushed away, of the same video too, as in the paper. The
+    projection head ends with batch norm without weights, so that each feature has a standard
+    deviation of 1 whatever the encoder gives. The margin is therefore a mean over features: two
+    unrelated vectors with Gaussian features are 2 / √π = 1.13 apart.
+
+    Args:
+        margin: mean L1 distance per feature from which on unrelated vectors cost nothing.
+        projection: width of the projection head's hidden layer and output.
+
+    Raises:
+        InputError: If the margin is not positive.
+    """
+
+    def __init__(self, *, margin: float = 1.0, projection: int = 512) -> None:
+        super().__init__()
+        if margin <= 0:
+            raise InputError(f"margin must be positive, got {margin}")
+        self.margin, self.projection = margin, projection
+
+    def projector(self, width: int) -> nn.Module:
+        """Return a projection head of two layers whose outputs are standardised over the batch."""
+        hidden = (width, self.projection, nn.BatchNorm1d(self.projection), nn.ReLU())
+        standardised = nn.BatchNorm1d(self.projection, affine=False)
+        return ProjectionHead([hidden, (self.projection, self.projection, standardised, None)])
+
+    def forward(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the sum of `pull` over the N pairs and `push` over the N (N - 1) others, N >= 2.
+
+        Each is a mean over its pairs.
+        """
+        distance = torch.cdist(a, b, p=1) / a.shape[1]  # (N, N)
+        others = ~torch.eye(len(a), dtype=torch.bool, device=a.device)
+        pull = distance.diagonal().mean()
+        push = (self.margin - distance[others]).clamp_min(0).mean()
+        return Losses(pull + push, {"pull": pull, "push": push})

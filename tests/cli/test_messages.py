@@ -27,7 +27,7 @@ def test_of_a_message_without_a_pattern_the_first_line_is_left() -> None:
         ),
         (("--training.stepz", "3"), "did you mean --training.steps?"),
         (("--sed", "3"), "did you mean --seed?"),
-        (("--clips.frames", "-1"), "frames of RandomClips is -1"),
+        (("--clips.frames", "-1"), "frames of PairedClips is -1"),
         (("--clips", "selfvid.data.clips.sampling.Nope"), "names nothing that can be imported"),
         (("--objective", "torch.nn.Linear"), "torch.nn.Linear"),
     ],

@@ -60,7 +60,7 @@ def test_a_mistake_in_a_recipe_is_one_line(
     expected: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = find_recipe("coherence").read_text()
+    text = find_recipe("coherence_frames").read_text()
     assert "    margin: 32.0" in text
     Path("mine.yaml").write_text(text.replace("    margin: 32.0", changed))
     words = ("pretrain", "--config", "mine.yaml", "--data", "d.csv", "--out", "o")

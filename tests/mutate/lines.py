@@ -133,6 +133,9 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
         ("(margin - far).clamp_min(0)", "(margin - far)"),
         ("(z - z.roll(shift, dims=0)).abs()", "(z - z.roll(shift, dims=0)).square()"),
         ("(lacking * counted).sum() / counted.sum().clamp_min(1)", "lacking.mean()"),
+        ("torch.cdist(a, b, p=1) / a.shape[1]", "torch.cdist(a, b, p=1)"),
+        ("(self.margin - distance[others])", "(self.margin - distance)"),
+        ("affine=False", "affine=True"),
     ),
     "objectives/frame_loss.py": (
         ("raw.float().sigmoid() if loss", "raw.float() if loss"),

@@ -13,14 +13,16 @@ from selfvid.encoders.sliding import SlidingEncoder
 from selfvid.errors import InputError
 from selfvid.objectives.base import Objective, gathered
 from selfvid.objectives.ntxent import NTXent
+from selfvid.objectives.pairs import FramePairs
 from selfvid.objectives.sigreg import SIGReg
 from selfvid.objectives.simsiam import SimSiam
-from selfvid.objectives.temporal_coherence import TemporalCoherence
+from selfvid.objectives.temporal_coherence import MarginLoss, TemporalCoherence
 from selfvid.objectives.vicreg import VICReg
 from selfvid.saving.recorded import build, describe
 from selfvid.types import Losses, Widths
 
 PARTS = [
+    {"pull", "push"},
     {"pull", "push"},
     {"invariance", "variance", "covariance"},
     {"prediction", "regularisation"},
@@ -35,6 +37,7 @@ def sigreg(encoder: Encoder) -> SIGReg:
 
 OBJECTIVES: list[Callable[[Encoder], Objective]] = [
     TemporalCoherence,
+    lambda encoder: FramePairs(encoder, MarginLoss(projection=16)),
     lambda encoder: VICReg(encoder, projection=16),
     sigreg,
     lambda encoder: NTXent(encoder, hidden=16, projection=8),

@@ -201,7 +201,7 @@ def test_a_signal_to_the_whole_process_group_saves_first(
     digits_manifest: Path, tmp_path: Path, sign: signal.Signals
 ) -> None:
     out = tmp_path / "run"
-    words = ["pretrain", "--config", "coherence", "--data", str(digits_manifest), "--out", str(out)]
+    words = ["pretrain", "--config", "vicreg", "--data", str(digits_manifest), "--out", str(out)]
     small = ["--size", "32", "--workers", "2", "--training.batch", "8"]
     command = [sys.executable, "-m", "selfvid", *words, *small, "--training.checkpoint_every", "2"]
     root = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from tests.bench.matrix.table import tables
 
 DATA = Path("../shared/data")
 TABLE = "table.md"
-QUICK_ROWS = ("coherence", "vicreg_on_stacks_of_flow")  # one of pixels, one of flow
+QUICK_ROWS = ("coherence_of_frames", "vicreg_on_stacks_of_flow")  # one of pixels, one of flow
 
 
 def main(arguments: list[str] | None = None) -> int:

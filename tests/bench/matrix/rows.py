@@ -121,7 +121,22 @@ ROWS: tuple[Row, ...] = (
         heads=_FLOW_LSTM,
     ),
     Row("flow autoencoder", "flow_autoencoder", 600, heads=_FLOW_AUTOENCODER),
-    Row("coherence", "coherence", 1000, ("--clips.clips", "4"), heads=_FRAMES),
+    Row(
+        "coherence",
+        "coherence",
+        600,
+        frames=64,
+        pretraining_flow=True,
+        encoder_flow=True,
+        heads=_FLOW_LSTM,
+    ),
+    Row(
+        "coherence of frames",
+        "coherence_frames",
+        1000,
+        ("--clips.clips", "4"),
+        heads=_FRAMES,
+    ),
     Row(
         "VICReg on differences",
         "vicreg_differences",

@@ -19,7 +19,7 @@ from tests.bench.matrix.timing import WordTiming
 
 pytestmark = pytest.mark.slow
 
-QUICK_ROWS = ["--quick", "--workers", "0", "--rows", "coherence"]
+QUICK_ROWS = ["--quick", "--workers", "0", "--rows", "coherence_of_frames"]
 
 
 def test_a_row_is_made_once_and_its_figures_come_from_encoders_that_have_not_seen_the_fold(
@@ -29,10 +29,10 @@ def test_a_row_is_made_once_and_its_figures_come_from_encoders_that_have_not_see
     words = [*QUICK_ROWS, *columns, "--work", str(tmp_path)]
     assert main(words) == 0
     said = capsys.readouterr().out
-    row = next(line for line in said.splitlines() if line.startswith("| coherence |"))
+    row = next(line for line in said.splitlines() if line.startswith("| coherence of frames |"))
     assert "–" not in row
     assert (tmp_path / "table.md").read_text() in said
-    top = tmp_path / "digits" / "coherence"
+    top = tmp_path / "digits" / "coherence_of_frames"
     seen = {}
     for place in ("inductive", "transductive"):
         result = json.loads((top / f"probe_{place}" / "direction" / "result.json").read_text())
