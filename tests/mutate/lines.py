@@ -182,6 +182,25 @@ LINES: dict[str, tuple[tuple[str, str], ...]] = {
         ("if each[0] < each[-1]", ""),
         ("(self.span(shown) - span) // 2 for", "0 * span for"),
     ),
+    "objectives/motion_targets.py": (
+        ("(each - mean) / deviation", "each - mean"),
+        ("middle = clip[:, window // 2 :]", "middle = clip[:, 0:]"),
+        ("target.mean((0, 1), keepdim=True)", "target.mean()"),
+    ),
+    "objectives/descriptors.py": (("flow - flow.mean((-2, -1), keepdim=True)", "flow"),),
+    "objectives/window_pairs.py": (
+        ("clip.unflatten(1, (2, -1))", "clip.unflatten(1, (-1, 2)).transpose(1, 2)"),
+        ("unflatten(0, (-1, 2)).unbind(1)", "unflatten(0, (2, -1)).unbind(0)"),
+        ("2 * self.encoder.frames_for", "self.encoder.frames_for"),
+    ),
+    "objectives/two_views.py": (
+        ("flip_flow(flow), flow)", "flow, flow)"),
+        ("self.flow_encoder.window + 1", "self.flow_encoder.window"),
+    ),
+    "encoders/mirrored.py": (
+        ("(one.clip + other.clip) / 2", "one.clip + other.clip"),
+        ("clip.flip(-1) if", "clip.flip(-2) if"),
+    ),
     "objectives/simsiam.py": (("0.5 * (following + preceding)", "following"),),
     "flow/warp.py": (
         ("(2 * places.movedim(1, -1) + 1) / size - 1", "(2 * places.movedim(1, -1)) / size - 1"),

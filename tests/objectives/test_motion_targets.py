@@ -228,3 +228,20 @@ def test_layers_of_the_vector_behind_the_map_that_is_read_are_refused() -> None:
 def test_clips_without_flow_are_refused() -> None:
     with pytest.raises(InputError, match="expected the flow beside them"):
         MotionTargets(frame_encoder())(clips()[0])
+
+
+def test_unexplained_is_the_error_relative_to_the_mean_of_the_batch_at_each_place() -> None:
+    torch.manual_seed(0)
+    objective = MotionTargets(frame_encoder(), motion=MotionDescriptor(grids=(2,)))
+    clip, flow = clips()
+    found = objective(clip, flow).parts["unexplained"].item()
+    predicted = objective._predicted(objective.encoder(clip))[0]  # (B, S, 8, 2, 2)
+    (target,) = objective._standardised(objective.motion(flow, window=3, stride=1))
+    error = spread = 0.0
+    for bin_, row, column in torch.cartesian_prod(*(torch.arange(n) for n in (8, 2, 2))).tolist():
+        of_place = target[:, :, bin_, row, column].flatten().tolist()
+        mean = sum(of_place) / len(of_place)
+        made = predicted[:, :, bin_, row, column].flatten().tolist()
+        error += sum((one - other) ** 2 for one, other in zip(made, of_place, strict=True))
+        spread += sum((one - mean) ** 2 for one in of_place)
+    assert found == pytest.approx(error / spread, rel=0.02)  # statistics move with the second call
