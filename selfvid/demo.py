@@ -84,7 +84,7 @@ def demo(
     differences = VICReg(_encoder(DifferenceInput("grey")), projection=256)
     third = _train(manifest, out / "differences", differences, max(1, steps // 4), seed)
     _log(6, "evaluating the encoders next to their baselines")
-    moving = {run: _probed(run, manifest, MOTION) for run in (main, second, third)}
+    moving = [_probed(run, manifest, MOTION) for run in (main, second, third)]
     others = [_probed(run, manifest, LABEL) for run in (second, third)]
     # Last, so that the run's own probe and the report are about the digit.
     probed = probe(main, manifest, label=LABEL, frames=8, motion=False, label_curve=(5, 20))
@@ -93,7 +93,7 @@ def demo(
     _log(8, "writing the report")
     page = report(main, out=out / "report.html", quiet=True)
     seconds = time.perf_counter() - started
-    result = _result(probed, others, [*moving.values()], seconds=seconds)
+    result = _result(probed, others, moving, seconds=seconds)
     result["onnx_largest_difference"] = exported.parity.difference
     write_whole(out / "result.json", json.dumps(result, indent=2) + "\n")
     print(f"\n{result['words']}")

@@ -36,6 +36,12 @@ class PairLoss(Recorded, nn.Module, ABC):
             b: the other view.
         """
 
+    def of_all(self, a: Tensor, b: Tensor) -> Losses:
+        """Compute the loss of the views in all processes, in float32 whatever the autocast."""
+        with torch.autocast(a.device.type, enabled=False):
+            losses: Losses = self(gathered(a.float()), gathered(b.float()))
+        return losses
+
 
 class FramePairs(Objective):
     """A loss on pairs of consecutive frames, behind a projection head.
@@ -70,10 +76,7 @@ class FramePairs(Objective):
         steps = self.encoder(clip).need_steps(type(self).__name__)  # (B, S, D)
         flat = self.projector(steps.flatten(0, 1))  # (B S, D')
         projected = flat.unflatten(0, steps.shape[:2])  # (B, S, D')
-        with torch.autocast(steps.device.type, enabled=False):
-            z = gathered(projected.float())
-            losses: Losses = self.loss(z[:, :-1].flatten(0, 1), z[:, 1:].flatten(0, 1))
-        return losses
+        return self.loss.of_all(projected[:, :-1].flatten(0, 1), projected[:, 1:].flatten(0, 1))
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """Return the picture of `nearest_frames` for the encoder's step vectors."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
 from selfvid.flow.stack import flip_flow
-from selfvid.objectives.base import Objective, gathered
+from selfvid.objectives.base import Objective
 from selfvid.objectives.pairs import PairLoss, nearest_frames
 from selfvid.types import Losses
 
@@ -89,9 +89,7 @@ class TwoViews(Objective):
             flow = torch.where(swapped[:, None, None, None, None], flip_flow(flow), flow)
         pixels = self.projector(self.encoder(clip).clip)  # (B, D')
         motion = self.flow_projector(self.flow_encoder(flow).clip)  # (B, D')
-        with torch.autocast(clip.device.type, enabled=False):
-            losses: Losses = self.loss(gathered(pixels.float()), gathered(motion.float()))
-        return losses
+        return self.loss.of_all(pixels, motion)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """Return the picture of `nearest_frames` for the vectors of the clips' pixels."""

@@ -7,12 +7,11 @@ are a positive pair, and each is augmented on its own, all of its frames alike.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from selfvid.encoders.base import Encoder
 from selfvid.errors import InputError
-from selfvid.objectives.base import Objective, gathered
+from selfvid.objectives.base import Objective
 from selfvid.objectives.pairs import PairLoss, nearest_frames
 from selfvid.types import Losses
 
@@ -73,10 +72,8 @@ class WindowPairs(Objective):
         windows = clip.unflatten(1, (2, -1)).flatten(0, 1)  # (2B, T / 2, C, H, W), without a copy
         vectors = self.encoder(windows).segments(self.segments, user="WindowPairs")  # (2B, D)
         projected = self.projector(vectors)  # (2B, D')
-        with torch.autocast(clip.device.type, enabled=False):
-            a, b = projected.float().unflatten(0, (-1, 2)).unbind(1)
-            losses: Losses = self.loss(gathered(a), gathered(b))
-        return losses
+        a, b = projected.unflatten(0, (-1, 2)).unbind(1)  # (B, D') each
+        return self.loss.of_all(a, b)
 
     def preview(self, clip: Tensor) -> dict[str, Tensor]:
         """Return the picture of `nearest_frames` for the vectors of the first windows."""

@@ -16,9 +16,6 @@ from selfvid.saving.plain_data import plain_yaml
 from selfvid.saving.recorded import build, describe
 from selfvid.training.run_folder import RunFolder
 
-AT_START = "_at_start"  # ends the name of the folder of an encoder before pretraining
-RECIPE = "recipe.yaml"
-
 
 @dataclass(frozen=True, eq=False)
 class ProbedEncoder:
@@ -50,10 +47,12 @@ class ProbedEncoder:
         A run may have other encoders beside the one that stands for it.
         """
         folder = self.folder.absolute()
-        stands_for_the_run = folder.name in ("encoder", f"encoder{AT_START}")
-        if self.run is None or not stands_for_the_run:
-            return folder.with_name(f"{folder.name}-probe")
-        return self.run / "probe"
+        if self.run is not None:
+            run = RunFolder(self.run)
+            own = run.encoder.name
+            if folder.name in (own, run.start_of(own).name):
+                return run.path / "probe"
+        return folder.with_name(f"{folder.name}-probe")
 
 
 def load_members(
@@ -103,9 +102,9 @@ def load_probed_encoder(
         InputError: If there is no encoder.
     """
     folder = encoder_folder(path)
-    parent = folder.absolute().parent
-    start = parent / f"{folder.absolute().name}{AT_START}"
-    run = parent if start.is_dir() or (parent / RECIPE).is_file() else None
+    around = RunFolder(folder.absolute().parent)
+    start = around.start_of(folder.absolute().name)
+    run = around.path if start.is_dir() or around.recipe.is_file() else None
     encoder = load_encoder(folder, allow=allow)
     at_start = load_encoder(start, allow=allow) if start.is_dir() else None
     if mirror:
@@ -116,7 +115,7 @@ def load_probed_encoder(
         run=run,
         encoder=encoder,
         at_start=at_start,
-        start="unknown weights" if run is None else _weights_at_start(run / RECIPE),
+        start="unknown weights" if run is None else _weights_at_start(around.recipe),
     )
 
 

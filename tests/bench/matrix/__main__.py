@@ -41,7 +41,7 @@ def carry_out(work: Work, given: argparse.Namespace, sets: Sequence[DataSet]) ->
     failed: list[Job] = []
     places: list[Place] = []
     for data in sets:
-        failed += prepare(work, data, given.footage)
+        prepare(work, data, given.footage)
         own = [Place(row, data, given.quick, given.workers, given.budget) for row in rows]
         everything = [job for place in own for job in place.jobs(given.columns)]
         print(f"{data.name}: about {minutes(work.guess(everything))}", flush=True)
@@ -64,20 +64,19 @@ def has_recipe(row: Row) -> bool:
     return there
 
 
-def prepare(work: Work, data: DataSet, footage: Path) -> list[Job]:
-    """Index a data set, estimate its flow, and write its folds; return what failed."""
+def prepare(work: Work, data: DataSet, footage: Path) -> None:
+    """Index a data set, estimate its flow, and write its folds."""
     folder = work.folder / data.name
     jobs = data.prepare()
     if work.dry:
-        return work.carry_out(jobs)
+        work.carry_out(jobs)
+        return
     folder.mkdir(exist_ok=True)
     if not all(map(work.is_done, jobs)):
         data.tables(footage.absolute(), folder)
-    failed = work.carry_out(jobs)
-    if failed:
+    if work.carry_out(jobs):
         sys.exit(f"{data.name} could not be prepared")
     data.divide(folder)
-    return []
 
 
 def one_row(work: Work, place: Place, columns: Sequence[Column]) -> list[Job]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 Head = Literal["lrcn", "gru_rcn", "spatial", "temporal"]
-HEADS: tuple[Head, ...] = ("lrcn", "gru_rcn", "spatial", "temporal")
 
 OWN = ("--encoder", "null")  # the head sees the network of the run, not that of its recipe
 
@@ -95,6 +95,9 @@ _FLOW_AUTOENCODER: dict[Head, Fit] = {
     "spatial": Fit("single_frame_ut_interaction", (*OWN, *clips(8, 3))),
 }
 
+# The encoders see fields that are near one another, so that the probe has many of each video.
+_on_flow = partial(Row, frames=64, pretraining_flow=True, encoder_flow=True)
+
 ROWS: tuple[Row, ...] = (
     Row(
         "LSTM, reconstruction",
@@ -111,25 +114,9 @@ ROWS: tuple[Row, ...] = (
         heads=_LSTM,
     ),
     Row("LSTM, composite", "lstm_differences", 1000, heads=_LSTM),
-    Row(
-        "LSTM on flow",
-        "lstm_flow",
-        600,
-        frames=64,
-        pretraining_flow=True,
-        encoder_flow=True,
-        heads=_FLOW_LSTM,
-    ),
+    _on_flow("LSTM on flow", "lstm_flow", 600, heads=_FLOW_LSTM),
     Row("flow autoencoder", "flow_autoencoder", 600, heads=_FLOW_AUTOENCODER),
-    Row(
-        "coherence",
-        "coherence",
-        600,
-        frames=64,
-        pretraining_flow=True,
-        encoder_flow=True,
-        heads=_FLOW_LSTM,
-    ),
+    _on_flow("coherence", "coherence", 600, heads=_FLOW_LSTM),
     Row(
         "coherence of frames",
         "coherence_frames",
@@ -144,13 +131,10 @@ ROWS: tuple[Row, ...] = (
         ("--clips.clips", "4"),
         heads=_FRAMES,
     ),
-    Row(
+    _on_flow(
         "VICReg on stacks of flow",
         "vicreg_flow_stacks",
         600,
-        frames=64,
-        pretraining_flow=True,
-        encoder_flow=True,
         heads={"temporal": Fit("temporal_ut_interaction", ())},
     ),
     Row("motion targets", "motion_targets", 1000, frames=64, pretraining_flow=True, heads=_WINDOWS),
@@ -166,15 +150,7 @@ ROWS: tuple[Row, ...] = (
             "temporal": Fit("temporal_ut_interaction", (), "flow_encoder"),
         },
     ),
-    Row(
-        "windows of flow",
-        "vicreg_flow_windows",
-        600,
-        frames=64,
-        pretraining_flow=True,
-        encoder_flow=True,
-        heads=_FLOW_LSTM,
-    ),
+    _on_flow("windows of flow", "vicreg_flow_windows", 600, heads=_FLOW_LSTM),
     Row("order of frames", "frame_order", 600, frames=64, heads=_WINDOWS),
     Row("direction of time", "arrow_of_time", 600, frames=64, heads=_WINDOWS),
     Row("playback speed", "playback_speed", 600, frames=64, heads=_WINDOWS),
